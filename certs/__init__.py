@@ -1,0 +1,1 @@
+"""Where certificates and keys come from: the I/O edge of STIR."""

@@ -1,0 +1,1 @@
+"""What is done with a call once it is known who is calling. Pure."""

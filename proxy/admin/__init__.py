@@ -1,0 +1,1 @@
+"""The HTTP face for the operator: metrics and health."""
