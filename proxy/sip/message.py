@@ -1,0 +1,237 @@
+"""One SIP message as an index of its header lines (RFC 3261 section 7). Nothing is parsed before somebody asks for it, and
+then once; a header that nobody asks for is never looked at. Lines are never changed: `edit` writes the bytes that go on.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from proxy.sip import address, via
+from proxy.sip.address import Address, Shape
+from proxy.sip.errors import ParseError
+from proxy.sip.grammar import TOKEN
+from proxy.sip.headers import LIST_FIELDS, first_of, split_list, value_of
+from proxy.sip.uri import Uri
+from proxy.sip.uri import parse as parse_uri
+from proxy.sip.via import Via
+
+MAX_CSEQ = 2**31
+"""A sequence number is below this (RFC 3261 section 8.1.1.5)."""
+MAX_FORWARDS = 255
+"""RFC 3261 section 20.22."""
+
+_CSEQ = re.compile(rf"([0-9]{{1,32}}+)[ \t]++({TOKEN})".encode()).fullmatch
+
+
+class CSeq(NamedTuple):
+    """Which request of a dialog this is (RFC 3261 section 20.16)."""
+
+    number: int
+    method: str
+
+
+class Message:
+    """What requests and responses share. `lines` and `names` are parallel and are never changed."""
+
+    __slots__ = ("_cseq", "_from", "_from_shape", "_to", "_to_shape", "_via", "body", "lines", "names", "start")
+
+    start: bytes
+    """The start line, as received, without its CRLF."""
+    lines: list[bytes]
+    """Header lines as received, without the last CRLF; a folded header is one element with its folds in it."""
+    names: list[str]
+    """The names of the lines: long, lower case, always the same object for one name."""
+    body: bytes
+
+    def __init__(self, start: bytes, lines: list[bytes], names: list[str], body: bytes) -> None:
+        self.start = start
+        self.lines = lines
+        self.names = names
+        self.body = body
+        self._via: Via | None = None
+        self._cseq: CSeq | None = None
+        self._from: Address | None = None
+        self._to: Address | None = None
+        self._from_shape: Shape | None = None
+        self._to_shape: Shape | None = None
+
+    def find(self, name: str) -> int:
+        """The number of the first line of this name (long, lower case); -1 if there is none."""
+        names = self.names
+        return names.index(name) if name in names else -1
+
+    def where(self, name: str) -> list[int]:
+        """The numbers of all lines of this name."""
+        return [i for i, own in enumerate(self.names) if own == name]
+
+    def first(self, name: str) -> bytes | None:
+        """The value of the first line of this name, unfolded and stripped."""
+        names = self.names
+        return value_of(self.lines[names.index(name)]) if name in names else None
+
+    def all(self, name: str) -> list[bytes]:
+        """The value of each line of this name, unfolded and stripped; comma lists are not split."""
+        names = self.names
+        if name not in names:
+            return []
+        return [value_of(line) for line, own in zip(self.lines, names, strict=True) if own == name]
+
+    def values(self, name: str) -> list[bytes]:
+        """All values of this name in order; comma lists are split where the field is one (RFC 3261 section 7.3.1)."""
+        found = self.all(name)
+        if name not in LIST_FIELDS:
+            return found
+        return [value for line in found for value in split_list(line)]
+
+    def must(self, name: str) -> bytes:
+        """The value of a header without which nothing can be done. Raises ParseError when it is not there."""
+        names = self.names
+        if name not in names:
+            raise ParseError(f"there is no {name}")
+        return value_of(self.lines[names.index(name)])
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via. Raises ParseError."""
+        if self._via is None:
+            value = self.must("via")
+            self._via = via.parse(value if b"," not in value else value[: first_of(value)].rstrip(b" \t"))
+        return self._via
+
+    @property
+    def call_id(self) -> bytes:
+        """Raises ParseError when there is none."""
+        return self.must("call-id")
+
+    @property
+    def cseq(self) -> CSeq:
+        """Raises ParseError when it is missing, malformed or out of range."""
+        if self._cseq is None:
+            found = _CSEQ(self.must("cseq"))
+            if found is None:
+                raise ParseError("CSeq is malformed")
+            number = int(found[1])
+            if number >= MAX_CSEQ:
+                raise ParseError("CSeq is out of range")
+            self._cseq = CSeq(number, method_of(found[2]))
+        return self._cseq
+
+    @property
+    def from_shape(self) -> Shape:
+        """From in its parts, the URI not looked into. Raises ParseError."""
+        if self._from_shape is None:
+            self._from_shape = address.shape(self.must("from"))
+        return self._from_shape
+
+    @property
+    def to_shape(self) -> Shape:
+        """To in its parts, the URI not looked into. Raises ParseError."""
+        if self._to_shape is None:
+            self._to_shape = address.shape(self.must("to"))
+        return self._to_shape
+
+    @property
+    def from_tag(self) -> str | None:
+        """None where From has no tag, as before RFC 3261. Raises ParseError when From is missing or malformed."""
+        return address.tag_of(self.from_shape[2])
+
+    @property
+    def to_tag(self) -> str | None:
+        """None in a request that opens a dialog. Raises ParseError when To is missing or malformed."""
+        return address.tag_of(self.to_shape[2])
+
+    @property
+    def from_(self) -> Address:
+        """Raises ParseError, also when its URI is malformed."""
+        if self._from is None:
+            self._from = address.built(self.from_shape, self.must("from"))
+        return self._from
+
+    @property
+    def to(self) -> Address:
+        """Raises ParseError, also when its URI is malformed."""
+        if self._to is None:
+            self._to = address.built(self.to_shape, self.must("to"))
+        return self._to
+
+
+class Request(Message):
+    """A request: `method` as written (methods are case-sensitive), `target` the Request-URI as received."""
+
+    __slots__ = ("_uri", "method", "target")
+
+    method: str
+    target: bytes
+
+    def __init__(
+        self, start: bytes, lines: list[bytes], names: list[str], body: bytes, method: str, target: bytes
+    ) -> None:
+        self.start = start
+        self.lines = lines
+        self.names = names
+        self.body = body
+        self.method = method
+        self.target = target
+        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
+        self._uri: Uri | None = None
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI. Raises ParseError."""
+        if self._uri is None:
+            self._uri = parse_uri(self.target)
+        return self._uri
+
+    @property
+    def max_forwards(self) -> int | None:
+        """None where it is absent, and where it is no number from 0 to 255 (RFC 4475 section 3.1.2.4)."""
+        names = self.names
+        if "max-forwards" not in names:
+            return None
+        value = value_of(self.lines[names.index("max-forwards")])
+        if not value.isdigit() or len(value) > 32:
+            return None
+        number = int(value)
+        return number if number <= MAX_FORWARDS else None
+
+    def __repr__(self) -> str:
+        return f"<{self.start!r}, {len(self.lines)} headers, {len(self.body)} octets>"
+
+
+class Response(Message):
+    """A response: `status` from 100 to 699, `phrase` as received and maybe empty."""
+
+    __slots__ = ("phrase", "status")
+
+    status: int
+    phrase: bytes
+
+    def __init__(
+        self, start: bytes, lines: list[bytes], names: list[str], body: bytes, status: int, phrase: bytes
+    ) -> None:
+        self.start = start
+        self.lines = lines
+        self.names = names
+        self.body = body
+        self.status = status
+        self.phrase = phrase
+        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
+
+    def __repr__(self) -> str:
+        return f"<{self.start!r}, {len(self.lines)} headers, {len(self.body)} octets>"
+
+
+METHODS = {
+    name.encode(): name
+    for name in (
+        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "MESSAGE", "SUBSCRIBE",
+        "NOTIFY", "REFER", "PUBLISH",
+    )
+}  # fmt: skip
+"""The methods that have a name in an RFC; any other token is a method too (SIP-001)."""
+
+
+def method_of(token: bytes) -> str:
+    """The method as text; the caller has seen that it is a token."""
+    return METHODS.get(token) or token.decode("ascii")

@@ -1,0 +1,97 @@
+"""Via: which way a response goes back (RFC 3261 section 20.42, RFC 3581)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from proxy.sip.address import params_of
+from proxy.sip.errors import ParseError
+from proxy.sip.grammar import HOST, PARAMS, PORT, TOKEN, WSP
+from proxy.sip.headers import first_of, unfold
+from proxy.sip.uri import Params
+
+COOKIE = "z9hg4bk"
+"""What an RFC 3261 branch begins with, in lower case: it is compared without case."""
+
+# via-parm = sent-protocol LWS sent-by *( SEMI via-params ); sent-protocol = name SLASH version SLASH transport
+# SLASH = SWS "/" SWS, and COLON may have blanks around it too.
+_SHAPE = re.compile(
+    rf"({TOKEN}){WSP}/{WSP}({TOKEN}){WSP}/{WSP}({TOKEN})[ \t]++({HOST})(?:{WSP}:{WSP}({PORT}))?({PARAMS}){WSP}".encode(),
+    re.DOTALL,
+).fullmatch
+_NAMES = re.compile(rf";{WSP}({TOKEN})".encode())
+
+
+class Via(NamedTuple):
+    """One hop that the request has made."""
+
+    version: str
+    transport: str
+    """Upper case: UDP, TCP, TLS, or whatever a stranger wrote."""
+    host: str
+    """As received; IPv6 without brackets."""
+    port: int | None
+    params: Params
+    rport_fault: bool = False
+    """rport came twice: nobody may answer by it (RFC 3581 knows one)."""
+
+    @property
+    def branch(self) -> str:
+        """As received; empty where there is none."""
+        return self.params.get("branch") or ""
+
+    @property
+    def cookie(self) -> bool:
+        """Whether the branch is one of RFC 3261: unique by itself. The bare cookie is not (RFC 4475 section 3.2.1)."""
+        branch = self.params.get("branch")
+        return branch is not None and len(branch) > 7 and branch[:7].lower() == COOKIE
+
+    @property
+    def sent_by(self) -> str:
+        """`host[:port]`, lower case, as the matching rules want it (RFC 3261 section 17.2.3)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (host if self.port is None else f"{host}:{self.port}").lower()
+
+    @property
+    def wants_rport(self) -> bool:
+        """RFC 3581 section 3: one `rport`, without a value. With one, or twice, it is malformed and passed over."""
+        return not self.rport_fault and "rport" in self.params and self.params["rport"] is None
+
+    @property
+    def received(self) -> str | None:
+        """The address that an element saw, without the brackets that some put there (RFC 5118 section 4.5)."""
+        value = self.params.get("received")
+        return value.strip("[]") if value else None
+
+    @property
+    def rport(self) -> int | None:
+        """The port that an element filled in; None where it is absent, empty or no port."""
+        value = self.params.get("rport")
+        if not value or self.rport_fault or not (value.isascii() and value.isdigit() and len(value) <= 5):
+            return None
+        return port if 0 < (port := int(value)) < 65536 else None
+
+
+def parse(value: bytes) -> Via:
+    """One Via value, unfolded, alone. Raises ParseError."""
+    found = _SHAPE(value)
+    if found is None:
+        raise ParseError("a Via is malformed")
+    name, version, transport, host, port, tail = found.groups()
+    if name.upper() != b"SIP":
+        raise ParseError("a Via is not SIP's")
+    number = None
+    if port is not None:
+        number = int(port)
+        if not 0 < number < 65536:
+            raise ParseError("a Via has an impossible port")
+    params = params_of(tail)
+    fault = "rport" in params and sum(one.lower() == b"rport" for one in _NAMES.findall(tail)) > 1
+    where = host.decode("ascii")
+    return Via(version.decode(), transport.decode().upper(), where[1:-1] if where[0] == "[" else where, number, params, fault)
+
+
+def parse_first(value: bytes) -> Via:
+    """The first Via of a value that may be a comma list. Raises ParseError."""
+    return parse(unfold(value[: first_of(value)]))
