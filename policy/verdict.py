@@ -1,0 +1,96 @@
+"""What a check finds, what the findings add up to, and how a refusal reads. Values only; `policy.decide`
+makes them.
+
+A verdict explains itself: it carries its findings, and the journal, the metrics, the headers and `explain`
+all read this one value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Action = Literal["allow", "tag", "reject"]
+Mode = Literal["observe", "tag", "enforce"]
+
+
+class Class(Enum):
+    """Why a finding is allowed to act, which also says how a call may be refused (FCC 25-15)."""
+
+    DETERMINISTIC = "deterministic"
+    """Impossible or do-not-originate: true or false, no estimate. Acts without thresholds."""
+    SUBSCRIBER = "subscriber"
+    """The wish of the person called. Acts without thresholds."""
+    ANALYTICS = "analytics"
+    """Campaign, behaviour, reputation: an estimate. Adds up; a refusal must offer redress (603+)."""
+    IDENTITY = "identity"
+    """What the signature says. Adds up, but never reaches a rejection alone."""
+    DUTY = "duty"
+    """What the caller owes: do-not-call, consent, hours. Adds up."""
+    NOTE = "note"
+    """Worth recording; weighs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's view of one call."""
+
+    slug: str
+    """Stable, from a closed set (`policy.decide.reason_slugs`): it is a metric label and a key in
+    settings."""
+    kind: Class
+    weight: int
+    why: str
+    """A sentence for a person. Holds no full phone number that the call does not show anyway."""
+    campaign: str = ""
+    allows: bool = False
+    """The call passes whatever else may be found (allow-list, emergency centre)."""
+    ceiling: Action = "reject"
+    """The most that this finding may lead to: evidence of less than high confidence tags only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is done with a call, what would be done in `enforce`, and why."""
+
+    action: Action = "allow"
+    would: Action = "allow"
+    """The same before the mode and the percentage of the trunk lowered it."""
+    score: int = 0
+    findings: tuple[Finding, ...] = ()
+    deciding: Finding | None = None
+    """The finding that `would` rests on; None where nothing spoke against the call."""
+    campaign: str = ""
+    mode: Mode = "observe"
+    allowed: bool = False
+    """On the allow-list, or an emergency centre calling."""
+    emergency: bool = False
+    id: str = ""
+    """What a refusal names and the journal keeps, so that redress staff find the call (STI-124). Empty
+    unless `would` is reject."""
+
+    @property
+    def reason(self) -> str:
+        """The slug of the deciding finding, or `none`."""
+        return "none" if self.deciding is None else self.deciding.slug
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The answer to a refused call."""
+
+    status: int
+    reason: str
+    """The reason phrase of the status line."""
+    lines: tuple[bytes, ...] = ()
+    """Header lines to add, without CRLF."""
+
+
+EMERGENCY = Verdict(
+    deciding=(_sos := Finding("emergency", Class.NOTE, 0, "the Request-URI names an emergency service", allows=True)),
+    findings=(_sos,),
+    allowed=True,
+    emergency=True,
+)
+"""The verdict of every call that `policy.emergency` recognises, in every mode; no check is asked."""
