@@ -257,7 +257,7 @@ class Authority:
 
 
 def tnauthlist(spcs: Sequence[str], ranges: Sequence[tuple[str, int]], numbers: Sequence[str]) -> bytes:
-    """TNAuthorizationList in DER (RFC 8226 section 9): [0] code, [1] first and count, [2] number; explicit."""
+    """TNAuthorizationList in DER (RFC 8226 section 9): [0] code, [1] first and count, [2] number."""
     entries = [_tlv(0xA0, _tlv(0x16, spc.encode("ascii"))) for spc in spcs]
     for first, count in ranges:
         octets = count.to_bytes(count.bit_length() // 8 + 1, "big")  # one bit more for the sign
