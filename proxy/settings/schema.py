@@ -1,0 +1,195 @@
+"""Which keys there are. One row a key: its kind and what stands for it when it is absent. Nothing else
+knows a key's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.settings import kinds
+from proxy.settings.errors import Wrong
+from proxy.settings.kinds import Kind, flag, integer, many, one_of
+from proxy.settings.values import LEVELS, MODES, ROLES, SIDES, TRUST
+
+REQUIRED: Any = object()
+"""Stands where there is no default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that holds a value."""
+
+    kind: Kind
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A key that holds a table. `optional`: its absence means something else than an empty one."""
+
+    keys: Mapping[str, Entry]
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A key that holds a list of tables, `[[key]]`."""
+
+    keys: Mapping[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A table whose keys are the operator's own names, each holding a value or a table of one shape."""
+
+    entry: Key | Table
+    names: str = ""
+    """Which handed-in vocabulary the names must come from; empty: any name."""
+
+
+Entry = Key | Table | Tables | Named
+
+# SIP codes that a verdict may answer with. Those which mean something to a transaction or ask for a new try
+# with other credentials, another form or another moment would be misread, and 2xx and 3xx are no rejection.
+REJECTIONS = frozenset(range(400, 700)) - {
+    401,
+    407,
+    408,
+    412,
+    413,
+    420,
+    421,
+    422,
+    423,
+    481,
+    482,
+    483,
+    487,
+    491,
+    494,
+    500,
+}
+
+
+def rejection(value: object, folder: Any) -> int:
+    code = integer(400, 699)(value, folder)
+    if code not in REJECTIONS:
+        raise Wrong(
+            f"{code} means something else to a caller's phone",
+            "use 403, 404, 428, 436, 437, 438, 480, 603 or 607",
+        )
+    return int(code)
+
+
+SCHEMA = Table(
+    {
+        "role": Key(one_of(*ROLES), "enterprise"),
+        "secret": Key(kinds.secret),
+        "secret_file": Key(kinds.existing),
+        "listen": Tables(
+            {
+                "transport": Key(kinds.transport, "udp"),
+                "address": Key(kinds.numeric_endpoint, REQUIRED),
+                "advertise": Key(kinds.endpoint),
+            }
+        ),
+        "trunk": Tables(
+            {
+                "name": Key(kinds.name, REQUIRED),
+                "side": Key(one_of(*SIDES), REQUIRED),
+                "sources": Key(many(kinds.source), REQUIRED),
+                "trust": Key(one_of(*TRUST)),
+                "profile": Key(kinds.name, "default"),
+                "mode": Key(one_of(*MODES), "observe"),
+                "enforce_percent": Key(integer(0, 100), 100),
+                "country": Key(kinds.digits(1, 3), "1"),
+                "area": Key(kinds.digits(0, 5), ""),
+                "sign": Key(flag),
+            }
+        ),
+        "next_hop": Table(
+            {
+                "carrier": Key(many(kinds.hop), ()),
+                "pbx": Key(many(kinds.hop), ()),
+                "silence_ms": Key(integer(100, 32_000), 2000),
+            }
+        ),
+        "identity": Table(
+            {
+                "anchors": Key(kinds.existing),
+                "tls_ca": Key(kinds.existing),
+                "hosts": Key(many(kinds.hostname), ()),
+                "ports": Key(many(integer(1, 65_535)), (443, 8443)),
+                "required": Key(flag, False),
+                "freshness_seconds": Key(integer(1, 3600), 60),
+                "deadline_ms": Key(integer(10, 5000), 300),
+            }
+        ),
+        "numbers": Table(
+            {
+                "own": Key(many(kinds.number), ()),
+                "emergency": Key(many(kinds.emergency_string), ()),
+                "psap": Key(many(kinds.number), ()),
+            }
+        ),
+        "signing": Table(
+            {
+                "key": Key(kinds.existing, REQUIRED),
+                "certificate_url": Key(kinds.https, REQUIRED),
+                "origid": Key(kinds.origid, REQUIRED),
+            },
+            optional=True,
+        ),
+        "profile": Named(
+            Table({"tag_at": Key(integer(1, 10_000), 50), "reject_at": Key(integer(1, 10_000), 100)})
+        ),
+        "policy": Table(
+            {
+                "codes": Named(Key(rejection), names="reasons"),
+                "weights": Named(Key(integer(0, 10_000)), names="reasons"),
+                "velocity": Table(
+                    {"limit": Key(integer(1, 1_000_000), 20), "seconds": Key(integer(1, 3600), 60)}
+                ),
+                "redress": Table(
+                    {
+                        "url": Key(kinds.https, ""),
+                        "tel": Key(kinds.telephone, ""),
+                        "email": Key(kinds.email, ""),
+                    }
+                ),
+            }
+        ),
+        "lists": Table(
+            {
+                "bundled": Key(flag, True),
+                "campaigns": Key(many(kinds.existing), ()),
+                "allow": Key(many(kinds.existing), ()),
+                "deny": Key(many(kinds.existing), ()),
+                "dno": Key(many(kinds.existing), ()),
+                "dnc": Key(many(kinds.existing), ()),
+            }
+        ),
+        "marking": Table(
+            {"prefix": Key(kinds.header_prefix, "X-Screen"), "verstat_in_from": Key(flag, False)}
+        ),
+        "admin": Table({"address": Key(kinds.numeric_endpoint, REQUIRED)}, optional=True),
+        "paths": Table({"journal": Key(kinds.pathname), "state": Key(kinds.pathname)}),
+        "log": Table({"level": Key(one_of(*LEVELS), "info")}),
+        "lab": Table({"enabled": Key(flag, False), "clock": Key(kinds.clock)}),
+    }
+)
+
+
+def known_keys(entry: Entry = SCHEMA, path: str = "") -> list[str]:
+    """Each key as a dotted path; a name that the operator chooses is `*`."""
+    if isinstance(entry, Key):
+        return [path]
+    if isinstance(entry, Named):
+        return known_keys(entry.entry, f"{path}.*")
+    return [
+        found
+        for key, below in entry.keys.items()
+        for found in known_keys(below, f"{path}.{key}" if path else key)
+    ]

@@ -1,0 +1,200 @@
+"""What can be set, as frozen values. `deploy/ringwarden.example.toml` has a sentence for each key; the
+units are in the names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+ROLES = ("enterprise", "hosted", "terminating", "intermediate", "gateway", "originating")
+SIDES = ("carrier", "pbx")
+TRUST = ("none", "identity", "verdicts")
+MODES = ("observe", "tag", "enforce")
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """An address that we receive on, and the one that we write into Via and Record-Route."""
+
+    transport: str
+    host: str
+    """Numeric, IPv6 without brackets."""
+    port: int
+    advertised_host: str
+    """A numeric address (IPv6 without brackets) or a name."""
+    advertised_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where messages of a trunk come from."""
+
+    network: IPv4Network | IPv6Network
+    port: int | None = None
+    """None: any port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A neighbour: a carrier or a PBX, known by its source address."""
+
+    name: str
+    side: str
+    sources: tuple[Source, ...]
+    trust: str = "none"
+    """none | identity (its P-Asserted-Identity is believed) | verdicts (its verstat too)"""
+    profile: str = "default"
+    mode: str = "observe"
+    enforce_percent: int = 100
+    country: str = "1"
+    area: str = ""
+    sign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    transport: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """How an Identity header is verified."""
+
+    anchors: Path | None = None
+    """A PEM file or a folder of them; None: no chain leads anywhere, and no signature is proved."""
+    tls_ca: Path | None = None
+    hosts: tuple[str, ...] = ()
+    """Hosts that certificates may come from; empty: any."""
+    ports: tuple[int, ...] = (443, 8443)
+    required: bool = False
+    freshness_seconds: int = 60
+    deadline_ms: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSettings:
+    """Entries are digits with the country code: `12025550100`, a prefix `1202555*`, or a range
+    `12025550100-12025550199`.
+    """
+
+    own: tuple[str, ...] = ()
+    emergency: tuple[str, ...] = ()
+    psap: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings:
+    key: Path
+    certificate_url: str
+    origid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    name: str
+    tag_at: int = 50
+    reject_at: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class VelocitySettings:
+    """More than `limit` calls of one caller within `seconds` are a finding."""
+
+    limit: int = 20
+    seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RedressSettings:
+    """Whom a blocked caller can ask; at least one of them is needed before 603+ is sent (47 CFR
+    64.1200(k)(8), (9)).
+    """
+
+    url: str = ""
+    tel: str = ""
+    email: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.url or self.tel or self.email)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    profiles: Mapping[str, ProfileSettings]
+    codes: Mapping[str, int]
+    """Reason slug -> the SIP code that answers it."""
+    weights: Mapping[str, int]
+    """Reason slug -> the weight of its finding, where it is not the default."""
+    velocity: VelocitySettings
+    redress: RedressSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ListSettings:
+    bundled: bool = True
+    campaigns: tuple[Path, ...] = ()
+    allow: tuple[Path, ...] = ()
+    deny: tuple[Path, ...] = ()
+    dno: tuple[Path, ...] = ()
+    dnc: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MarkingSettings:
+    prefix: str = "X-Screen"
+    """Of our own headers, without the dash that follows it."""
+    verstat_in_from: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathSettings:
+    journal: Path | None = None
+    state: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class LabSettings:
+    enabled: bool = False
+    clock: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that the file says, defaults filled in."""
+
+    file: Path
+    role: str
+    listeners: tuple[ListenSettings, ...]
+    trunks: tuple[Trunk, ...]
+    next_hops: Mapping[str, tuple[NextHop, ...]]
+    """Side -> where calls to that side go, the first one preferred."""
+    silence_ms: int
+    identity: IdentitySettings
+    numbers: NumberSettings
+    signing: SigningSettings | None
+    policy: PolicySettings
+    lists: ListSettings
+    marking: MarkingSettings
+    admin: AdminSettings | None
+    paths: PathSettings
+    log: LogSettings
+    lab: LabSettings
+    secret: bytes | None = field(default=None, repr=False)
+    """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
