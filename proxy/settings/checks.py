@@ -15,6 +15,7 @@ from typing import Any
 
 from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.kinds import SIP_PORT, Endpoint, secret
+from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
     AdminSettings,
@@ -85,6 +86,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         paths=PathSettings(**raw["paths"]),
         log=LogSettings(**raw["log"]),
         lab=lab,
+        trunk_table=TrunkTable(trunks),
         secret=secret_of(raw, faults, environ),
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from policy.lists import entry
 from proxy.settings.errors import Wrong, nearest
 from proxy.settings.values import NextHop, Source
 
@@ -29,7 +30,6 @@ COMING = {"tcp": "TCP", "tls": "TLS", "ws": "WebSocket", "wss": "WebSocket over 
 HOST = re.compile(
     r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
-NUMBER = re.compile(r"\+?\d{2,15}")
 TEXT_OF_REASON = re.compile(r"[!#-:<-\[\]-~]+")
 """Printable ASCII without blank, quote, semicolon and backslash: it is written inside a quoted Reason
 text.
@@ -236,33 +236,13 @@ def hostname(value: object, folder: Path) -> str:
 
 
 def number(value: object, folder: Path) -> str:
-    """A number, a prefix with `*`, or a range; digits with the country code."""
-    written = re.sub(r"[ ().]", "", text(value, folder))
-    low, dash, high = written.partition("-")
-    if dash:
-        first, last = whole(low, value), whole(high, value)
-        if len(first) != len(last) or first > last:
-            raise Wrong(
-                f"{said(value)} is not a range", "write two numbers of one length, the lower one first"
-            )
-        return f"{first}-{last}"
-    if written.endswith("*"):
-        if not NUMBER.fullmatch(written[:-1]):
-            raise Wrong(
-                f"{said(value)} is not a prefix", 'write digits with the country code, then *: "1202555*"'
-            )
-        return written.lstrip("+")
-    return whole(written, value)
-
-
-def whole(written: str, value: object) -> str:
-    if not NUMBER.fullmatch(written):
-        raise Wrong(f"{said(value)} is not a number", 'write digits with the country code: "+12025550100"')
-    if len(written) == 10 and not written.startswith("+"):
-        raise Wrong(
-            f"{said(value)} may lack its country code", f'write "+1{written}", or "+{written}" if it is whole'
-        )
-    return written.lstrip("+")
+    """A number, a prefix with `*`, or a range, in the one grammar that list files have too."""
+    try:
+        entry(text(value, folder))
+    except ValueError as error:
+        cure = 'write "+12025550100", a prefix "+1202555*" or a range "12025550100-12025550199"'
+        raise Wrong(f"{said(value)} cannot be read ({error})", cure) from error
+    return str(value)
 
 
 def emergency_string(value: object, folder: Path) -> str:

@@ -115,7 +115,12 @@ class _Walk:
 
     def value(self, key: Key, value: object, path: str) -> Any:
         try:
-            return key.kind(value, self.folder)
+            found = key.kind(value, self.folder)
+            if known := self.vocabularies.get(key.names, ()):
+                for word in found:
+                    if word not in known:
+                        raise Wrong(f"there is no reason called {word}", nearest(word, known))
+            return found
         except Wrong as wrong:
             self.faults.add(path, wrong.what, wrong.cure)
             return None if key.default is REQUIRED else key.default

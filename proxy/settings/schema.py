@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from proxy.settings import kinds
@@ -23,6 +24,8 @@ class Key:
 
     kind: Kind
     default: Any = None
+    names: str = ""
+    """Which handed-in vocabulary the entries of a list must come from; empty: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +54,16 @@ class Named:
 
 Entry = Key | Table | Tables | Named
 
-# SIP codes that a verdict may answer with. Those which mean something to a transaction or ask for a new try
-# with other credentials, another form or another moment would be misread, and 2xx and 3xx are no rejection.
-REJECTIONS = frozenset(range(400, 700)) - {
-    401,
-    407,
-    408,
-    412,
-    413,
-    420,
-    421,
-    422,
-    423,
-    481,
-    482,
-    483,
-    487,
-    491,
-    494,
-    500,
-}
+REJECTIONS = (403, 404, 428, 433, 436, 437, 438, 480, 486, 603, 607)
+"""SIP codes that a verdict may answer with: `policy.refusal` has a phrase for each. Others would be misread by
+a caller's phone, or owe it more than a line (608)."""
 
 
-def rejection(value: object, folder: Any) -> int:
-    code = integer(400, 699)(value, folder)
-    if code not in REJECTIONS:
-        raise Wrong(
-            f"{code} means something else to a caller's phone",
-            "use 403, 404, 428, 436, 437, 438, 480, 603 or 607",
-        )
-    return int(code)
+def rejection(value: object, folder: Path) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in REJECTIONS:
+        codes = ", ".join(map(str, REJECTIONS))
+        raise Wrong(f"{kinds.said(value)} is no code for a refusal", f"use one of {codes}")
+    return value
 
 
 SCHEMA = Table(
@@ -143,14 +126,20 @@ SCHEMA = Table(
             optional=True,
         ),
         "profile": Named(
-            Table({"tag_at": Key(integer(1, 10_000), 50), "reject_at": Key(integer(1, 10_000), 100)})
+            Table(
+                {
+                    "tag_at": Key(integer(1, 10_000), 30),
+                    "reject_at": Key(integer(1, 10_000), 80),
+                    "tags": Key(many(kinds.name), (), names="reasons"),
+                }
+            )
         ),
         "policy": Table(
             {
                 "codes": Named(Key(rejection), names="reasons"),
                 "weights": Named(Key(integer(0, 10_000)), names="reasons"),
                 "velocity": Table(
-                    {"limit": Key(integer(1, 1_000_000), 20), "seconds": Key(integer(1, 3600), 60)}
+                    {"limit": Key(integer(1, 1_000_000), 30), "seconds": Key(integer(1, 3600), 60)}
                 ),
                 "redress": Table(
                     {

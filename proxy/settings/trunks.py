@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
-from proxy.settings.values import Trunk
+if TYPE_CHECKING:
+    from proxy.settings.values import Trunk
 
 MAX_REMEMBERED = 4096
 """Sources remembered besides the configured addresses. A flood of forged sources only makes us forget and

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from proxy.settings.trunks import TrunkTable
+
 ROLES = ("enterprise", "hosted", "terminating", "intermediate", "gateway", "originating")
 SIDES = ("carrier", "pbx")
 TRUST = ("none", "identity", "verdicts")
@@ -79,9 +81,7 @@ class IdentitySettings:
 
 @dataclass(frozen=True, slots=True)
 class NumberSettings:
-    """Entries are digits with the country code: `12025550100`, a prefix `1202555*`, or a range
-    `12025550100-12025550199`.
-    """
+    """Entries as `policy.lists.entry` reads them: a number, a prefix `+1202555*`, a range."""
 
     own: tuple[str, ...] = ()
     emergency: tuple[str, ...] = ()
@@ -98,15 +98,17 @@ class SigningSettings:
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
     name: str
-    tag_at: int = 50
-    reject_at: int = 100
+    tag_at: int = 30
+    reject_at: int = 80
+    tags: tuple[str, ...] = ()
+    """Reason slugs that tag a call by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class VelocitySettings:
     """More than `limit` calls of one caller within `seconds` are a finding."""
 
-    limit: int = 20
+    limit: int = 30
     seconds: int = 60
 
 
@@ -196,5 +198,7 @@ class Settings:
     paths: PathSettings
     log: LogSettings
     lab: LabSettings
+    trunk_table: TrunkTable
+    """The trunks by source address."""
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
