@@ -55,8 +55,9 @@ class Named:
 Entry = Key | Table | Tables | Named
 
 REJECTIONS = (403, 404, 428, 433, 436, 437, 438, 480, 486, 603, 607)
-"""SIP codes that a verdict may answer with: `policy.refusal` has a phrase for each. Others would be misread by
-a caller's phone, or owe it more than a line (608)."""
+"""SIP codes that a verdict may answer with: `policy.refusal` has a phrase for each. Others would be misread
+by a caller's phone, or owe it more than a line (608).
+"""
 
 
 def rejection(value: object, folder: Path) -> int:

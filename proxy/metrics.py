@@ -1,0 +1,324 @@
+"""What is counted. The counters are 64-bit integers in one buffer that is handed in; Prometheus reads them
+from outside.
+
+The buffer may be an array of this process or a slice of shared memory: the layout depends on nothing but
+the families below and the reasons of the policy, so each worker writes its own slice and one exporter adds
+them up. A label that nobody declared counts as `other`: no number, Call-ID or address can ever become a
+label (TRAP-93). Durations are kept as whole nanoseconds, because shared cells hold integers.
+"""
+
+from __future__ import annotations
+
+import platform
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from prometheus_client import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+PREFIX = "ringwarden_"
+OTHER = "other"
+SHOWN_EMPTY = 64
+"""A family of up to so many series shows them from the start, at 0, so that a first event is seen as a
+rise.
+"""
+
+SIDES = ("carrier", "pbx", "unknown")
+METHODS = (
+    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "REFER", "SUBSCRIBE",
+    "NOTIFY", "MESSAGE", "PUBLISH",
+)  # fmt: skip
+CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+ACTIONS = ("allow", "tag", "reject", "emergency", "fail-open")
+ATTESTATIONS = ("A", "B", "C", "none")
+STATUSES = ("400", "413", "416", "420", "482", "483", "501", "505", "513")
+FETCHED = ("ok", "timeout", "refused", "status", "size", "tls", "address", "invalid", "busy")
+VERIFIED = ("passed", "unsigned", "failed")
+SIGNED = ("signed", "already-signed", "no-number", "stale-date", "not-entitled", "failed")
+
+DECISION_BOUNDS_NS = tuple(
+    int(ms * 1_000_000) for ms in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 20, 50, 100)
+)
+"""Upper bounds of the buckets of a decision, 50 µs to 100 ms, in nanoseconds."""
+
+Labels = Mapping[str, Sequence[str]]
+Cells = MutableSequence[int]
+Gauge = Callable[[], float | Mapping[str, float]]
+"""Read when somebody asks: a number, or one for each value of the gauge's label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One name and its series: a cell for each combination of label values, `other` included."""
+
+    name: str
+    help: str
+    labels: Labels = field(default_factory=dict)
+
+    def series(self) -> list[tuple[str, ...]]:
+        return list(product(*((*values, OTHER) for values in self.labels.values())))
+
+
+def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, ...]:
+    """Every counter, in the order of the cells."""
+    return (
+        Family("requests", "Requests received.", {"side": SIDES, "method": METHODS}),
+        Family("responses", "Final answers given.", {"side": SIDES, "code_class": CLASSES}),
+        Family(
+            "decisions",
+            "Calls decided.",
+            {
+                "direction": ("inbound", "outbound"),
+                "action": ACTIONS,
+                "reason": reasons,
+                "attest": ATTESTATIONS,
+            },
+        ),
+        Family("verify", "Calls whose Identity was looked at.", {"result": verified, "attest": ATTESTATIONS}),
+        Family("sign", "Outbound calls that were to be signed.", {"result": SIGNED, "attest": ATTESTATIONS}),
+        Family("cert_fetches", "Fetches of certificates.", {"result": FETCHED}),
+        Family("cert_cache_requests", "Certificates asked for.", {"result": ("hit", "miss")}),
+        Family("emergency_calls", "Emergency calls."),
+        Family("parse_errors", "Datagrams that are no SIP message we can act on.", {"kind": STATUSES}),
+        Family("strays", "Responses and ACKs that belong to nothing here."),
+        Family("unknown_sources", "Requests from an address of no trunk."),
+        Family("cancelled", "Calls given up by the caller before an answer."),
+        Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
+        Family("failovers", "Calls that went to the next hop in the row."),
+        Family(
+            "marks",
+            "Headers of untrusted sides taken off, and our own put on; in observe they would have been.",
+            {"mode": ("observe", "tag", "enforce"), "change": ("stripped", "added")},
+        ),
+        Family("udp_oversize", "Datagrams sent that are longer than the path is likely to carry whole."),
+        Family("udp_unsent", "Datagrams that the system did not take."),
+        Family("admin_restarts", "Times that the admin address could not be bound and was tried again."),
+        Family("internal_errors", "Faults of ours that a call survived unscreened."),
+    )
+
+
+class Counters:
+    """The cells of one family."""
+
+    __slots__ = ("family", "slots", "_known")
+
+    def __init__(self, family: Family, start: int) -> None:
+        self.family = family
+        self.slots = {labels: start + place for place, labels in enumerate(family.series())}
+        """Label values, in the declared order -> cell. On a hot path: look up once, then `cells[slot] +=
+        1`.
+        """
+        self._known = tuple(frozenset(values) for values in family.labels.values())
+
+    def slot(self, *labels: str) -> int:
+        """The cell of these label values; what was not declared is `other`."""
+        found = self.slots.get(labels)
+        if found is None:
+            found = self.slots[
+                tuple(v if v in k else OTHER for v, k in zip(labels, self._known, strict=True))
+            ]
+        return found
+
+
+class Metrics:
+    """All counters of one process. Nothing here waits, allocates or raises while it counts."""
+
+    def __init__(
+        self,
+        reasons: Sequence[str] = (),
+        verified: Sequence[str] = (),
+        buffer: Cells | None = None,
+    ) -> None:
+        """reasons: all slugs a verdict can carry; verified: all slugs of a failed verification, besides
+        VERIFIED.
+
+        buffer: at least `size(...)` cells of 64 bits, zero at first; None: an array of our own.
+        """
+        self._families: dict[str, Counters] = {}
+        start = 0
+        for family in families(_once(reasons, "none"), _once(verified, *VERIFIED)):
+            self._families[family.name] = counters = Counters(family, start)
+            start += len(counters.slots)
+        self._histogram = start
+        self.size = start + len(DECISION_BOUNDS_NS) + 2
+        """Cells used: the counters, the buckets with the open one, the sum."""
+        if buffer is not None and len(buffer) < self.size:
+            raise ValueError(f"{self.size} cells are needed, {len(buffer)} were given")
+        self.cells: Cells = array("q", bytes(8 * self.size)) if buffer is None else buffer
+        self._gauges: dict[str, tuple[str, Gauge, str]] = {}
+        self._decisions = self._families["decisions"]
+        self._verify = self._families["verify"]
+        self._requests = self._families["requests"]
+        self._responses = self._families["responses"]
+
+    def counters(self, name: str) -> Counters:
+        """The family of this name, without prefix and `_total`."""
+        return self._families[name]
+
+    def slot(self, name: str, *labels: str) -> int:
+        """The cell of one series, to be kept by whoever counts it often."""
+        return self._families[name].slot(*labels)
+
+    def count(self, slot: int, by: int = 1) -> None:
+        self.cells[slot] += by
+
+    def add(self, name: str, *labels: str, by: int = 1) -> None:
+        """Count by name: for what happens seldom."""
+        self.cells[self._families[name].slot(*labels)] += by
+
+    # What happens, in the words of those who report it
+
+    def request(self, side: str, method: str) -> None:
+        self.cells[self._requests.slot(side, method)] += 1
+
+    def response(self, side: str, status: int) -> None:
+        self.cells[self._responses.slot(side, f"{status // 100}xx")] += 1
+
+    def decision(self, side: str, action: str, reason: str, attest: str) -> None:
+        """side: where the call comes from; a call of the carrier is inbound."""
+        direction = "inbound" if side == "carrier" else "outbound"
+        self.cells[self._decisions.slot(direction, action, reason, attest)] += 1
+
+    def decided(self, seconds: float) -> None:
+        """How long a call waited for its verdict."""
+        elapsed = int(seconds * 1e9)
+        cells, start = self.cells, self._histogram
+        cells[start + bisect_left(DECISION_BOUNDS_NS, elapsed)] += 1
+        cells[start + len(DECISION_BOUNDS_NS) + 1] += elapsed
+
+    def verified(self, result: str, attest: str) -> None:
+        self.cells[self._verify.slot(result, attest)] += 1
+
+    def signed(self, result: str, attest: str) -> None:
+        self.add("sign", result, attest)
+
+    def fetched(self, result: str) -> None:
+        self.add("cert_fetches", result)
+
+    def cache(self, result: str) -> None:
+        """result: hit or miss."""
+        self.add("cert_cache_requests", result)
+
+    def emergency(self) -> None:
+        self.add("emergency_calls")
+
+    def parse_error(self, kind: str | int) -> None:
+        """kind: the status that answers it."""
+        self.add("parse_errors", str(kind))
+
+    def stray(self) -> None:
+        self.add("strays")
+
+    def unknown_source(self) -> None:
+        self.add("unknown_sources")
+
+    def cancelled(self) -> None:
+        self.add("cancelled")
+
+    def retransmitted(self, way: str) -> None:
+        """way: received or sent."""
+        self.add("retransmissions", way)
+
+    def failed_over(self) -> None:
+        self.add("failovers")
+
+    def marked(self, mode: str, stripped: int, added: int) -> None:
+        if stripped:
+            self.add("marks", mode, "stripped", by=stripped)
+        if added:
+            self.add("marks", mode, "added", by=added)
+
+    def oversize(self) -> None:
+        self.add("udp_oversize")
+
+    def unsent(self) -> None:
+        self.add("udp_unsent")
+
+    def admin_restarted(self) -> None:
+        self.add("admin_restarts")
+
+    def internal_error(self) -> None:
+        self.add("internal_errors")
+
+    # Reading
+
+    def gauge(self, name: str, help: str, read: Gauge, label: str = "") -> None:
+        """Declare a gauge that is read when somebody asks; with a label, `read` gives a number for each
+        value.
+        """
+        self._gauges[name] = (help, read, label)
+
+    def counter_value(self, name: str, *labels: str) -> int:
+        return self.cells[self._families[name].slot(*labels)]
+
+    def exported(self, version: str, lab: bool = False, slices: Sequence[Cells] = ()) -> bytes:
+        """The text that Prometheus reads. slices: the cells of all workers; empty: our own alone."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Report(self, version, lab, slices or (self.cells,)))
+        return generate_latest(registry)
+
+    def collect(self, version: str, lab: bool, slices: Sequence[Cells]) -> Iterator[Metric]:
+        cells = [sum(column) for column in zip(*(part[: self.size] for part in slices), strict=True)]
+        for counters in self._families.values():
+            yield from self._counter(counters, cells)
+        yield self._decision_seconds(cells)
+        info = GaugeMetricFamily(
+            f"{PREFIX}build_info", "What runs; always 1.", labels=["version", "python", "implementation"]
+        )
+        info.add_metric([version, platform.python_version(), platform.python_implementation()], 1)
+        yield info
+        yield GaugeMetricFamily(
+            f"{PREFIX}lab", "1 where the lab's relaxations are on: never in production.", value=float(lab)
+        )
+        yield from self._read_gauges()
+
+    def _counter(self, counters: Counters, cells: Sequence[int]) -> Iterator[Metric]:
+        family = counters.family
+        metric = CounterMetricFamily(PREFIX + family.name, family.help, labels=list(family.labels))
+        few = len(counters.slots) <= SHOWN_EMPTY
+        for labels, slot in counters.slots.items():
+            if cells[slot] or (few and OTHER not in labels):
+                metric.add_metric(list(labels), cells[slot])
+        yield metric
+
+    def _decision_seconds(self, cells: Sequence[int]) -> Metric:
+        metric = HistogramMetricFamily(
+            f"{PREFIX}decision_seconds",
+            "From the arrival of an INVITE to its verdict, waits for certificates included.",
+        )
+        buckets, total = [], 0
+        for place, bound in enumerate((*DECISION_BOUNDS_NS, None)):
+            total += cells[self._histogram + place]
+            buckets.append(("+Inf" if bound is None else f"{bound / 1e9:g}", total))
+        metric.add_metric([], buckets, sum_value=cells[self.size - 1] / 1e9)
+        return metric
+
+    def _read_gauges(self) -> Iterator[Metric]:
+        for name, (text, read, label) in self._gauges.items():
+            try:
+                found = read()
+            except Exception:
+                # What cannot be read is absent for now; the other metrics are worth having.
+                continue
+            metric = GaugeMetricFamily(PREFIX + name, text, labels=[label] if label else [])
+            values = found.items() if isinstance(found, Mapping) else [("", found)]
+            for value, number in values:
+                metric.add_metric([value] if label else [], number)
+            yield metric
+
+
+class _Report(Collector):
+    def __init__(self, metrics: Metrics, version: str, lab: bool, slices: Sequence[Cells]) -> None:
+        self._metrics, self._version, self._lab, self._slices = metrics, version, lab, slices
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics.collect(self._version, self._lab, self._slices)
+
+
+def _once(values: Iterable[str], *first: str) -> tuple[str, ...]:
+    """Each value once, in order; `other` is always there and is left out here."""
+    return tuple(dict.fromkeys(v for v in (*first, *values) if v != OTHER))
