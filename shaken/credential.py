@@ -1,0 +1,221 @@
+"""A certificate chain, judged once: may its key speak for telephone numbers, and for which (RFC 8226, RFC 9060, ATIS-1000080).
+
+Path validation is `cryptography`'s, with the TNAuthList in the place of a DNS name; the roots are the ones that are handed
+in and no others (the web's roots never count). What a call then needs is the key, the code and the dates: a Credential.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import verification
+from cryptography.x509.oid import NameOID
+
+from shaken.errors import CredentialError, ParseError
+from shaken.tnauthlist import Extension, TNAuthList, of
+
+MAX_PEM = 64 * 1024
+"""Octets of a certificate file."""
+MAX_CHAIN = 8
+"""Certificates in one file; a SHAKEN chain has two or three."""
+
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""The order n of P-256 (FIPS 186-4 D.1.2.3): r and s are from 1 to n-1 (STI-013)."""
+
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_SHA256 = ec.ECDSA(hashes.SHA256())
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFailure:
+    """What a store hands over where there is no credential."""
+
+    slug: str
+    kind: Literal["unreachable", "invalid"]
+    detail: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Credential:
+    """A key that chains to a trust anchor, and what it may speak for."""
+
+    url: str
+    key: ec.EllipticCurvePublicKey
+    spc: str | None
+    subject: str
+    organisation: str | None
+    not_before: float
+    not_after: float
+    """Unix seconds within which the whole chain is valid."""
+    authority: TNAuthList
+    fingerprint: str
+    """SHA-256 of the leaf, hexadecimal."""
+
+    def holds(self, signature: bytes, signing_input: bytes) -> bool:
+        """Whether 64 octets of r and s are this key's signature over these octets (RFC 7518 section 3.4)."""
+        der = der_signature(signature)
+        if der is None:
+            return False
+        try:
+            self.key.verify(der, signing_input, _SHA256)
+        except InvalidSignature:
+            return False
+        return True
+
+    def covers(self, tn: str) -> bool:
+        """Whether the certificate may speak for a number. A provider's code speaks for all of the provider's numbers:
+        which those are, its certificate does not say (ATIS-1000080)."""
+        return bool(self.authority.spcs) or self.authority.covers(tn)
+
+    def valid_at(self, utc: float) -> bool:
+        """Whether a moment lies within the validity of the chain."""
+        return self.not_before <= utc <= self.not_after
+
+
+def der_signature(raw: bytes) -> bytes | None:
+    """r and s as the DER that OpenSSL reads; None for what can be no signature: another length, zero, or too large."""
+    if len(raw) != 64:
+        return None
+    r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
+    if not (0 < r < ORDER and 0 < s < ORDER):
+        return None
+    first = r.to_bytes(r.bit_length() // 8 + 1, "big")
+    second = s.to_bytes(s.bit_length() // 8 + 1, "big")
+    return b"".join(
+        (
+            bytes((0x30, len(first) + len(second) + 4, 0x02, len(first))),
+            first,
+            bytes((0x02, len(second))),
+            second,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """The roots that are trusted to say who may speak for numbers."""
+
+    certificates: tuple[x509.Certificate, ...] = ()
+
+    @classmethod
+    def of(cls, pems: Iterable[bytes]) -> Anchors:
+        """From PEM files, each with one or more roots. Raises CredentialError."""
+        return cls(tuple(dict.fromkeys(root for pem in pems for root in load_chain(pem))))
+
+    @property
+    def count(self) -> int:
+        return len(self.certificates)
+
+
+def load_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """The certificates of a PEM file, in its order; what stands between them is passed over (TRAP-83).
+
+    Raises CredentialError for a file that is too long, holds none or too many, or one that cannot be read.
+    """
+    if len(pem) > MAX_PEM:
+        raise CredentialError("the certificate file is too long", "identity-bad-certificate")
+    blocks = _BLOCK.findall(pem)
+    if not 1 <= len(blocks) <= MAX_CHAIN:
+        raise CredentialError("the file holds no certificate, or too many", "identity-bad-certificate")
+    try:
+        return tuple(x509.load_pem_x509_certificate(block.replace(b"\r\n", b"\n")) for block in blocks)
+    except (ValueError, TypeError) as error:
+        raise CredentialError("a certificate cannot be read", "identity-bad-certificate") from error
+
+
+def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
+    """The credential of a certificate file, the leaf first. Raises CredentialError, with a slug that tells why."""
+    chain = load_chain(pem)
+    leaf = chain[0]
+    key, authority = _key(leaf), _authority(leaf)
+    begin, end = _span(leaf)
+    if not begin <= utc <= end:
+        raise CredentialError("the certificate is not valid now", "identity-expired")
+    path = _path(leaf, chain[1:], anchors, utc)
+    for certificate in path[1:-1]:
+        begin, end = max(begin, _span(certificate)[0]), min(end, _span(certificate)[1])
+    subject = leaf.subject
+    common, organisation = _name(subject, NameOID.COMMON_NAME), _name(subject, NameOID.ORGANIZATION_NAME)
+    if len(authority.spcs) > 1:
+        # One certificate, one provider: with two codes nobody could say who signed (STI-082).
+        raise CredentialError("the certificate names more than one provider", "identity-no-authority")
+    return Credential(
+        url=url,
+        key=key,
+        spc=authority.spcs[0] if authority.spcs else None,
+        subject=common or subject.rfc4514_string(),
+        organisation=organisation,
+        not_before=begin,
+        not_after=end,
+        authority=authority,
+        fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
+    )
+
+
+def _key(leaf: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    try:
+        key = leaf.public_key()
+    except Exception as error:  # unsupported and broken keys raise many things
+        raise CredentialError("the key of the certificate cannot be read", "identity-bad-certificate") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise CredentialError("the key of the certificate is not P-256", "identity-bad-certificate")
+    return key
+
+
+def _authority(leaf: x509.Certificate) -> TNAuthList:
+    try:
+        authority = of(leaf)
+        basic = next((e.value for e in leaf.extensions if isinstance(e.value, x509.BasicConstraints)), None)
+        usage = next((e.value for e in leaf.extensions if isinstance(e.value, x509.KeyUsage)), None)
+    except ParseError as error:
+        raise CredentialError(str(error), "identity-bad-certificate") from error
+    if authority is None:
+        raise CredentialError("the certificate speaks for no numbers", "identity-no-authority")
+    if basic is not None and basic.ca:
+        # Only end-entity certificates sign PASSporTs (STI-086).
+        raise CredentialError("the certificate is one of an authority", "identity-untrusted-chain")
+    if usage is not None and not usage.digital_signature:
+        raise CredentialError("the key may not sign", "identity-untrusted-chain")
+    return authority
+
+
+def _path(
+    leaf: x509.Certificate, others: Iterable[x509.Certificate], anchors: Anchors, utc: float
+) -> list[x509.Certificate]:
+    """The validated path from the leaf to an anchor (RFC 5280 section 6)."""
+    if not anchors.certificates:
+        raise CredentialError("no trust anchors are configured")
+    # The leaf needs a TNAuthList, critical or not, where the web's leaves need a SAN; authorities are held to the usual rules.
+    leaves = verification.ExtensionPolicy.permit_all().require_present(
+        Extension, verification.Criticality.AGNOSTIC, lambda policy, certificate, extension: None
+    )
+    verifier = (
+        verification.PolicyBuilder()
+        .store(verification.Store(list(anchors.certificates)))
+        .time(datetime.fromtimestamp(utc, UTC).replace(tzinfo=None))
+        .max_chain_depth(MAX_CHAIN)
+        .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=leaves)
+        .build_client_verifier()
+    )
+    try:
+        return list(verifier.verify(leaf, list(others)).chain)
+    except (verification.VerificationError, ValueError) as error:
+        raise CredentialError(f"the chain leads to no trust anchor: {error}"[:300]) from error
+
+
+def _span(certificate: x509.Certificate) -> tuple[float, float]:
+    return certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+
+
+def _name(name: x509.Name, oid: x509.ObjectIdentifier) -> str | None:
+    values = name.get_attributes_for_oid(oid)
+    return str(values[0].value) if values else None

@@ -1,0 +1,69 @@
+"""The Identity header: a token and what the header says of it (RFC 8224 section 4).
+
+`info` is found before anything is split at a semicolon, because a URL may hold one (TRAP-22).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shaken.errors import ParseError
+from shaken.passport import MAX_TOKEN
+
+MAX_VALUE = MAX_TOKEN + 4096
+"""Octets of a header value that is still looked at: the token and its parameters."""
+
+# signed-identity-digest SEMI ident-info *( SEMI ident-info-params ). The token's alphabet is that of base64url and the
+# dots; RFC 8224's own rule lists "/" and "+" instead of "-" and "_" (STI-021).
+_TOKEN = re.compile(rb"[ \t]*([A-Za-z0-9_.=/+-]*)[ \t]*(?=;|\Z)").match
+_PARAM = re.compile(
+    rb";[ \t]*([A-Za-z0-9.!%*_+`'~-]+)"
+    rb'(?:[ \t]*=[ \t]*(?:<([^<>"\x00-\x20\x7f]*)>|"((?:[^"\\]|\\.)*)"|([A-Za-z0-9.!%*_+`\'~:/\[\]-]*)))?[ \t]*(?=;|\Z)'
+).match
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One header value, taken apart."""
+
+    token: bytes
+    info: str | None
+    """The URL between the angle brackets; None where there is none, or where it stands without them (STI-022)."""
+    alg: str | None
+    ppt: str | None
+    params: Mapping[str, str | None]
+    """All parameters by lower-case name, `info` included; a flag has None."""
+
+
+def parse(value: bytes) -> Identity:
+    """One header value, unfolded. Raises ParseError."""
+    if len(value) > MAX_VALUE:
+        raise ParseError("the Identity header is too long")
+    found = _TOKEN(value)
+    if found is None:
+        raise ParseError("the Identity header does not begin with a token")
+    token, at = found[1], found.end()
+    if not token:
+        raise ParseError("the Identity header holds no token")
+    info: str | None = None
+    params: dict[str, str | None] = {}
+    while at < len(value):
+        part = _PARAM(value, at)
+        if part is None:
+            raise ParseError("a parameter of the Identity header is malformed")
+        at = part.end()
+        raw, bracketed, quoted, plain = part.groups()
+        name = raw.decode("ascii").lower()
+        if name in params:
+            raise ParseError(f"{name} stands twice in the Identity header")
+        if bracketed is not None:
+            params[name] = text = bracketed.decode("utf-8", "surrogateescape")
+            if name == "info":
+                info = text
+        elif quoted is not None:
+            params[name] = re.sub(rb"\\(.)", rb"\1", quoted).decode("utf-8", "surrogateescape")
+        else:
+            params[name] = None if plain is None else plain.decode("ascii")
+    return Identity(token, info, params.get("alg"), params.get("ppt"), params)

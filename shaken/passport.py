@@ -1,0 +1,203 @@
+"""The PASSporT: a JWS in compact serialisation whose payload says who calls whom (RFC 8225, RFC 8588).
+
+Parsed in full form only, and strictly where two readers could disagree: alphabet, padding and trailing bits of base64url,
+duplicate names, depth. Tolerant where signers in the field are sloppy without danger (RFC 8224's own example has a string
+`iat`): such defects are kept by name. The signature covers the octets as received; nothing is serialised anew to check it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shaken.errors import ParseError
+
+MAX_TOKEN = 16 * 1024
+"""Octets of a token that is still looked at; a real one has 400 to 2,000 (TRAP-18)."""
+MAX_DEPTH = 8
+"""Nesting of a claim; the deepest in use, a jCard, has five levels."""
+MAX_DESTINATIONS = 64
+MAX_IAT = 2**40
+"""Seconds; the year 36812. Beyond it a number is no time (TRAP-13)."""
+SIGNATURE_SIZE = 64
+
+_ALPHABET = re.compile(rb"[A-Za-z0-9_-]*\Z").match
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_PAD = (b"", None, b"==", b"=")
+# The last character of an encoding that is 2 or 3 modulo 4 long carries bits that must be zero (TRAP-08).
+_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """One token, taken apart. What the claims are worth is for `shaken.verify` to say."""
+
+    header: Mapping[str, Json]
+    claims: Mapping[str, Json]
+    signing_input: bytes
+    """Header and payload as received: what the signature covers."""
+    signature: bytes
+    """r and s, 32 octets each."""
+    alg: str | None
+    typ: str | None
+    ppt: str | None
+    x5u: str | None
+    iat: int
+    orig_tn: str | None
+    orig_uri: str | None
+    dest_tns: tuple[str, ...]
+    dest_uris: tuple[str, ...]
+    attest: str | None
+    origid: str | None
+    defects: tuple[str, ...] = ()
+    """What a strict reader would refuse: `iat-string`, `iat-float`, `dest-tn-string`, `not-canonical`."""
+
+
+def canonical_json(value: Json) -> bytes:
+    """JSON in the form that a token is signed in (RFC 8225 section 9): names sorted, no white space, UTF-8 unescaped."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def encode(octets: bytes) -> bytes:
+    """base64url without padding (RFC 7515 section 2)."""
+    return binascii.b2a_base64(octets, newline=False).rstrip(b"=").translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def decode(text: bytes) -> bytes:
+    """base64url without padding, in the one encoding that the octets have. Raises ParseError."""
+    rest = len(text) & 3
+    pad = _PAD[rest]
+    if pad is None or _ALPHABET(text) is None or (rest and text[-1] not in _LAST[rest]):
+        raise ParseError("a part of the token is not base64url")
+    return binascii.a2b_base64(text.translate(_STANDARD) + pad)
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ParseError("a name stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> Json:
+    raise ParseError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _object(octets: bytes) -> dict[str, Json]:
+    if octets.count(b"{") + octets.count(b"[") > 64:
+        raise ParseError("the JSON of the token is nested too much")
+    try:
+        found = _DECODER.decode(octets.decode("utf-8"))
+    except ParseError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ParseError("a part of the token is not JSON") from error
+    if not isinstance(found, dict):
+        raise ParseError("a part of the token is no JSON object")
+    return found
+
+
+def deep(value: Json, left: int = MAX_DEPTH) -> bool:
+    """Whether a value is nested deeper than any real claim."""
+    if isinstance(value, dict):
+        return left == 0 or any(deep(item, left - 1) for item in value.values())
+    if isinstance(value, list):
+        return left == 0 or any(deep(item, left - 1) for item in value)
+    return False
+
+
+def parse(token: bytes) -> Passport:
+    """A token in full form. Raises ParseError."""
+    if len(token) > MAX_TOKEN:
+        raise ParseError("the token is too long")
+    if token.startswith(b".."):
+        raise ParseError("the token is in compact form", "identity-compact")
+    parts = token.split(b".")
+    if len(parts) != 3:
+        raise ParseError("a token has three parts")
+    header, claims = _object(decode(parts[0])), _object(decode(parts[1]))
+    if len(token) > 2048 and (deep(header) or deep(claims)):
+        raise ParseError("the JSON of the token is nested too much")
+    if not parts[2]:
+        raise ParseError("the token is not signed")
+    signature = decode(parts[2])
+    if len(signature) != SIGNATURE_SIZE:
+        # A DER signature is the usual mistake (STI-012); nothing else of 64 octets is one.
+        raise ParseError("the signature is not 64 octets of r and s", "identity-signature-form")
+    defects: list[str] = []
+    orig_tn, orig_uri = _origin(claims.get("orig"))
+    dest = claims.get("dest")
+    if not isinstance(dest, dict):
+        raise ParseError("dest is no object", "identity-claims")
+    tns, uris = _several(dest.get("tn"), defects), _several(dest.get("uri"), defects)
+    if not tns and not uris:
+        raise ParseError("dest names nobody", "identity-claims")
+    return Passport(
+        header=header,
+        claims=claims,
+        signing_input=token[: len(parts[0]) + 1 + len(parts[1])],
+        signature=signature,
+        alg=_text(header, "alg"),
+        typ=_text(header, "typ"),
+        ppt=_text(header, "ppt"),
+        x5u=_text(header, "x5u"),
+        iat=_time(claims.get("iat"), defects),
+        orig_tn=orig_tn,
+        orig_uri=orig_uri,
+        dest_tns=tns,
+        dest_uris=uris,
+        attest=_text(claims, "attest"),
+        origid=_text(claims, "origid"),
+        defects=tuple(defects),
+    )
+
+
+def _text(claims: Mapping[str, Json], name: str) -> str | None:
+    value = claims.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _origin(orig: Json) -> tuple[str | None, str | None]:
+    """Exactly one identity (RFC 8225 section 5.2.1; STI-004)."""
+    if not isinstance(orig, dict):
+        raise ParseError("orig is no object", "identity-claims")
+    tn, uri = orig.get("tn"), orig.get("uri")
+    if (tn is None) == (uri is None) or not isinstance(uri if tn is None else tn, str):
+        raise ParseError("orig names not exactly one caller", "identity-claims")
+    return tn, uri
+
+
+def _several(value: Json, defects: list[str]) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        defects.append("dest-tn-string")
+        return (value,)
+    if (
+        not isinstance(value, list)
+        or not 0 < len(value) <= MAX_DESTINATIONS
+        or not all(isinstance(item, str) for item in value)
+    ):
+        raise ParseError("dest is no list of numbers or URIs", "identity-claims")
+    return tuple(value)
+
+
+def _time(value: Json, defects: list[str]) -> int:
+    if isinstance(value, str) and 0 < len(value) < 14 and value.isascii() and value.isdigit():
+        defects.append("iat-string")
+        value = int(value)
+    elif isinstance(value, float) and 0 <= value < MAX_IAT:
+        defects.append("iat-float")
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_IAT:
+        raise ParseError("iat is no time", "identity-claims")
+    return value

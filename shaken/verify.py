@@ -1,0 +1,199 @@
+"""Verification of one Identity header (RFC 8224 section 6.2, ATIS-1000074): first what costs nothing, then the signature.
+
+`examine` makes every check that needs no certificate, so that a forged flood causes no connection; `judge` does the rest with the
+credential that was fetched meanwhile. Each step leaves a fact; the first failure decides the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shaken import identity, passport
+from shaken.credential import Credential, CredentialFailure
+from shaken.errors import ParseError
+from shaken.passport import MAX_TOKEN, Passport
+from shaken.verdict import FAILURES, Fact, Failure, Judgement
+
+PASS, FAIL, UNKNOWN = Fact.PASS, Fact.FAIL, Fact.UNKNOWN
+MAX_URL = 2048
+"""Characters of a certificate URL."""
+
+# https, a host, maybe a port, a path; no userinfo, query or fragment (ATIS-1000074 section 5.3.1; STI-073).
+_URL = re.compile(
+    r"https://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?)(?::([0-9]{1,5}))?"
+    r"(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*)?\Z"
+).match
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the call itself says, in canonical form."""
+
+    caller: str | None
+    caller_uri: str | None
+    callees: tuple[str, ...]
+    """Any of them may be the destination that was signed: To, and the Request-URI."""
+    date: float | None = None
+    """The Date header, Unix seconds. It may be absent: the full form has its own time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator lets pass."""
+
+    freshness: float = 60.0
+    """Seconds that iat may be off, to either side (RFC 8224 section 6.2(4))."""
+    ports: tuple[int, ...] = (443, 8443)
+    hosts: frozenset[str] | None = None
+    """Hosts that certificates may come from, lower-case; None: any."""
+    lab: bool = False
+    """Any port: the lab's repository has no rights to 443."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """What is known before any certificate. `url` is what must be fetched, None where that would change nothing."""
+
+    url: str | None
+    passport: Passport | None
+    parsed: Fact
+    fresh: Fact = UNKNOWN
+    orig: Fact = UNKNOWN
+    dest: Fact = UNKNOWN
+    failure: Failure | None = None
+    detail: str = ""
+
+
+def _refused(slug: str, detail: str, token: Passport | None = None) -> Exam:
+    return Exam(None, token, FAIL, failure=FAILURES[slug], detail=detail)
+
+
+def acceptable(url: str, rules: Rules) -> str | None:
+    """Why a certificate URL may not be fetched; None if it may."""
+    found = _URL(url) if len(url) <= MAX_URL else None
+    if found is None:
+        return "the certificate URL is not a plain https URL"
+    host, port = found.groups()
+    if not rules.lab and port is not None and int(port) not in rules.ports:
+        return "the port of the certificate URL is not allowed"
+    if rules.hosts is not None and host.lower().strip("[]") not in rules.hosts:
+        return "certificates may not come from this host"
+    return None
+
+
+def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
+    """All steps that need no certificate. Never raises."""
+    # 1. Size and syntax; the kind of token. An unknown kind is left alone, and nothing is fetched for it.
+    if len(value) > identity.MAX_VALUE:
+        return _refused("identity-too-large", "the Identity header is too long")
+    try:
+        header = identity.parse(value)
+    except ParseError as error:
+        return _refused(error.slug, str(error))
+    if header.ppt is not None and header.ppt != "shaken":
+        return _refused("identity-unsupported-ppt", f"a token of the kind {header.ppt[:32]!r} is not understood here")
+    if len(header.token) > MAX_TOKEN:
+        return _refused("identity-too-large", "the token is too long")
+    if header.info is None:
+        return _refused("identity-no-info", "the header does not say where the certificate is")
+    try:
+        token = passport.parse(header.token)
+    except ParseError as error:
+        return _refused(error.slug, str(error))
+    if (fault := _claims(header, token)) is not None:
+        return _refused(*fault, token)
+    # 2. The certificate's URL: the same in both places, by octets, and one that may be fetched.
+    url = token.x5u or ""
+    if url != header.info:
+        return _refused("identity-info-mismatch", "info and x5u name different certificates", token)
+    if (why := acceptable(url, rules)) is not None:
+        return _refused("identity-bad-url", why, token)
+    # 3. The call is the one that was signed: its time, its caller, whom it calls. Each is a fact of its own.
+    fresh = PASS if abs(token.iat - utc) <= rules.freshness else FAIL
+    if token.orig_tn is not None:
+        orig = PASS if token.orig_tn == claim.caller else FAIL
+    else:
+        orig = PASS if claim.caller_uri is not None and token.orig_uri == claim.caller_uri else FAIL
+    dest = FAIL
+    for number in claim.callees:
+        if number in token.dest_tns:
+            dest = PASS
+            break
+    failure: Failure | None = None
+    detail = ""
+    if fresh is FAIL:
+        failure, detail = FAILURES["identity-stale-iat"], f"signed {utc - token.iat:+.0f} s ago"
+    elif orig is FAIL:
+        failure, detail = FAILURES["identity-orig-mismatch"], "the token was signed for another caller"
+    elif dest is FAIL:
+        failure, detail = FAILURES["identity-dest-mismatch"], "the token was signed for another called number"
+    return Exam(url if failure is None else None, token, PASS, fresh, orig, dest, failure, detail)
+
+
+def _claims(header: identity.Identity, token: Passport) -> tuple[str, str] | None:
+    """What is wrong with the claims of the header and the payload, in the order of ATIS-1000082's cases; None if nothing."""
+    if None in (token.typ, token.alg, token.ppt, token.x5u):
+        return "identity-header-claims", "typ, alg, ppt or x5u is missing in the token"  # E9
+    if token.typ != "passport":
+        return "identity-bad-typ", "the token is no passport"  # E11
+    if token.alg != "ES256":
+        return "identity-unsupported-alg", "the token is not signed with ES256"  # E12
+    if header.alg is not None and header.alg != token.alg:
+        return "identity-alg-mismatch", "the header names another algorithm than the token"
+    if token.ppt != "shaken":
+        # E13; where the header named no kind, it is the token that is of another one.
+        return ("identity-ppt-mismatch" if header.ppt else "identity-unsupported-ppt"), "the token is not of the kind shaken"
+    if "crit" in token.header:
+        return "identity-unsupported-crit", "the token demands an extension that is not known here"
+    if token.attest is None or token.origid is None:
+        return "identity-claims", "attest or origid is missing"  # E14
+    if token.attest not in ("A", "B", "C"):
+        return "identity-bad-attest", "attest is not A, B or C"  # E19
+    return None
+
+
+def judge(exam: Exam, credential: Credential | CredentialFailure | None, utc: float) -> Judgement:
+    """The result, given what was fetched for `exam.url`. Never raises."""
+    if exam.failure is not None:
+        return Judgement(
+            exam.parsed, exam.fresh, exam.orig, exam.dest, failure=exam.failure, passport=exam.passport, detail=exam.detail
+        )
+    token = exam.passport
+    assert token is not None
+    # 4. The credential: there, chained to an anchor, valid at the time of the token.
+    if not isinstance(credential, Credential):
+        unreachable = credential is None or credential.kind == "unreachable"
+        slug = "identity-unreachable" if credential is None else credential.slug
+        return Judgement(
+            PASS, PASS, PASS, PASS,
+            chain=UNKNOWN if unreachable else FAIL,
+            failure=FAILURES.get(slug, FAILURES["identity-unreachable" if unreachable else "identity-untrusted-chain"]),
+            passport=token,
+            detail="the certificate is not at hand" if credential is None else credential.detail,
+        )  # fmt: skip
+    if not (credential.valid_at(utc) and credential.valid_at(token.iat)):
+        return _failed(token, credential, "identity-expired", "the certificate was not valid at that time", chain=FAIL)
+    # 5. It may speak for the caller.
+    if not credential.covers(token.orig_tn or ""):
+        return _failed(
+            token, credential, "identity-no-authority", "the certificate may not speak for this caller", PASS, FAIL
+        )
+    # 6. The signature, over the octets as received.
+    if not credential.holds(token.signature, token.signing_input):
+        return _failed(
+            token, credential, "identity-bad-signature", "the signature does not hold", PASS, PASS, FAIL
+        )
+    return Judgement(PASS, PASS, PASS, PASS, PASS, PASS, PASS, None, token, credential, "")
+
+
+def _failed(
+    token: Passport,
+    credential: Credential,
+    slug: str,
+    detail: str,
+    chain: Fact,
+    authority: Fact = UNKNOWN,
+    signature: Fact = UNKNOWN,
+) -> Judgement:
+    return Judgement(PASS, PASS, PASS, PASS, chain, authority, signature, FAILURES[slug], token, credential, detail)
