@@ -1,0 +1,151 @@
+"""What the journal keeps of a call, and how it lies in a table.
+
+A Row is written once the call has its final answer, an End when it is over. Numbers are kept as they are: a
+block must be explained to the one who was blocked, and a traceback answered (REG-019).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class Row(NamedTuple):
+    """The decision on one call."""
+
+    utc: float
+    """When the INVITE came, Unix seconds."""
+    call_id: str
+    direction: str = "inbound"
+    """inbound (from the carrier's side) or outbound"""
+    trunk: str = ""
+    source: str = ""
+    """The upstream as `host:port`."""
+    caller: str = ""
+    """Canonical digits, or the user part as it came where there is no number."""
+    caller_kind: str = ""
+    caller_field: str = ""
+    """The header that the caller was read from."""
+    display: str = ""
+    callee: str = ""
+    emergency: bool = False
+    attest: str = ""
+    """A, B or C, where it was proved."""
+    verstat: str = ""
+    verify: str = ""
+    """passed, unsigned, or the slug of what failed."""
+    facts: str = ""
+    """The facts of the verification in words: `parsed=pass fresh=fail ...`."""
+    detail: str = ""
+    """The sentence of the verification."""
+    orig: str = ""
+    """The caller that the token names."""
+    dest: str = ""
+    origid: str = ""
+    iat_age: float | None = None
+    """Seconds from the token's making to the arrival of the call."""
+    x5u: str = ""
+    spc: str = ""
+    """The signer's service provider code, from its certificate (STI-096)."""
+    signer: str = ""
+    """Subject and organisation of the signer's certificate."""
+    cache: str = ""
+    """hit, or miss where the certificate had to be fetched."""
+    mode: str = ""
+    action: str = ""
+    """What was done: allow, tag, reject, emergency, fail-open, refused."""
+    would: str = ""
+    """What enforce would have done."""
+    reason: str = ""
+    score: int = 0
+    campaign: str = ""
+    list_age: float | None = None
+    """Days from the campaign's notice to the call."""
+    findings: tuple[tuple[str, str, int, str], ...] = ()
+    """(slug, class, weight, sentence) of each."""
+    refusal: str = ""
+    """The identifier that a 603+ carries (STI-124)."""
+    signed: str = ""
+    """The attestation that we gave."""
+    status: int = 0
+    """The final answer to the caller."""
+    decision_us: int = 0
+    forwarded_to: str = ""
+    """The hop that answered, or the last one tried, as `host:port`."""
+
+
+class End(NamedTuple):
+    """A call is over."""
+
+    call_id: str
+    utc: float
+    duration: float
+    """Seconds from the INVITE to the end."""
+    cause: str = ""
+    """Who or what ended it: `caller`, `callee`, `timeout` ..."""
+
+
+class Record(NamedTuple):
+    """A row as it was kept."""
+
+    id: int
+    row: Row
+    utc_offset: int
+    """Seconds east of UTC where the journal was written (REG-019)."""
+    ended: float | None
+    duration: float | None
+    cause: str
+
+
+VERSION = 1
+"""Of the table; `PRAGMA user_version`."""
+_FINDINGS = Row._fields.index("findings")
+_EMERGENCY = Row._fields.index("emergency")
+
+COLUMNS = ", ".join(Row._fields)
+TABLE = (
+    f"CREATE TABLE calls (id INTEGER PRIMARY KEY, {COLUMNS}, utc_offset, ended, duration, cause DEFAULT '');"
+    "CREATE INDEX calls_call_id ON calls (call_id);"
+    "CREATE INDEX calls_refusal ON calls (refusal) WHERE refusal <> '';"
+    f"PRAGMA user_version = {VERSION};"
+)
+INSERT = f"INSERT INTO calls ({COLUMNS}, utc_offset) VALUES ({', '.join('?' * (len(Row._fields) + 1))})"
+# A Call-ID may come again; its end belongs to the latest call of that name.
+UPDATE = (
+    "UPDATE calls SET ended = ?, duration = ?, cause = ? "
+    "WHERE id = (SELECT max(id) FROM calls WHERE call_id = ?) AND ended IS NULL"
+)
+SELECT = f"SELECT id, {COLUMNS}, utc_offset, ended, duration, cause FROM calls"
+
+
+def inserted(row: Row) -> list[Any]:
+    """A row as the values of INSERT."""
+    values = [plain(value) for value in row]
+    values[_FINDINGS] = json.dumps(row.findings, separators=(",", ":")) if row.findings else "[]"
+    values.append(time.localtime(row.utc).tm_gmtoff)
+    return values
+
+
+def updated(end: End) -> tuple[Any, ...]:
+    """An end as the values of UPDATE."""
+    return end.utc, end.duration, plain(end.cause), plain(end.call_id)
+
+
+def plain(value: Any) -> Any:
+    """Text that SQLite takes: half a surrogate pair, as undecodable bytes become, is shown as a question
+    mark.
+    """
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "replace").decode()
+    return value
+
+
+def record(values: Sequence[Any]) -> Record:
+    """The values of SELECT as a record."""
+    fields = list(values[1 : 1 + len(Row._fields)])
+    fields[_FINDINGS] = tuple(tuple(finding) for finding in json.loads(fields[_FINDINGS] or "[]"))
+    fields[_EMERGENCY] = bool(fields[_EMERGENCY])
+    offset, ended, duration, cause = values[1 + len(Row._fields) :]
+    return Record(values[0], Row(*fields), offset or 0, ended, duration, cause or "")
