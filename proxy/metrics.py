@@ -150,6 +150,7 @@ class Metrics:
             raise ValueError(f"{self.size} cells are needed, {len(buffer)} were given")
         self.cells: Cells = array("q", bytes(8 * self.size)) if buffer is None else buffer
         self._gauges: dict[str, tuple[str, Gauge, str]] = {}
+        self._totals: dict[str, tuple[str, Callable[[], int]]] = {}
         self._decisions = self._families["decisions"]
         self._verify = self._families["verify"]
         self._requests = self._families["requests"]
@@ -252,6 +253,10 @@ class Metrics:
         """
         self._gauges[name] = (help, read, label)
 
+    def total(self, name: str, help: str, read: Callable[[], int]) -> None:
+        """Declare a counter that somebody else keeps, such as the rows that the journal dropped."""
+        self._totals[name] = (help, read)
+
     def counter_value(self, name: str, *labels: str) -> int:
         return self.cells[self._families[name].slot(*labels)]
 
@@ -274,6 +279,8 @@ class Metrics:
         yield GaugeMetricFamily(
             f"{PREFIX}lab", "1 where the lab's relaxations are on: never in production.", value=float(lab)
         )
+        for name, (text, count) in self._totals.items():
+            yield CounterMetricFamily(PREFIX + name, text, value=count())
         yield from self._read_gauges()
 
     def _counter(self, counters: Counters, cells: Sequence[int]) -> Iterator[Metric]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from proxy.storage.rows import INSERT, TABLE, UPDATE, VERSION, End, Row, inserted, updated
+from proxy.storage.rows import INSERT, TABLE, UPDATE, VERSION, End, Row, inserted, offset_at, plain, updated
 
 _CORRUPT, _NOT_A_DATABASE = 11, 26
 _UNBINDABLE = (OverflowError, ValueError, TypeError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
@@ -69,7 +69,7 @@ class Database:
         unfit = 0
         for item in batch:
             try:
-                self._transact((item,))
+                self._transact((plain(item),))
             except _UNBINDABLE:
                 self._roll_back()
                 unfit += 1
@@ -80,11 +80,13 @@ class Database:
 
     def _transact(self, batch: Sequence[Row | End]) -> None:
         link = self._link
+        # One look at the time zone a batch: its rows are seconds apart.
+        offset = next((offset_at(item.utc) for item in batch if isinstance(item, Row)), 0)
         link.execute("BEGIN IMMEDIATE")
         # In their order, because a Call-ID may end and begin again within one batch.
         for is_row, items in groupby(batch, lambda item: isinstance(item, Row)):
             if is_row:
-                link.executemany(INSERT, [inserted(item) for item in items if isinstance(item, Row)])
+                link.executemany(INSERT, [inserted(item, offset) for item in items if isinstance(item, Row)])
             else:
                 link.executemany(UPDATE, [updated(item) for item in items if isinstance(item, End)])
         link.execute("COMMIT")

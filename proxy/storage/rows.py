@@ -120,26 +120,30 @@ UPDATE = (
 SELECT = f"SELECT id, {COLUMNS}, utc_offset, ended, duration, cause FROM calls"
 
 
-def inserted(row: Row) -> list[Any]:
+def inserted(row: Row, utc_offset: int) -> list[Any]:
     """A row as the values of INSERT."""
-    values = [plain(value) for value in row]
+    values: list[Any] = list(row)
     values[_FINDINGS] = json.dumps(row.findings, separators=(",", ":")) if row.findings else "[]"
-    values.append(time.localtime(row.utc).tm_gmtoff)
+    values.append(utc_offset)
     return values
 
 
 def updated(end: End) -> tuple[Any, ...]:
     """An end as the values of UPDATE."""
-    return end.utc, end.duration, plain(end.cause), plain(end.call_id)
+    return end.utc, end.duration, end.cause, end.call_id
 
 
-def plain(value: Any) -> Any:
-    """Text that SQLite takes: half a surrogate pair, as undecodable bytes become, is shown as a question
-    mark.
+def offset_at(utc: float) -> int:
+    """Seconds that local time is east of UTC at that moment."""
+    return time.localtime(utc).tm_gmtoff
+
+
+def plain(item: Row | End) -> Row | End:
+    """The same with text that SQLite takes: half a surrogate pair, as undecodable bytes become, is shown as
+    `?`. Nearly no row needs it, so it is asked for only when one was refused.
     """
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "replace").decode()
-    return value
+    values = [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in item]
+    return Row._make(values) if isinstance(item, Row) else End._make(values)
 
 
 def record(values: Sequence[Any]) -> Record:
