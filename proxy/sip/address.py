@@ -1,4 +1,6 @@
-"""name-addr and addr-spec with their header parameters: From, To, Contact, Route, P-Asserted-Identity (RFC 3261 20.10)."""
+"""name-addr and addr-spec with their header parameters: From, To, Contact, Route, P-Asserted-Identity
+(RFC 3261 section 20.10).
+"""
 
 from __future__ import annotations
 
@@ -6,20 +8,25 @@ import re
 from typing import NamedTuple
 
 from proxy.sip.errors import ParseError
-from proxy.sip.grammar import PARAMS, QUOTED, TOKEN, VALUE, WSP
-from proxy.sip.uri import NONE, Params, Uri
+from proxy.sip.grammar import PARAMS, PLAIN_PARAMS, QUOTED, WSP
+from proxy.sip.headers import value_of
+from proxy.sip.params import NONE, Params, plain, quoted, unquoted
+from proxy.sip.uri import Uri
 from proxy.sip.uri import parse as parse_uri
 
-# ( name-addr / addr-spec ) *( SEMI generic-param ); without <> a URI ends at ; and may hold no , ; ? (section 20.10)
+# ( name-addr / addr-spec ) *( SEMI generic-param )
 # display-name = *(token LWS) / quoted-string; octets over 0x7f are let through unquoted: many phones send them so.
+# An addr-spec without <> ends at the first ";", which is the header's, and holds no "," and no "?" (section 20.10).
 _DISPLAY = r"(?:[A-Za-z0-9\-.!%*_+`'~ \t\x80-\xff]++)?+"
-_SHAPE = re.compile(
-    rf'(?:({QUOTED}{WSP}|{_DISPLAY})<([^\x00-\x20\x7f<>"]++)>|([^\x00-\x20\x7f<>",;?]++))({PARAMS}){WSP}'.encode("latin-1"),
-    re.DOTALL,
+_URI = r'[^\x00-\x20\x7f<>"]++'
+_BARE = r'[^\x00-\x20\x7f<>",;?]++'
+_VALUE = re.compile(
+    rf"(?:({QUOTED}{WSP}|{_DISPLAY})<({_URI})>|({_BARE}))({PARAMS}){WSP}".encode("latin-1"), re.DOTALL
 ).fullmatch
-_PARAM = re.compile(rf";{WSP}({TOKEN})(?:{WSP}={WSP}({VALUE}))?+".encode())
-_TAG = re.compile(rb";[ \t]*+tag[ \t]*+=[ \t]*+([^ \t;]++)", re.IGNORECASE).search
-_PAIR = re.compile(r"\\(.)", re.DOTALL)
+# The line as nearly all of them are; what does not match is looked at with care.
+_LINE = re.compile(
+    rf'[^:]++:[ \t]*+("[^"\\\r\n]*+"[ \t]*+|{_DISPLAY})<({_URI})>({PLAIN_PARAMS})'.encode("latin-1")
+).fullmatch
 
 Shape = tuple[bytes, bytes, bytes]
 """Display name, URI and parameters, as received."""
@@ -29,10 +36,11 @@ class Address(NamedTuple):
     """Somebody's name and URI, with the parameters of the header (not those of the URI)."""
 
     display: str
-    """Without quotes, quoted pairs resolved; empty where there is none. UTF-8, broken octets as surrogates."""
+    """Without quotes, quoted pairs resolved; empty where there is none. UTF-8, stray octets as surrogates."""
     uri: Uri
     params: Params
     raw: bytes = b""
+    """The value as received, unfolded."""
 
     @property
     def tag(self) -> str | None:
@@ -41,39 +49,37 @@ class Address(NamedTuple):
 
 def shape(value: bytes) -> Shape:
     """The three parts of one unfolded value; the URI is not looked into. Raises ParseError."""
-    found = _SHAPE(value)
+    found = _VALUE(value)
     if found is None:
         raise ParseError("an address is malformed")
     display, inner, bare, params = found.groups()
     return (display or b"", inner or bare, params)
 
 
+def shape_of_line(line: bytes) -> Shape:
+    """The same for the value of a header line, as received. Raises ParseError."""
+    found = _LINE(line)
+    if found is None:
+        return shape(value_of(line))
+    display, uri, params = parts = found.groups()
+    if b";;" in params or params[-1:] == b";":
+        raise ParseError("a parameter is empty")
+    return parts  # type: ignore[return-value]  # three groups, none of them optional
+
+
 def tag_of(params: bytes) -> str | None:
-    """The tag among header parameters, without building the others; None where there is none."""
-    if b'"' in params:
-        return params_of(params).get("tag")
-    found = _TAG(params)
-    return found[1].decode("utf-8", "surrogateescape") if found else None
+    """The tag among header parameters that have been matched; None where there is none."""
+    if params[:5] == b";tag=" and b";" not in params[5:] and b'"' not in params:
+        return params[5:].decode("utf-8", "surrogateescape") or None
+    return params_of(params).get("tag") or None
 
 
 def params_of(text: bytes) -> Params:
-    """Header parameters by lower-case name; quoted values without their quotes; of two of one name the first counts."""
+    """Header parameters that have been matched, by lower-case name; quoted values without their quotes."""
     if not text:
         return NONE
-    params: dict[str, str | None] = {}
-    for found in _PARAM.finditer(text):
-        name, value = found.groups()
-        params.setdefault(name.decode("ascii").lower(), None if value is None else unquoted(value))
-    return params
-
-
-def unquoted(value: bytes) -> str:
-    """The text of a token or of a quoted string."""
-    text = value.strip(b" \t").decode("utf-8", "surrogateescape")
-    if text[:1] == '"':
-        text = text[1:-1]
-        return _PAIR.sub(r"\1", text) if "\\" in text else text
-    return text
+    params = text.decode("utf-8", "surrogateescape")
+    return quoted(params) if '"' in params or " " in params or "\t" in params else plain(params)
 
 
 def parse(value: bytes) -> Address:
@@ -82,6 +88,7 @@ def parse(value: bytes) -> Address:
 
 
 def built(parts: Shape, raw: bytes = b"") -> Address:
-    """The address of which `shape` found the parts. Raises ParseError when the URI is malformed."""
+    """The address whose parts `shape` found. Raises ParseError when the URI is malformed."""
     display, uri, params = parts
-    return Address(unquoted(display) if display else "", parse_uri(uri), params_of(params), raw)
+    name = unquoted(display.decode("utf-8", "surrogateescape")) if display else ""
+    return Address(name, parse_uri(uri), params_of(params), raw)

@@ -1,9 +1,10 @@
-"""The grammar of RFC 3261 section 25 as regular expressions, each under its rule. No code that decides anything.
+"""The grammar of RFC 3261 section 25 as regular expressions, each under its rule. Nothing is decided here.
 
-Two kinds of pattern: fragments, which other files put together, and whole rules. All repetition over received bytes is
-possessive (`*+`) or runs to a fixed delimiter, so that matching is linear: no input makes it slow.
-We are lenient where the world is and no harm comes of it (underscore in a host, octets over 0x7f in a display name,
-`#` in a user part) and strict where two readers could see two different messages.
+Fragments, which other files put together, and a few whole rules. All repetition over received octets is possessive
+(`*+`) or runs to a fixed delimiter, so that matching is linear: no input makes it slow.
+
+We are lenient where the world is and no harm comes of it (an underscore in a host, octets over 0x7f in a display
+name, `#` in a user part) and strict where two readers could see two different messages.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ import re
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
 # LWS = [*WSP CRLF] 1*WSP; values are unfolded before they are matched, so that SP and HTAB are left.
 WSP = r"[ \t]*+"
-# quoted-string = SWS DQUOTE *(qdtext / quoted-pair) DQUOTE; NUL and control octets are let through (RFC 4475 3.1.1.2).
+# quoted-string = SWS DQUOTE *(qdtext / quoted-pair) DQUOTE; NUL and other control octets are let through, as
+# RFC 4475 section 3.1.1.2 has them.
 QUOTED = r'"(?:[^"\\]++|\\.)*+"'
-# hostname / IPv4address / IPv6reference. The text of an IPv6 address is not checked (RFC 5118 4.10).
+# hostname / IPv4address / IPv6reference. The text of an IPv6 address is not checked (RFC 5118 section 4.10).
 HOST = r"(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9\-._]++)"
 PORT = r"[0-9]{1,5}+"
 # gen-value = token / host / quoted-string; lenient: whatever cannot be taken for a delimiter.
 VALUE = rf'(?:{QUOTED}|[^\x00-\x20;,="<>\x7f][^\x00-\x20;,"<>\x7f]*+)'
 # *( SEMI generic-param )
 PARAMS = rf"(?:{WSP};{WSP}{TOKEN}(?:{WSP}={WSP}{VALUE})?+)*+"
+# The same as nearly all of them are: no blanks, no quotes.
+PLAIN_PARAMS = r'(?:;[^\x00-\x20,"<>\x7f]++)?+'
 
 IS_TOKEN = re.compile(TOKEN.encode()).fullmatch
 

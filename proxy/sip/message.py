@@ -1,5 +1,5 @@
-"""One SIP message as an index of its header lines (RFC 3261 section 7). Nothing is parsed before somebody asks for it, and
-then once; a header that nobody asks for is never looked at. Lines are never changed: `edit` writes the bytes that go on.
+"""One SIP message as an index of its header lines (RFC 3261 section 7). Nothing is parsed before somebody asks for it,
+and then once; a header that nobody asks for is never looked at. Lines are never changed: `edit` writes what goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from proxy.sip import address, via
 from proxy.sip.address import Address, Shape
 from proxy.sip.errors import ParseError
 from proxy.sip.grammar import TOKEN
-from proxy.sip.headers import LIST_FIELDS, first_of, split_list, value_of
+from proxy.sip.headers import LIST_FIELDS, split_list, value_of
 from proxy.sip.uri import Uri
 from proxy.sip.uri import parse as parse_uri
 from proxy.sip.via import Via
@@ -21,7 +21,17 @@ MAX_CSEQ = 2**31
 MAX_FORWARDS = 255
 """RFC 3261 section 20.22."""
 
-_CSEQ = re.compile(rf"([0-9]{{1,32}}+)[ \t]++({TOKEN})".encode()).fullmatch
+METHODS = {
+    name.encode(): name
+    for name in (
+        "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE SUBSCRIBE NOTIFY REFER PUBLISH"
+    ).split()
+}
+"""The methods that an RFC names; any other token is a method too (SIP-001)."""
+
+# CSeq = 1*DIGIT LWS Method; 32 digits are enough to see that a number is out of range.
+_CSEQ = re.compile(rf"[^:]*+:[ \t]*+([0-9]{{1,32}}+)[ \t]++({TOKEN})[ \t]*+".encode()).fullmatch
+_DIGITS = re.compile(rb"[^:]*+:[ \t]*+([0-9]{1,32}+)[ \t]*+").fullmatch
 
 
 class CSeq(NamedTuple):
@@ -34,21 +44,18 @@ class CSeq(NamedTuple):
 class Message:
     """What requests and responses share. `lines` and `names` are parallel and are never changed."""
 
-    __slots__ = ("_cseq", "_from", "_from_shape", "_to", "_to_shape", "_via", "body", "lines", "names", "start")
-
-    start: bytes
-    """The start line, as received, without its CRLF."""
-    lines: list[bytes]
-    """Header lines as received, without the last CRLF; a folded header is one element with its folds in it."""
-    names: list[str]
-    """The names of the lines: long, lower case, always the same object for one name."""
-    body: bytes
+    __slots__ = ("_cseq", "_first", "_from", "_from_shape", "_to", "_to_shape", "_via", "body", "lines", "names", "start")
 
     def __init__(self, start: bytes, lines: list[bytes], names: list[str], body: bytes) -> None:
         self.start = start
+        """The start line, as received, without its CRLF."""
         self.lines = lines
+        """Header lines as received, without the last CRLF; a folded header is one element, its folds in it."""
         self.names = names
+        """The names of the lines: long, lower case, always the same object for one name."""
         self.body = body
+        # The first line of each name: from the last line to the first, so that the first stays.
+        self._first = dict(zip(reversed(names), reversed(lines), strict=True))
         self._via: Via | None = None
         self._cseq: CSeq | None = None
         self._from: Address | None = None
@@ -58,57 +65,64 @@ class Message:
 
     def find(self, name: str) -> int:
         """The number of the first line of this name (long, lower case); -1 if there is none."""
-        names = self.names
-        return names.index(name) if name in names else -1
+        return self.names.index(name) if name in self._first else -1
 
     def where(self, name: str) -> list[int]:
         """The numbers of all lines of this name."""
-        return [i for i, own in enumerate(self.names) if own == name]
+        return [i for i, own in enumerate(self.names) if own == name] if name in self._first else []
+
+    def line(self, name: str) -> bytes | None:
+        """The first line of this name, as received."""
+        return self._first.get(name)
 
     def first(self, name: str) -> bytes | None:
         """The value of the first line of this name, unfolded and stripped."""
-        names = self.names
-        return value_of(self.lines[names.index(name)]) if name in names else None
+        line = self._first.get(name)
+        return None if line is None else value_of(line)
 
     def all(self, name: str) -> list[bytes]:
         """The value of each line of this name, unfolded and stripped; comma lists are not split."""
-        names = self.names
-        if name not in names:
+        if name not in self._first:
             return []
-        return [value_of(line) for line, own in zip(self.lines, names, strict=True) if own == name]
+        return [value_of(line) for line, own in zip(self.lines, self.names, strict=True) if own == name]
 
     def values(self, name: str) -> list[bytes]:
-        """All values of this name in order; comma lists are split where the field is one (RFC 3261 section 7.3.1)."""
+        """All values of this name in order; comma lists are split where the field is one (section 7.3.1)."""
         found = self.all(name)
         if name not in LIST_FIELDS:
             return found
         return [value for line in found for value in split_list(line)]
 
     def must(self, name: str) -> bytes:
-        """The value of a header without which nothing can be done. Raises ParseError when it is not there."""
-        names = self.names
-        if name not in names:
+        """The first line of a name without which nothing can be done. Raises ParseError when it is not there."""
+        line = self._first.get(name)
+        if line is None:
             raise ParseError(f"there is no {name}")
-        return value_of(self.lines[names.index(name)])
+        return line
+
+    @property
+    def once(self) -> bool:
+        """Whether no name stands on two lines."""
+        return len(self._first) == len(self.names)
 
     @property
     def via(self) -> Via:
         """The topmost Via. Raises ParseError."""
         if self._via is None:
-            value = self.must("via")
-            self._via = via.parse(value if b"," not in value else value[: first_of(value)].rstrip(b" \t"))
+            self._via = via.first_of_line(self.must("via"))
         return self._via
 
     @property
     def call_id(self) -> bytes:
         """Raises ParseError when there is none."""
-        return self.must("call-id")
+        return value_of(self.must("call-id"))
 
     @property
     def cseq(self) -> CSeq:
         """Raises ParseError when it is missing, malformed or out of range."""
         if self._cseq is None:
-            found = _CSEQ(self.must("cseq"))
+            line = self.must("cseq")
+            found = _CSEQ(line) or _CSEQ(b":" + value_of(line))
             if found is None:
                 raise ParseError("CSeq is malformed")
             number = int(found[1])
@@ -121,39 +135,44 @@ class Message:
     def from_shape(self) -> Shape:
         """From in its parts, the URI not looked into. Raises ParseError."""
         if self._from_shape is None:
-            self._from_shape = address.shape(self.must("from"))
+            self._from_shape = address.shape_of_line(self.must("from"))
         return self._from_shape
 
     @property
     def to_shape(self) -> Shape:
         """To in its parts, the URI not looked into. Raises ParseError."""
         if self._to_shape is None:
-            self._to_shape = address.shape(self.must("to"))
+            self._to_shape = address.shape_of_line(self.must("to"))
         return self._to_shape
 
     @property
     def from_tag(self) -> str | None:
         """None where From has no tag, as before RFC 3261. Raises ParseError when From is missing or malformed."""
-        return address.tag_of(self.from_shape[2])
+        params = self.from_shape[2]
+        return address.tag_of(params) if params else None
 
     @property
     def to_tag(self) -> str | None:
         """None in a request that opens a dialog. Raises ParseError when To is missing or malformed."""
-        return address.tag_of(self.to_shape[2])
+        params = self.to_shape[2]
+        return address.tag_of(params) if params else None
 
     @property
     def from_(self) -> Address:
         """Raises ParseError, also when its URI is malformed."""
         if self._from is None:
-            self._from = address.built(self.from_shape, self.must("from"))
+            self._from = address.built(self.from_shape, value_of(self.must("from")))
         return self._from
 
     @property
     def to(self) -> Address:
         """Raises ParseError, also when its URI is malformed."""
         if self._to is None:
-            self._to = address.built(self.to_shape, self.must("to"))
+            self._to = address.built(self.to_shape, value_of(self.must("to")))
         return self._to
+
+    def __repr__(self) -> str:
+        return f"<{self.start!r}, {len(self.lines)} headers, {len(self.body)} octets>"
 
 
 class Request(Message):
@@ -161,19 +180,12 @@ class Request(Message):
 
     __slots__ = ("_uri", "method", "target")
 
-    method: str
-    target: bytes
-
     def __init__(
         self, start: bytes, lines: list[bytes], names: list[str], body: bytes, method: str, target: bytes
     ) -> None:
-        self.start = start
-        self.lines = lines
-        self.names = names
-        self.body = body
+        Message.__init__(self, start, lines, names, body)
         self.method = method
         self.target = target
-        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
         self._uri: Uri | None = None
 
     @property
@@ -186,17 +198,14 @@ class Request(Message):
     @property
     def max_forwards(self) -> int | None:
         """None where it is absent, and where it is no number from 0 to 255 (RFC 4475 section 3.1.2.4)."""
-        names = self.names
-        if "max-forwards" not in names:
+        line = self._first.get("max-forwards")
+        if line is None:
             return None
-        value = value_of(self.lines[names.index("max-forwards")])
-        if not value.isdigit() or len(value) > 32:
+        found = _DIGITS(line) or _DIGITS(b":" + value_of(line))
+        if found is None:
             return None
-        number = int(value)
+        number = int(found[1])
         return number if number <= MAX_FORWARDS else None
-
-    def __repr__(self) -> str:
-        return f"<{self.start!r}, {len(self.lines)} headers, {len(self.body)} octets>"
 
 
 class Response(Message):
@@ -204,32 +213,12 @@ class Response(Message):
 
     __slots__ = ("phrase", "status")
 
-    status: int
-    phrase: bytes
-
     def __init__(
         self, start: bytes, lines: list[bytes], names: list[str], body: bytes, status: int, phrase: bytes
     ) -> None:
-        self.start = start
-        self.lines = lines
-        self.names = names
-        self.body = body
+        Message.__init__(self, start, lines, names, body)
         self.status = status
         self.phrase = phrase
-        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
-
-    def __repr__(self) -> str:
-        return f"<{self.start!r}, {len(self.lines)} headers, {len(self.body)} octets>"
-
-
-METHODS = {
-    name.encode(): name
-    for name in (
-        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "MESSAGE", "SUBSCRIBE",
-        "NOTIFY", "REFER", "PUBLISH",
-    )
-}  # fmt: skip
-"""The methods that have a name in an RFC; any other token is a method too (SIP-001)."""
 
 
 def method_of(token: bytes) -> str:

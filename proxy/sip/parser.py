@@ -1,6 +1,6 @@
 """From the bytes of one datagram to a message, and whether it may be acted on (RFC 3261 sections 7, 16.3, 18.3).
 
-`parse` finds the lines and their names, and the body; `check` looks at the few headers that a proxy needs. Neither looks
+`parse` finds the lines, their names and the body; `check` looks at the few headers that a proxy needs. Neither looks
 at any other value. Both raise ParseError and nothing else, whatever the bytes are.
 """
 
@@ -11,35 +11,38 @@ import re
 from proxy.sip import address
 from proxy.sip.errors import ParseError
 from proxy.sip.grammar import IS_TOKEN, IS_VERSION
-from proxy.sip.headers import CANON, value_of
+from proxy.sip.headers import CANON, canonical
 from proxy.sip.message import METHODS, Message, Request, Response, method_of
 
 MAX_DATAGRAM = 65_535
 """The longest message that UDP can bring (RFC 3261 section 18.1.1)."""
 MAX_HEAD = 48 * 1024
-"""Start line and headers together, in octets. The largest honest head, a forwarded call with several PASSporTs, has 8 KiB."""
+"""Start line and headers together, in octets. The largest honest head, with several PASSporTs, has 8 KiB."""
 MAX_LINES = 512
 """Header lines in one message. RFC 4475's longest has about 100."""
+MAX_LENGTH_DIGITS = 10
+"""Digits of a Content-Length, leading zeros too: more than any message needs."""
+
+_SINGLE = ("from", "to", "call-id", "cseq", "max-forwards")
 
 
 def parse(data: bytes) -> Request | Response:
     """One datagram as a message. Octets after Content-Length are cut off (SIP-097). Raises ParseError."""
-    end = data.find(b"\r\n\r\n")
-    if not 0 < end <= MAX_HEAD:
+    head, gap, body = data.partition(b"\r\n\r\n")
+    lines = head.splitlines()
+    # Joined again they are the head: so no line ends otherwise than by CRLF, which the next reader may see elsewhere.
+    if not (gap and lines and len(head) <= MAX_HEAD) or b"\r\n".join(lines) != head:
         return _with_care(data)
-    head = data[:end]
-    lines = head.split(b"\r\n")
     start = lines.pop(0)
-    count = len(lines)
-    # A line of another line end than CRLF could be two lines to the next reader. A folded line has no name of its own.
-    if count > MAX_LINES or head.count(b"\n") != count or head.count(b"\r") != count:
-        return _with_care(data)
     try:
+        # A spelling that was never seen, or the rest of a folded header, is not in the memo.
         canon = CANON
-        names = [canon[line[: line.index(b":")]] for line in lines]
-    except ValueError:  # ParseError is one
+        names = [canon[line.partition(b":")[0]] for line in lines]
+    except KeyError:
         return _with_care(data)
-    return _built(start, lines, names, data[end + 4 :])
+    if len(lines) > MAX_LINES:
+        return _with_care(data)
+    return _built(start, lines, names, body)
 
 
 def _built(start: bytes, lines: list[bytes], names: list[str], body: bytes) -> Request | Response:
@@ -52,39 +55,39 @@ def _built(start: bytes, lines: list[bytes], names: list[str], body: bytes) -> R
         message = _response(start, lines, names, body)
     else:
         message, fault = _request(start, lines, names, body)
-    if "content-length" in names:
-        length = _length(message)
-        if length is None:
-            fault = fault or ParseError("Content-Length is no number or says two things")
-        elif length < len(body):
-            message.body = body[:length]
-        elif length > len(body):
-            fault = fault or ParseError("the body is shorter than Content-Length")
+    line = message.line("content-length")
+    if line is not None:
+        value = line.partition(b":")[2].strip(b" \t")
+        if not value.isdigit() or len(value) > MAX_LENGTH_DIGITS or not message.once:
+            value = _length(message)
+        if not value:
+            fault = fault or ParseError("Content-Length is no number, or says two things")
+        elif (length := int(value)) != len(body):
+            if length > len(body):
+                fault = fault or ParseError("the body is shorter than Content-Length")
+            else:
+                message.body = body[:length]
     if fault is not None:
         fault.partial = message if isinstance(message, Request) else None
         raise fault
     return message
 
 
-def _length(message: Message) -> int | None:
-    """What Content-Length says; None if it is no number, or says different things (RFC 4475 section 3.3.9)."""
-    names = message.names
-    value = value_of(message.lines[names.index("content-length")])
-    if not value.isdigit() or len(value) > 10:
-        return None
-    length = int(value)
-    if names.count("content-length") > 1:
-        for other in message.all("content-length"):
-            if not other.isdigit() or len(other) > 10 or int(other) != length:
-                return None
-    return length
+def _length(message: Message) -> bytes:
+    """The digits of Content-Length; empty if it is no number, or says different things (RFC 4475 3.3.9)."""
+    digits = b""
+    for value in message.all("content-length"):
+        if not value.isdigit() or len(value) > MAX_LENGTH_DIGITS or (digits and int(digits) != int(value)):
+            return b""
+        digits = value
+    return digits
 
 
+# Status-Line = SIP-Version SP Status-Code SP Reason-Phrase; the last space may be missing (RFC 4475 3.1.1.13).
 _STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*+))?+", re.IGNORECASE | re.DOTALL).fullmatch
 
 
 def _response(start: bytes, lines: list[bytes], names: list[str], body: bytes) -> Response:
-    # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase; the last space may be missing (RFC 4475 section 3.1.1.13).
     found = _STATUS(start)
     if found is None:
         raise ParseError("a status line is malformed")
@@ -92,22 +95,22 @@ def _response(start: bytes, lines: list[bytes], names: list[str], body: bytes) -
 
 
 def _request(start: bytes, lines: list[bytes], names: list[str], body: bytes) -> tuple[Request, ParseError | None]:
-    """A request of another method or version, or one whose request line is malformed but can still be answered."""
+    """A request of another method or version, or one with a malformed request line that can still be answered."""
     # Request-Line = Method SP Request-URI SP SIP-Version
     first, _, rest = start.partition(b" ")
     target, _, version = rest.rstrip(b" \t").rpartition(b" ")
     if IS_TOKEN(first) is None or IS_VERSION(version) is None:
         raise ParseError("this does not begin as a SIP message does")
     request = Request(start, lines, names, body, method_of(first), target)
-    if not version.upper() == b"SIP/2.0":
+    if version.upper() != b"SIP/2.0":
         return request, ParseError("another version of SIP", status=505)
-    if not target or len(start.split(b" ")) != 3 or b"\t" in start:
+    if not target or start.count(b" ") != 2 or b"\t" in start:
         return request, ParseError("the request line is malformed")
     return request, None
 
 
 def _with_care(data: bytes) -> Request | Response:
-    """The way of whatever is not plain: empty lines in front, folded headers, and all that must be refused."""
+    """The way of whatever is not plain: empty lines in front, folds, new names, and all that must be refused."""
     bare = data.lstrip(b"\r\n")  # SIP-100
     end = bare.find(b"\r\n\r\n")
     if end < 0:
@@ -119,12 +122,12 @@ def _with_care(data: bytes) -> Request | Response:
     if head.count(b"\n") != len(rows) - 1 or head.count(b"\r") != len(rows) - 1:
         raise ParseError("a bare CR or LF in the headers")
     start, *rows = rows
-    lines: list[bytes] = []
+    lines: list[list[bytes]] = []
     for row in rows:
         if row[:1] not in (b" ", b"\t"):
-            lines.append(row)
+            lines.append([row])
         elif lines:
-            lines[-1] += b"\r\n" + row
+            lines[-1].append(row)
         else:
             raise ParseError("the start line is folded")
     if len(lines) > MAX_LINES:
@@ -132,18 +135,15 @@ def _with_care(data: bytes) -> Request | Response:
     names: list[str] = []
     fault: ParseError | None = None
     for line in lines:
-        name, colon, _ = line.partition(b":")
         try:
-            if not colon:
-                raise ParseError("a header line has no colon")
-            names.append(CANON[name])
+            names.append(canonical(line[0].partition(b":")[0]))
         except ParseError as error:
-            names.append("")
+            names.append("")  # no name: nobody finds it
             fault = fault or error
     try:
-        message = _built(start, lines, names, bare[end + 4 :])
+        message = _built(start, [b"\r\n".join(line) for line in lines], names, bare[end + 4 :])
     except ParseError as error:
-        raise (fault and ParseError(fault.why, 400, error.partial)) or error from None
+        raise error if fault is None else ParseError(fault.why, fault.status, error.partial) from None
     if fault is not None:
         fault.partial = message if isinstance(message, Request) else None
         raise fault
@@ -151,19 +151,25 @@ def _with_care(data: bytes) -> Request | Response:
 
 
 def check(message: Request | Response) -> None:
-    """What must hold before anything acts on a message (SIP-016 to SIP-018, SIP-022). Raises ParseError with its status.
+    """What must hold before anything acts on a message (SIP-016 to SIP-018, SIP-022). Raises ParseError, with status.
 
-    Looked at: Via, Call-ID, CSeq, From, To, how often Max-Forwards is there (a number out of range counts as none), the
-    Request-URI, and Contact where somebody registers. What is found here is kept, so that asking for it again is free.
+    Looked at: Via, Call-ID, CSeq, From, To, how often Max-Forwards is there (a number out of range counts as none),
+    the Request-URI, and Contact where somebody registers. What is found is kept: to ask for it again is free.
     """
     try:
         answerable(message)
-        count = message.names.count
-        if count("from") + count("to") + count("call-id") + count("cseq") > 4 or count("max-forwards") > 1:
-            raise ParseError("a header that may be there once is there twice")
+        if not message.once:
+            count = message.names.count
+            for name in _SINGLE:
+                if count(name) > 1:
+                    raise ParseError(f"{name} may be there once and is there twice")
         _ = message.from_shape, message.to_shape
         if isinstance(message, Request):
-            _check_request(message)
+            if message.uri.headers:
+                raise ParseError("a Request-URI has no headers")  # RFC 4475 section 3.1.2.11
+            if message.method == "REGISTER":
+                for value in message.values("contact"):
+                    address.shape(value)  # RFC 4475 section 3.1.2.13
     except ParseError as error:
         error.partial = message if isinstance(message, Request) else None
         raise
@@ -174,20 +180,13 @@ def answerable(message: Request | Response) -> None:
 
     An emergency call is stopped by this and by no other fault of its bytes. Raises ParseError.
     """
-    names = message.names
-    if "call-id" not in names or "from" not in names or "to" not in names:
+    if message.line("call-id") is None or message.line("from") is None or message.line("to") is None:
         raise ParseError("Call-ID, From or To is missing")
-    cseq = message.cseq
     _ = message.via
-    if isinstance(message, Request) and cseq.method != message.method:
+    method = message.cseq.method
+    if isinstance(message, Request) and method != message.method:
         # RFC 4475 section 3.1.2.18: 501 is the better answer where we do not know the method.
-        known = message.method in METHODS.values()
+        known = message.method.encode() in METHODS
         raise ParseError("the method in CSeq is another one", status=400 if known else 501)
 
 
-def _check_request(request: Request) -> None:
-    if request.uri.headers and request.uri.scheme in ("sip", "sips"):
-        raise ParseError("a Request-URI has no headers")  # RFC 4475 section 3.1.2.11
-    if request.method == "REGISTER":
-        for value in request.values("contact"):
-            address.shape(value)  # RFC 4475 section 3.1.2.13

@@ -1,4 +1,4 @@
-"""URIs (RFC 3261 section 19.1): sip and sips taken apart, tel (RFC 3966) by its number, all others kept opaque.
+"""URIs (RFC 3261 section 19.1): sip and sips taken apart, tel (RFC 3966) too, all others kept opaque.
 
 Whether we serve a scheme is routing's business (416), what a number means is not told here at all.
 """
@@ -6,23 +6,18 @@ Whether we serve a scheme is routing's business (416), what a number means is no
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from proxy.sip.errors import ParseError
 from proxy.sip.grammar import HOST, PORT
+from proxy.sip.params import NONE, Params, plain
 
-Params = Mapping[str, str | None]
-"""Parameters by lower-case name, values as received; a flag has None. Of a name that comes twice the first counts."""
-
-NONE: Params = {}
-
-# SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]. The user part may hold ; ? / & = + $ , unescaped.
+# SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]
+# The user part may hold ; ? / & = + $ , unescaped; a "%" is always an escape.
 _CHARS = r'[^\x00-\x20\x7f"<>@%:]*+(?:%[0-9A-Fa-f]{2}[^\x00-\x20\x7f"<>@%:]*+)*+'
 _SIP = re.compile(
-    rf"(?P<scheme>sips?):(?:(?P<user>{_CHARS})(?P<password>:{_CHARS})?@)?(?P<host>{HOST})(?::(?P<port>{PORT}))?"
-    r'(?P<params>(?:;[^\x00-\x20\x7f"<>@;?]++)*+)(?P<headers>\?[^\x00-\x20\x7f"<>@?]*+)?',
-    re.IGNORECASE,
+    rf"([sS][iI][pP][sS]?):(?:({_CHARS})(?::({_CHARS}))?+@)?({HOST})(?::({PORT}))?+"
+    r'((?:;[^\x00-\x20\x7f"<>@;?]++)*+)(?:\?([^\x00-\x20\x7f"<>@?]*+))?+'
 ).fullmatch
 # absoluteURI = scheme ":" ...; nothing that could end it early in a start line or in <>.
 _OTHER = re.compile(r'([A-Za-z][A-Za-z0-9+\-.]*+):([^\x00-\x20\x7f"<>]++)').fullmatch
@@ -34,7 +29,7 @@ class Uri(NamedTuple):
     scheme: str
     """Lower case."""
     user: str | None
-    """As received, escapes and all. For tel: the number with its visual separators. None where there is none."""
+    """As received, escapes and all. For tel the number with its visual separators. None where there is none."""
     password: str | None
     host: str
     """As received; IPv6 without its brackets. Empty for any scheme but sip and sips."""
@@ -65,9 +60,8 @@ def parse(raw: bytes) -> Uri:
         if not 0 < number < 65536:
             raise ParseError("a URI has an impossible port")
     return Uri(
-        scheme.lower(), user, password[1:] if password else None, host, number,
-        params_of(params) if params else NONE, headers[1:] if headers else "", raw,
-    )  # fmt: skip
+        scheme.lower(), user, password, host, number, plain(params) if params else NONE, headers or "", raw
+    )
 
 
 def _other(raw: bytes, text: str) -> Uri:
@@ -79,24 +73,14 @@ def _other(raw: bytes, text: str) -> Uri:
         raise ParseError("a SIP URI is malformed")
     if scheme == "tel":
         number, semicolon, params = rest.partition(";")
-        return Uri(scheme, number, None, "", None, params_of(semicolon + params), "", raw, rest)
+        return Uri(scheme, number, None, "", None, plain(semicolon + params) if params else NONE, "", raw, rest)
     return Uri(scheme, None, None, "", None, NONE, "", raw, rest)
 
 
-def params_of(text: str) -> Params:
-    """`;name=value;flag` -> {"name": "value", "flag": None}. Only for text without quotes."""
-    params: dict[str, str | None] = {}
-    for part in text.split(";"):
-        name, equals, value = part.partition("=")
-        if name:
-            params.setdefault(name.lower(), value if equals else None)
-    return params
-
-
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-# reserved = ; / ? : @ & = + $ , : an escaped one is not the same as a plain one. "%" itself cannot be written plain.
+# reserved = ; / ? : @ & = + $ , : escaped, it is another character than plain. "%" cannot be written plain.
 _KEPT = frozenset(";/?:@&=+$,%")
-# A parameter that one side has and the other has not makes these URIs differ (section 19.1.4); others are passed over.
+# That one side has one of these and the other has not makes two URIs (section 19.1.4); others are passed over.
 _TELLING = ("user", "ttl", "method", "maddr", "transport")
 
 

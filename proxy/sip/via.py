@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from proxy.sip.address import params_of
 from proxy.sip.errors import ParseError
-from proxy.sip.grammar import HOST, PARAMS, PORT, TOKEN, WSP
-from proxy.sip.headers import first_of, unfold
-from proxy.sip.uri import Params
+from proxy.sip.grammar import HOST, PARAMS, PLAIN_PARAMS, PORT, TOKEN, WSP
+from proxy.sip.headers import first_of, unfold, value_of
+from proxy.sip.params import NONE, Params, plain, quoted
 
 COOKIE = "z9hg4bk"
-"""What an RFC 3261 branch begins with, in lower case: it is compared without case."""
+"""What a branch of RFC 3261 begins with, in lower case: it is compared without case."""
 
 # via-parm = sent-protocol LWS sent-by *( SEMI via-params ); sent-protocol = name SLASH version SLASH transport
 # SLASH = SWS "/" SWS, and COLON may have blanks around it too.
-_SHAPE = re.compile(
-    rf"({TOKEN}){WSP}/{WSP}({TOKEN}){WSP}/{WSP}({TOKEN})[ \t]++({HOST})(?:{WSP}:{WSP}({PORT}))?({PARAMS}){WSP}".encode(),
+_VALUE = re.compile(
+    rf"({TOKEN}){WSP}/{WSP}({TOKEN}){WSP}/{WSP}({TOKEN})[ \t]++"
+    rf"({HOST})(?:{WSP}:{WSP}({PORT}))?+({PARAMS}){WSP}",
     re.DOTALL,
 ).fullmatch
-_NAMES = re.compile(rf";{WSP}({TOKEN})".encode())
+# The line as nearly all of them are; what does not match is looked at with care.
+_LINE = re.compile(rf"[^:]++:[ \t]*+(SIP)/(2\.0)/([A-Z]++) ({HOST})(?::({PORT}))?+({PLAIN_PARAMS})").fullmatch
+_RPORT = re.compile(rf";{WSP}rport(?![A-Za-z0-9\-.!%*_+`'~])", re.IGNORECASE | re.ASCII).findall
 
 
 class Via(NamedTuple):
@@ -43,7 +45,7 @@ class Via(NamedTuple):
 
     @property
     def cookie(self) -> bool:
-        """Whether the branch is one of RFC 3261: unique by itself. The bare cookie is not (RFC 4475 section 3.2.1)."""
+        """Whether the branch is one of RFC 3261, unique by itself. The bare cookie is not (RFC 4475 3.2.1)."""
         branch = self.params.get("branch")
         return branch is not None and len(branch) > 7 and branch[:7].lower() == COOKIE
 
@@ -55,8 +57,8 @@ class Via(NamedTuple):
 
     @property
     def wants_rport(self) -> bool:
-        """RFC 3581 section 3: one `rport`, without a value. With one, or twice, it is malformed and passed over."""
-        return not self.rport_fault and "rport" in self.params and self.params["rport"] is None
+        """RFC 3581 section 3: one `rport`, without a value. With one, or twice, it is malformed."""
+        return not self.rport_fault and self.params.get("rport", "") is None
 
     @property
     def received(self) -> str | None:
@@ -75,23 +77,38 @@ class Via(NamedTuple):
 
 def parse(value: bytes) -> Via:
     """One Via value, unfolded, alone. Raises ParseError."""
-    found = _SHAPE(value)
+    found = _VALUE(value.decode("utf-8", "surrogateescape"))
     if found is None:
         raise ParseError("a Via is malformed")
-    name, version, transport, host, port, tail = found.groups()
-    if name.upper() != b"SIP":
-        raise ParseError("a Via is not SIP's")
-    number = None
-    if port is not None:
-        number = int(port)
-        if not 0 < number < 65536:
-            raise ParseError("a Via has an impossible port")
-    params = params_of(tail)
-    fault = "rport" in params and sum(one.lower() == b"rport" for one in _NAMES.findall(tail)) > 1
-    where = host.decode("ascii")
-    return Via(version.decode(), transport.decode().upper(), where[1:-1] if where[0] == "[" else where, number, params, fault)
+    return _built(found)
 
 
 def parse_first(value: bytes) -> Via:
     """The first Via of a value that may be a comma list. Raises ParseError."""
     return parse(unfold(value[: first_of(value)]))
+
+
+def first_of_line(line: bytes) -> Via:
+    """The first Via of a header line, as received. Raises ParseError."""
+    found = _LINE(line.decode("utf-8", "surrogateescape"))
+    return parse_first(value_of(line)) if found is None else _built(found)
+
+
+def _built(found: re.Match[str]) -> Via:
+    name, version, transport, host, port, tail = found.groups()
+    if name.upper() != "SIP":
+        raise ParseError("a Via is not SIP's")
+    if host[0] == "[":
+        host = host[1:-1]
+    number = None
+    if port is not None:
+        number = int(port)
+        if not 0 < number < 65536:
+            raise ParseError("a Via has an impossible port")
+    if not tail:
+        return Via(version, transport.upper(), host, number, NONE)
+    params = quoted(tail) if '"' in tail or " " in tail or "\t" in tail else plain(tail)
+    if "" in params.values():
+        raise ParseError("a Via parameter is empty")
+    fault = "rport" in params and len(_RPORT(tail)) > 1
+    return Via(version, transport.upper(), host, number, params, fault)

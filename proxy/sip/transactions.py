@@ -1,0 +1,133 @@
+"""The four transaction machines (RFC 3261 section 17, with RFC 6026) as tables: (state, event) -> (next state, actions).
+
+What is not in a table is ignored on purpose; `IGNORED` says so for each pair, and a test holds both together. Which bytes are sent
+and how long a timer runs is the endpoint's to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# States
+TRYING, CALLING, PROCEEDING = "trying", "calling", "proceeding"
+COMPLETED, CONFIRMED, ACCEPTED, TERMINATED = "completed", "confirmed", "accepted", "terminated"
+
+# Events: what comes from the wire, from the user, from the clock.
+REQUEST, ACK = "request", "ack"
+SEND_1XX, SEND_2XX, SEND_3XX_6XX = "send-1xx", "send-2xx", "send-3xx-6xx"
+R1XX, R2XX, R3XX_6XX = "1xx", "2xx", "3xx-6xx"
+TIMER_A, TIMER_B, TIMER_D, TIMER_E, TIMER_F, TIMER_G = "A", "B", "D", "E", "F", "G"
+TIMER_H, TIMER_I, TIMER_J, TIMER_K, TIMER_L, TIMER_M = "H", "I", "J", "K", "L", "M"
+ERROR = "error"
+"""The transport could not deliver the request."""
+
+# Actions
+SEND = "send"
+RESEND = "resend"
+PASS = "pass"
+"""Hand it to the transaction user."""
+ACKNOWLEDGE = "acknowledge"
+TIMEOUT = "timeout"
+FAIL = "fail"
+STOP = "stop"
+"""Stop the timers that run."""
+START_A, START_B, START_D, START_E, START_F, START_G = "+A", "+B", "+D", "+E", "+F", "+G"
+START_H, START_I, START_J, START_K, START_L, START_M = "+H", "+I", "+J", "+K", "+L", "+M"
+
+Table = Mapping[tuple[str, str], tuple[str, tuple[str, ...]]]
+
+INVITE_SERVER: Table = {  # figure 7, and RFC 6026 section 7.1
+    (PROCEEDING, REQUEST):      (PROCEEDING, (RESEND,)),
+    (PROCEEDING, SEND_1XX):     (PROCEEDING, (SEND,)),
+    (PROCEEDING, SEND_2XX):     (ACCEPTED,   (SEND, START_L)),
+    (PROCEEDING, SEND_3XX_6XX): (COMPLETED,  (SEND, START_G, START_H)),
+    (COMPLETED, REQUEST):       (COMPLETED,  (RESEND,)),
+    (COMPLETED, TIMER_G):       (COMPLETED,  (RESEND, START_G)),
+    (COMPLETED, ACK):           (CONFIRMED,  (STOP, START_I)),
+    (COMPLETED, TIMER_H):       (TERMINATED, (STOP,)),
+    (CONFIRMED, TIMER_I):       (TERMINATED, ()),
+    (ACCEPTED, SEND_2XX):       (ACCEPTED,   (SEND,)),
+    (ACCEPTED, ACK):            (ACCEPTED,   (PASS,)),
+    (ACCEPTED, TIMER_L):        (TERMINATED, ()),
+}  # fmt: skip
+
+SERVER: Table = {  # figure 8
+    (TRYING, SEND_1XX):         (PROCEEDING, (SEND,)),
+    (TRYING, SEND_2XX):         (COMPLETED,  (SEND, START_J)),
+    (TRYING, SEND_3XX_6XX):     (COMPLETED,  (SEND, START_J)),
+    (PROCEEDING, REQUEST):      (PROCEEDING, (RESEND,)),
+    (PROCEEDING, SEND_1XX):     (PROCEEDING, (SEND,)),
+    (PROCEEDING, SEND_2XX):     (COMPLETED,  (SEND, START_J)),
+    (PROCEEDING, SEND_3XX_6XX): (COMPLETED,  (SEND, START_J)),
+    (COMPLETED, REQUEST):       (COMPLETED,  (RESEND,)),
+    (COMPLETED, TIMER_J):       (TERMINATED, ()),
+}  # fmt: skip
+
+INVITE_CLIENT: Table = {  # figure 5, and RFC 6026 section 7.2
+    (CALLING, TIMER_A):         (CALLING,    (RESEND, START_A)),
+    (CALLING, TIMER_B):         (TERMINATED, (STOP, TIMEOUT)),
+    (CALLING, ERROR):           (TERMINATED, (STOP, FAIL)),
+    (CALLING, R1XX):            (PROCEEDING, (STOP, PASS)),
+    (CALLING, R2XX):            (ACCEPTED,   (STOP, START_M, PASS)),
+    (CALLING, R3XX_6XX):        (COMPLETED,  (STOP, ACKNOWLEDGE, START_D, PASS)),
+    (PROCEEDING, R1XX):         (PROCEEDING, (PASS,)),
+    (PROCEEDING, R2XX):         (ACCEPTED,   (STOP, START_M, PASS)),
+    (PROCEEDING, R3XX_6XX):     (COMPLETED,  (STOP, ACKNOWLEDGE, START_D, PASS)),
+    (PROCEEDING, TIMER_B):      (TERMINATED, (STOP, TIMEOUT)),  # runs here only once a CANCEL was sent (section 9.1)
+    (COMPLETED, R3XX_6XX):      (COMPLETED,  (ACKNOWLEDGE,)),
+    (COMPLETED, TIMER_D):       (TERMINATED, ()),
+    (ACCEPTED, R2XX):           (ACCEPTED,   (PASS,)),
+    (ACCEPTED, TIMER_M):        (TERMINATED, ()),
+}  # fmt: skip
+
+CLIENT: Table = {  # figure 6
+    (TRYING, TIMER_E):          (TRYING,     (RESEND, START_E)),
+    (TRYING, TIMER_F):          (TERMINATED, (STOP, TIMEOUT)),
+    (TRYING, ERROR):            (TERMINATED, (STOP, FAIL)),
+    (TRYING, R1XX):             (PROCEEDING, (PASS,)),
+    (TRYING, R2XX):             (COMPLETED,  (STOP, START_K, PASS)),
+    (TRYING, R3XX_6XX):         (COMPLETED,  (STOP, START_K, PASS)),
+    (PROCEEDING, TIMER_E):      (PROCEEDING, (RESEND, START_E)),
+    (PROCEEDING, TIMER_F):      (TERMINATED, (STOP, TIMEOUT)),
+    (PROCEEDING, ERROR):        (TERMINATED, (STOP, FAIL)),
+    (PROCEEDING, R1XX):         (PROCEEDING, (PASS,)),
+    (PROCEEDING, R2XX):         (COMPLETED,  (STOP, START_K, PASS)),
+    (PROCEEDING, R3XX_6XX):     (COMPLETED,  (STOP, START_K, PASS)),
+    (COMPLETED, TIMER_K):       (TERMINATED, ()),
+}  # fmt: skip
+
+IGNORED: Mapping[str, frozenset[tuple[str, str]]] = {
+    # A final is sent once; what comes after it changes nothing. An ERROR of a response destroys nothing (RFC 6026 7.1).
+    "INVITE_SERVER": frozenset(
+        {
+            (PROCEEDING, ACK), (PROCEEDING, ERROR), (COMPLETED, ERROR), (CONFIRMED, ERROR), (ACCEPTED, ERROR),
+            (COMPLETED, SEND_1XX), (COMPLETED, SEND_2XX), (COMPLETED, SEND_3XX_6XX),
+            (CONFIRMED, SEND_1XX), (CONFIRMED, SEND_2XX), (CONFIRMED, SEND_3XX_6XX),
+            (CONFIRMED, REQUEST), (CONFIRMED, ACK),
+            (ACCEPTED, REQUEST), (ACCEPTED, SEND_1XX), (ACCEPTED, SEND_3XX_6XX),
+        }
+    ),
+    "SERVER": frozenset(
+        {
+            (TRYING, REQUEST), (TRYING, ERROR), (PROCEEDING, ERROR), (COMPLETED, ERROR),
+            (COMPLETED, SEND_1XX), (COMPLETED, SEND_2XX), (COMPLETED, SEND_3XX_6XX),
+        }
+    ),
+    # A response of another class after the final one is a fault of the far end.
+    "INVITE_CLIENT": frozenset(
+        {
+            (PROCEEDING, ERROR), (COMPLETED, R1XX), (COMPLETED, R2XX), (COMPLETED, ERROR),
+            (ACCEPTED, R1XX), (ACCEPTED, R3XX_6XX), (ACCEPTED, ERROR),
+        }
+    ),
+    "CLIENT": frozenset({(COMPLETED, R1XX), (COMPLETED, R2XX), (COMPLETED, R3XX_6XX), (COMPLETED, ERROR)}),
+}  # fmt: skip
+
+
+def response_event(status: int, send: bool = False) -> str:
+    """The event of a response by its class."""
+    if status < 200:
+        return SEND_1XX if send else R1XX
+    if status < 300:
+        return SEND_2XX if send else R2XX
+    return SEND_3XX_6XX if send else R3XX_6XX
