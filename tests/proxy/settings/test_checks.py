@@ -1,0 +1,142 @@
+"""Demands that concern more than one key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.settings import read
+
+Complaints = Callable[..., list[str]]
+Change = Callable[[dict[str, Any]], object]
+
+SIGNING = {
+    "key": ".",
+    "certificate_url": "https://a.example/b",
+    "origid": "de305d54-75b4-431b-adb2-eb6b9e546014",
+}
+
+
+def put(*path: str | int, value: object) -> Change:
+    def change(data: dict[str, Any]) -> None:
+        for step in path[:-1]:
+            data = data.setdefault(step, {}) if isinstance(data, dict) else data[step]
+        data[path[-1]] = value  # type: ignore[index]
+
+    return change
+
+
+REFUSED: dict[str, tuple[Change, str]] = {
+    "a wildcard without an advertised address": (
+        put("listen", 0, "address", value="0.0.0.0"), "listen[1].advertise"
+    ),
+    "an advertised wildcard": (put("listen", 0, "advertise", value="::"), "listen[1].advertise"),
+    "no listener": (put("listen", value=[]), "listen: there is no listening address"),
+    "one address twice": (
+        put("listen", value=[{"address": "192.0.2.10"}, {"address": "192.0.2.10:5060"}]), "listen[2]"
+    ),
+    "port 0 outside the lab": (put("listen", 0, "address", value="192.0.2.10:0"), "listen[1].address"),
+    "two trunks of one name": (put("trunk", 1, "name", value="carrier"), "trunk[2].name"),
+    "one source in two trunks": (
+        put("trunk", 1, "sources", value=["198.51.100.7"]), "belongs to trunk carrier"
+    ),
+    "a trunk without sources": (put("trunk", 1, "sources", value=[]), "trunk[2].sources"),
+    "everybody trusted": (put("trunk", 0, "sources", value=["0.0.0.0/0"]), "is everybody"),
+    "a profile that is not there": (put("trunk", 0, "profile", value="defaut"), "did you mean `default`?"),
+    "a profile that never tags": (
+        put("profile", "p", value={"tag_at": 9, "reject_at": 8}), "profile.p.tag_at"
+    ),
+    "signing without a key": (put("trunk", 1, "sign", value=True), "add [signing]"),
+    "a carrier's calls signed": (put("trunk", 0, "sign", value=True), "not ours to sign"),
+    "half a signing table": (put("signing", value={"key": "."}), "signing.origid: it is missing"),
+    "an admin table without address": (put("admin", value={}), "admin.address: it is missing"),
+    "nowhere to go": (put("next_hop", "pbx", value=[]), "have nowhere to go"),
+    "a hop of another family": (put("next_hop", "pbx", value=["2001:db8::1"]), "no listener can reach"),
+    "a hop that is ourselves": (put("next_hop", "pbx", value=["192.0.2.10"]), "is ourselves"),
+    "a clock outside the lab": (put("lab", "clock", value="+2d"), "in the lab only"),
+    "a secret twice": (lambda data: data.update(secret="x" * 16, secret_file="."), "given twice"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_is(case: str, small: dict[str, Any], complaints: Complaints) -> None:
+    change, said = REFUSED[case]
+    change(small)
+    assert said in "\n".join(complaints(small))
+
+
+@pytest.mark.req("TRAP-91")
+@pytest.mark.parametrize(
+    ("address", "advertise", "refused"),
+    [
+        ("8.8.8.8", None, True),
+        ("10.0.0.1", "8.8.8.8", True),
+        ("127.0.0.1:0", None, False),
+        ("10.0.0.1", "lab.example.com", False),
+        ("0.0.0.0", "192.168.1.1", False),
+    ],
+)
+def test_a_lab_may_not_be_reached_from_the_open_network(
+    small: dict[str, Any], complaints: Complaints, address: str, advertise: str | None, refused: bool
+) -> None:
+    small["lab"] = {"enabled": True, "clock": "+2d"}
+    small["listen"] = [{"address": address} | ({} if advertise is None else {"advertise": advertise})]
+    assert bool(complaints(small)) is refused
+
+
+def test_an_advertised_address_may_have_a_port_of_its_own(small: dict[str, Any]) -> None:
+    small["listen"] = [
+        {"address": "0.0.0.0:5070", "advertise": "203.0.113.5:5060"},
+        {"address": "192.0.2.10:5080", "advertise": "sip.example.com"},
+    ]
+    one, two = read(small).listeners
+    assert (one.host, one.port, one.advertised_host, one.advertised_port) == (
+        "0.0.0.0",
+        5070,
+        "203.0.113.5",
+        5060,
+    )
+    assert (two.advertised_host, two.advertised_port) == ("sip.example.com", 5080)
+
+
+def test_calls_of_a_pbx_are_signed_where_there_is_something_to_sign_with(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    small["signing"] = SIGNING
+    carrier, pbx = read(small, folder=tmp_path).trunks
+    assert (carrier.sign, pbx.sign) == (False, True)
+    small["trunk"][1]["sign"] = False
+    assert not read(small, folder=tmp_path).trunks[1].sign
+
+
+def test_a_carrier_is_believed_who_calls_and_a_pbx_is_not(small: dict[str, Any]) -> None:
+    assert [trunk.trust for trunk in read(small).trunks] == ["identity", "none"]
+
+
+def test_the_environment_comes_before_the_file_and_the_key(small: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from the secret file\n")
+    small["secret_file"] = "secret"
+    assert read(small, folder=tmp_path).secret == b"from the secret file"
+    environ = {"RINGWARDEN_SECRET": "from the environment"}
+    assert read(small, folder=tmp_path, environ=environ).secret == b"from the environment"
+    del small["secret_file"]
+    small["secret"] = "from the key itself"
+    found = read(small, folder=tmp_path)
+    assert found.secret == b"from the key itself"
+    assert "from the key" not in repr(found)
+
+
+@pytest.mark.parametrize("octets", [b"short", b"\xff" * 32, b""])
+def test_a_bad_secret_is_refused_and_not_repeated(
+    small: dict[str, Any], complaints: Complaints, tmp_path: Path, octets: bytes
+) -> None:
+    (tmp_path / "secret").write_bytes(octets)
+    small["secret_file"] = "secret"
+    (line,) = complaints(small)
+    assert "secret_file" in line and "short" not in line.replace(str(tmp_path), "")
+    small.pop("secret_file")
+    (line,) = complaints(small, environ={"RINGWARDEN_SECRET": "short"})
+    assert "environment RINGWARDEN_SECRET" in line
