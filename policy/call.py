@@ -6,8 +6,7 @@ Built by `proxy.screening`; the checks never see a SIP message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from shaken.verdict import Judgement
@@ -20,8 +19,9 @@ FAILED = "TN-Validation-Failed"
 NOT_DONE = "No-TN-Validation"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+# A named tuple: one is made for each call, and a frozen dataclass of this size takes five times as long to
+# make.
+class Call(NamedTuple):
     """One attempt to call, from the side where it came in."""
 
     side: Side = "carrier"

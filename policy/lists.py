@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from policy.campaigns import label_key
 
@@ -164,7 +165,7 @@ def parse_numbers(text: str) -> tuple[NumberSet, tuple[Quarantined, ...]]:
         if not line:
             continue
         if len(items) == MAX_NUMBERS:
-            bad.append(Quarantined(at, "", f"this and all further lines: a list holds {MAX_NUMBERS:,} at most"))
+            bad.append(Quarantined(at, "", f"from here on: a list holds {MAX_NUMBERS:,} items at most"))
             break
         try:
             items.append(entry(line))
@@ -216,8 +217,7 @@ class Entry:
         return self.confidence == "high" and self.source != "complaint"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """The best entry that speaks about a call."""
 
     campaign: str

@@ -35,6 +35,7 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         "identity-missing": 10,
         # Every other failure of the signature: worth a tag, and half a rejection at the very most.
         "identity": 30,
+        "verstat": 30,
     }
 )
 """Default weights by slug, or by the part of it before the first `-`."""
@@ -92,7 +93,7 @@ class Rulebook:
     codes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """SIP code by slug. It replaces the default of the finding's class; for identity findings and notes it
     is also what lets them reject at all."""
-    weights: Mapping[str, int] = WEIGHTS
+    weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
     role: Role = "enterprise"
     redress: Redress = Redress()
     identity_required: bool = False

@@ -7,9 +7,8 @@ all read this one value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Action = Literal["allow", "tag", "reject"]
 Mode = Literal["observe", "tag", "enforce"]
@@ -32,8 +31,7 @@ class Class(Enum):
     """Worth recording; weighs nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One check's view of one call."""
 
     slug: str
@@ -50,8 +48,7 @@ class Finding:
     """The most that this finding may lead to: evidence of less than high confidence tags only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is done with a call, what would be done in `enforce`, and why."""
 
     action: Action = "allow"
@@ -76,8 +73,7 @@ class Verdict:
         return "none" if self.deciding is None else self.deciding.slug
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """The answer to a refused call."""
 
     status: int
@@ -87,10 +83,7 @@ class Rejection:
     """Header lines to add, without CRLF."""
 
 
-EMERGENCY = Verdict(
-    deciding=(_sos := Finding("emergency", Class.NOTE, 0, "the Request-URI names an emergency service", allows=True)),
-    findings=(_sos,),
-    allowed=True,
-    emergency=True,
-)
+_SOS = Finding("emergency", Class.NOTE, 0, "the Request-URI names an emergency service", allows=True)
+
+EMERGENCY = Verdict(deciding=_SOS, findings=(_SOS,), allowed=True, emergency=True)
 """The verdict of every call that `policy.emergency` recognises, in every mode; no check is asked."""

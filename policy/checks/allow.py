@@ -1,0 +1,23 @@
+"""The callers that nothing may stop: emergency centres (47 CFR 64.1200(k)(6)) and the operator's allow-list.
+
+They outrank every block, the do-not-originate list too (REG-010). The call passes and is recorded.
+"""
+
+from __future__ import annotations
+
+from policy.call import Call
+from policy.rulebook import Rulebook
+from policy.verdict import Class, Finding
+
+SLUGS = ("psap", "allow-list")
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Let an emergency centre, or a caller on the allow-list, through."""
+    if call.side != "carrier":
+        return None
+    if call.caller in book.psap:
+        return Finding("psap", Class.NOTE, 0, "the caller is an emergency centre", allows=True)
+    if call.caller in book.allow:
+        return Finding("allow-list", Class.NOTE, 0, "the caller is on the allow-list", allows=True)
+    return None

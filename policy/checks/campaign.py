@@ -1,0 +1,48 @@
+"""Robocall campaigns: the numbers that they used, and their names where something recognises them.
+
+A listed number is evidence for days, not for ever: full weight for 7 days after the notice or the last
+call, none after 30. Listed numbers are often spoofed, so a caller who proves the right to the number
+(attestation A) is tagged at most (REG-026, TRAP-95): the FCC's own number is in the letter of 2023. A
+campaign that is recognised by something else than its number keeps its weight for months, and a signature
+does not excuse it.
+"""
+
+from __future__ import annotations
+
+from policy.call import Call
+from policy.lists import Hit
+from policy.rulebook import Rulebook
+from policy.verdict import Action, Class, Finding
+
+SLUGS = ("campaign-number", "campaign-label", "campaign-proved", "campaign-old")
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Weigh a caller that a known campaign is using, or a call that is recognised as one of a known
+    campaign."""
+    if call.side != "carrier":
+        return None
+    hit = book.campaigns.match(call.caller, call.utc)
+    named = None if call.recognised is None else book.campaigns.recognise(call.recognised, call.utc)
+    if named is not None and (hit is None or named.weight_factor >= hit.weight_factor):
+        return _found("campaign-label", named, book, "recognised as")
+    if hit is None:
+        return None
+    if hit.weight_factor and call.attestation == "A":
+        weight = round(book.weight("campaign-proved") * hit.weight_factor / 2)
+        why = f"listed for {hit.campaign} {_ago(hit)}, but the caller proved the right to the number"
+        return Finding("campaign-proved", Class.ANALYTICS, weight, why, hit.campaign, ceiling="tag")
+    return _found("campaign-number", hit, book, "listed for")
+
+
+def _found(slug: str, hit: Hit, book: Rulebook, how: str) -> Finding:
+    if not hit.weight_factor:
+        return Finding("campaign-old", Class.NOTE, 0, f"was {how} {hit.campaign} {_ago(hit)}", hit.campaign)
+    ceiling: Action = "reject" if hit.entry.enforceable else "tag"
+    weight = round(book.weight(slug) * hit.weight_factor)
+    why = f"{how} {hit.campaign}, told {_ago(hit)}"
+    return Finding(slug, Class.ANALYTICS, weight, why, hit.campaign, ceiling=ceiling)
+
+
+def _ago(hit: Hit) -> str:
+    return "today" if not hit.age_days else f"{hit.age_days} day{'s' if hit.age_days > 1 else ''} ago"

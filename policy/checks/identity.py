@@ -1,0 +1,37 @@
+"""What the signature says about the caller (RFC 8224, ATIS-1000074), as a finding.
+
+A proved signature says who signed, not that the caller means well (TRAP-89): it is no merit. A failed or
+missing one raises the score a little and never rejects alone (REG-011, STI-070), unless the operator gives
+its slug a SIP code. Attestation B and C are normal for calls that crossed the old network (TRAP-90); C is a
+note, which a profile may show as a tag.
+"""
+
+from __future__ import annotations
+
+from policy.call import FAILED, NOT_DONE, Call
+from policy.rulebook import Rulebook
+from policy.verdict import Class, Finding
+from shaken.verdict import FAILURES
+
+UPSTREAM_FAILED = "verstat-failed"
+MISSING = "identity-missing"
+SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), UPSTREAM_FAILED, "attestation-c")
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Say what is wrong with the proof of the caller's number."""
+    judgement = call.judgement
+    if judgement is None:
+        verstat = call.verstat
+        if verstat is None or verstat.startswith(NOT_DONE):
+            if book.identity_required and call.side == "carrier":
+                return Finding(MISSING, Class.IDENTITY, book.weight(MISSING), "the call is not signed")
+            return None
+        if verstat.startswith(FAILED):
+            why = "the carrier says that the signature does not hold"
+            return Finding(UPSTREAM_FAILED, Class.IDENTITY, book.weight(UPSTREAM_FAILED), why)
+    elif (slug := judgement.slug) is not None:
+        return Finding(slug, Class.IDENTITY, book.weight(slug), judgement.detail or slug)
+    if call.attestation == "C":
+        return Finding("attestation-c", Class.NOTE, 0, "signed by a gateway that does not know the caller")
+    return None

@@ -1,0 +1,58 @@
+"""Callers that cannot be: no estimate, no threshold, and no other score is asked (REG-002 to REG-005).
+
+An impossible number of the North American plan, a short code or "911" as caller, one of our own numbers
+arriving from outside, a number whose holder never calls (do-not-originate). Numbers of other countries are
+not judged (REG-003), nor is what our own PBX shows: an extension is no forgery.
+"""
+
+from __future__ import annotations
+
+from policy.call import Call
+from policy.rulebook import Rulebook
+from policy.verdict import Class, Finding
+from shaken.number import nanp_fault
+
+OWN = "own-number-from-outside"
+SLUGS = (OWN, "dno-list", "dno-n11", "dno-short", "dno-invalid-nanp", "dno-not-a-number")
+
+SHORTEST = 7
+"""Digits of the shortest numbers with a country code; what is shorter can be dialled, but nobody can be
+reached by it."""
+
+_N11 = frozenset(f"{digit}11" for digit in range(2, 10))
+# A country code in front of the short code changes nothing: +1 911 is as impossible as 911.
+_SHORT_SERVICES = _N11 | {"1" + code for code in _N11} | {"112", "933", "988", "1112", "1933", "1988"}
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Refuse a caller that cannot be."""
+    if call.side != "carrier":
+        return None
+    caller = call.caller
+    if caller is None:
+        if call.caller_kind == "invalid":
+            return _found("dno-not-a-number", "the caller is written as a number and is none")
+        return None
+    if caller in book.own:
+        return _found(OWN, "one of our own numbers arrives from outside")
+    if caller in book.dno:
+        return _found("dno-list", "the holder of this number says that it never calls")
+    if caller[0] == "1" and len(caller) == 11:
+        fault = nanp_fault(caller)
+        return None if fault is None else _found("dno-invalid-nanp", f"no such number: {fault}")
+    return _odd(caller)
+
+
+def _odd(caller: str) -> Finding | None:
+    """A caller that does not look like +1 and ten digits: foreign, short, or broken."""
+    if caller in _SHORT_SERVICES:
+        return _found("dno-n11", f"{caller} is a service to be called; it does not call")
+    if len(caller) < SHORTEST:
+        return _found("dno-short", f"{caller} is too short to be called back")
+    if caller[0] == "1":
+        return _found("dno-invalid-nanp", f"no such number: {len(caller) - 1} digits follow the 1, not 10")
+    return None
+
+
+def _found(slug: str, why: str) -> Finding:
+    return Finding(slug, Class.DETERMINISTIC, 0, why)

@@ -1,0 +1,21 @@
+"""Callers who call too often. The count comes with the call: `policy.tally` keeps it, this file only
+compares.
+
+Calls that leave are not judged: behind a PBX one number stands for many people.
+"""
+
+from __future__ import annotations
+
+from policy.call import Call
+from policy.rulebook import Rulebook
+from policy.verdict import Class, Finding
+
+SLUGS = ("velocity-caller",)
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Notice a caller with more calls in the window than a person makes."""
+    if call.attempts <= book.velocity.limit or call.side != "carrier":
+        return None
+    why = f"{call.attempts} calls of this caller in {book.velocity.seconds:g} s"
+    return Finding("velocity-caller", Class.ANALYTICS, book.weight("velocity-caller"), why)

@@ -1,0 +1,134 @@
+"""ORDER, the one visible list of checks, and what their findings add up to.
+
+Deterministic and subscriber findings act at once, in ORDER. The others add up against the thresholds of the
+profile; what the signature says may fill half of the way to a rejection at most, so identity alone never
+rejects (REG-011), whatever the weights are. The mode of the trunk then lowers the result; `Verdict.would`
+keeps what it was.
+
+Emergency calls never come here (`policy.emergency`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+
+from policy.call import Call
+from policy.checks import allow, campaign, dnc, identity, impossible, subscriber, velocity
+from policy.refusal import rejection
+from policy.rulebook import Profile, Rulebook
+from policy.verdict import Action, Class, Finding, Mode, Verdict
+
+__all__ = ["ORDER", "decide", "reason_slugs", "rejection", "sampled"]
+
+Check = Callable[[Call, Rulebook], Finding | None]
+
+ORDER: tuple[Check, ...] = (
+    allow.check,  # stops everything else
+    impossible.check,  # deterministic
+    subscriber.check,  # subscriber
+    identity.check,  # identity
+    campaign.check,  # analytics
+    dnc.check,  # duty
+    velocity.check,  # analytics
+)
+
+_ACTING = (Class.DETERMINISTIC, Class.SUBSCRIBER)
+_ACTING_BY_CODE = (Class.IDENTITY, Class.NOTE)
+
+_CLEAR: dict[Mode, Verdict] = {mode: Verdict(mode=mode) for mode in ("observe", "tag", "enforce")}
+
+
+def reason_slugs() -> tuple[str, ...]:
+    """All that `Verdict.reason` can say: a closed set, so it may be a metric label (TRAP-93)."""
+    rooms = (allow, impossible, subscriber, identity, campaign, dnc, velocity)
+    return ("none", "emergency", *(slug for room in rooms for slug in room.SLUGS))
+
+
+def decide(
+    call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe", percent: int = 100
+) -> Verdict:
+    """Ask the checks in their order and say what is done with the call.
+
+    `percent` of the calls are really refused in `enforce`; the others are tagged. Which ones depends on the
+    Call-ID and a secret.
+    """
+    findings: list[Finding] = []
+    for check in ORDER:
+        if (finding := check(call, book)) is not None:
+            findings.append(finding)
+            if finding.allows:
+                return Verdict(findings=(finding,), deciding=finding, mode=mode, allowed=True)
+    if not findings:
+        return _CLEAR[mode]
+    score, would, deciding = _weighed(findings, book, profile)
+    return Verdict(
+        action=_lowered(would, call, book, mode, percent),
+        would=would,
+        score=score,
+        findings=tuple(findings),
+        deciding=deciding,
+        campaign=next((finding.campaign for finding in findings if finding.campaign), ""),
+        mode=mode,
+        id=_drawn(call.call_id, book.key, b"refusal").hex() if would == "reject" else "",
+    )
+
+
+def _weighed(
+    findings: Sequence[Finding], book: Rulebook, profile: Profile
+) -> tuple[int, Action, Finding | None]:
+    """Score, action and the finding that it rests on."""
+    acting: Finding | None = None
+    proof = evidence = sure = 0
+    heaviest: Finding | None = None
+    blocking: Finding | None = None
+    tagging: Finding | None = None
+    for finding in findings:
+        kind = finding.kind
+        if kind in _ACTING or (kind in _ACTING_BY_CODE and finding.slug in book.codes):
+            acting = acting or finding
+        elif kind is Class.IDENTITY:
+            proof += finding.weight
+        elif kind is not Class.NOTE:
+            evidence += finding.weight
+            if finding.ceiling == "reject":
+                sure += finding.weight
+                if blocking is None or finding.weight > blocking.weight:
+                    blocking = finding
+        if finding.slug in profile.tags:
+            tagging = tagging or finding
+        if finding.weight and (heaviest is None or finding.weight > heaviest.weight):
+            heaviest = finding
+    proof = min(proof, profile.reject_at // 2)
+    score = proof + evidence
+    if acting is not None:
+        return score, "reject", acting
+    if blocking is not None and proof + sure >= profile.reject_at:
+        return score, "reject", blocking
+    if heaviest is not None and score >= profile.tag_at:
+        return score, "tag", heaviest
+    if tagging is not None:
+        return score, "tag", tagging
+    return score, "allow", None
+
+
+def _lowered(would: Action, call: Call, book: Rulebook, mode: Mode, percent: int) -> Action:
+    """What the mode lets through of it."""
+    if mode == "observe":
+        return "allow"
+    if would == "reject" and (mode == "tag" or not sampled(call.call_id, book.key, percent)):
+        return "tag"
+    return would
+
+
+def sampled(call_id: str, key: bytes, percent: int) -> bool:
+    """Does this call fall into the percentage? The same answer on every worker and at every repetition;
+    callers cannot choose it."""
+    if percent >= 100:
+        return True
+    return int.from_bytes(_drawn(call_id, key, b"percent"), "big") % 10_000 < percent * 100
+
+
+def _drawn(call_id: str, key: bytes, purpose: bytes) -> bytes:
+    """Twelve bytes that belong to this call and this purpose, and that nobody without the key can foresee."""
+    return blake2b(call_id.encode("utf-8", "replace"), key=key, digest_size=12, person=purpose).digest()

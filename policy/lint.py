@@ -1,0 +1,130 @@
+"""What is wrong with a rulebook before a call is judged by it: impossible combinations, each as a sentence
+with its cure.
+
+`lint` refuses (check-config ends with an error); `cautions` are worth reading and start anyway.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from policy.checks import allow, campaign, dnc, identity, impossible, velocity
+from policy.refusal import FITTING, NETWORK_BLOCKED, PHRASES
+from policy.rulebook import PROVIDERS, Profile, Rulebook
+from policy.verdict import Class
+
+CLASS_OF: dict[str, Class] = {
+    **dict.fromkeys(impossible.SLUGS, Class.DETERMINISTIC),
+    **dict.fromkeys(identity.SLUGS, Class.IDENTITY),
+    **dict.fromkeys(campaign.SLUGS, Class.ANALYTICS),
+    **dict.fromkeys(velocity.SLUGS, Class.ANALYTICS),
+    **dict.fromkeys(dnc.SLUGS, Class.DUTY),
+    "deny-list": Class.SUBSCRIBER,
+    "anonymous": Class.NOTE,
+    "attestation-c": Class.NOTE,
+    "campaign-old": Class.NOTE,
+}
+"""The class of each slug that may be given a code."""
+
+HARMLESS = frozenset((*allow.SLUGS, "campaign-old", "campaign-proved", "emergency", "none"))
+"""Slugs that must never refuse a call."""
+
+_URL = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/%-]*)?\Z").match
+_TEL = re.compile(r"\+[1-9][0-9]{6,14}\Z").match
+_EMAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{3,255}\Z").match
+
+
+def lint(book: Rulebook) -> list[str]:
+    """Sentences on what cannot work; empty if the book may be used."""
+    return [*_codes(book), *_redress(book), *_profiles(book), *_others(book)]
+
+
+def cautions(book: Rulebook) -> list[str]:
+    """Sentences on what works and is probably not meant."""
+    found: list[str] = []
+    provider = book.role in PROVIDERS
+    for slug in sorted(set(book.codes) & set(identity.SLUGS)):
+        if provider:
+            found.append(
+                f"codes.{slug}: a provider should not refuse calls for missing or failed authentication "
+                "alone (85 FR 56530)"
+            )
+    if book.identity_required and identity.MISSING not in book.codes:
+        found.append(
+            f"an Identity is required, but unsigned calls are not refused: codes.{identity.MISSING} = 428 "
+            "would refuse them"
+        )
+    for name, other in (("dno", book.dno), ("deny", book.deny), ("own", book.own)):
+        both = sorted(tn for tn in (book.allow.exact | book.psap.exact) if tn in other)
+        if both:
+            found.append(f"{len(both)} number(s) are allowed and also on the list {name}: allowed wins")
+    return found
+
+
+def _codes(book: Rulebook) -> Iterator[str]:
+    for slug, status in sorted(book.codes.items()):
+        if slug in HARMLESS:
+            yield f"codes.{slug}: this finding never refuses a call; remove the line"
+            continue
+        kind = CLASS_OF.get(slug)
+        if kind is None:
+            near = get_close_matches(slug, CLASS_OF, 1)
+            yield f"codes.{slug}: there is no such finding" + (f"; did you mean {near[0]}?" if near else "")
+        elif status == 608:
+            yield f"codes.{slug} = 608: it owes the caller a signed card (RFC 8688), which we lack; use 603"
+        elif status not in PHRASES:
+            yield f"codes.{slug} = {status}: not a refusal; use one of {_listed(FITTING[kind])}"
+        elif kind is Class.ANALYTICS and book.role in PROVIDERS and status != 603:
+            yield (
+                f"codes.{slug} = {status}: the role {book.role} answers analytics with 603 {NETWORK_BLOCKED} "
+                "only (47 CFR 64.1200(k)(9)); remove the line"
+            )
+        elif status not in FITTING[kind]:
+            fitting = _listed(FITTING[kind])
+            yield f"codes.{slug} = {status}: does not fit the class {kind.value}; use one of {fitting}"
+
+
+def _redress(book: Rulebook) -> Iterator[str]:
+    redress = book.redress
+    if book.role in PROVIDERS and not redress:
+        yield (
+            f"the role {book.role} must answer analytics with 603 {NETWORK_BLOCKED}, which names a redress "
+            "contact: set url, tel or email of redress"
+        )
+    if redress.url and not _URL(redress.url):
+        yield f"redress url {redress.url!r}: must be https with a public name, and no query"
+    if redress.tel and not _TEL(redress.tel):
+        yield f"redress tel {redress.tel!r}: must be a number with plus and country code"
+    if redress.email and not _EMAIL(redress.email):
+        yield f"redress email {redress.email!r}: must be one address"
+
+
+def _profiles(book: Rulebook) -> Iterator[str]:
+    for name, profile in sorted(book.profiles.items()):
+        yield from (f"profile {name}: {fault}" for fault in _profile(profile))
+
+
+def _profile(profile: Profile) -> Iterator[str]:
+    if profile.tag_at < 1:
+        yield f"tag_at = {profile.tag_at} would tag every call; 1 is the least"
+    if profile.reject_at < profile.tag_at:
+        yield f"reject_at = {profile.reject_at} is below tag_at = {profile.tag_at}"
+    for slug in sorted(profile.tags - set(CLASS_OF)):
+        near = get_close_matches(slug, CLASS_OF, 1)
+        yield f"tags names {slug}, which is no finding" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _others(book: Rulebook) -> Iterator[str]:
+    for slug, weight in sorted(book.weights.items()):
+        if weight < 0:
+            yield f"weights.{slug} = {weight}: a finding cannot speak for a caller; 0 is the least"
+    if book.velocity.limit < 1 or book.velocity.seconds <= 0:
+        yield "velocity: limit and seconds must be positive"
+    if len(book.key) > 64:
+        yield "the secret of the rulebook is longer than 64 bytes"
+
+
+def _listed(codes: frozenset[int]) -> str:
+    return ", ".join(str(code) for code in sorted(codes))
