@@ -29,7 +29,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if call.side != "carrier":
         return None
     caller = call.caller
-    if caller is None:
+    if not caller:
         if call.caller_kind == "invalid":
             return _found("dno-not-a-number", "the caller is written as a number and is none")
         return None
@@ -37,20 +37,12 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         return _found(OWN, "one of our own numbers arrives from outside")
     if caller in book.dno:
         return _found("dno-list", "the holder of this number says that it never calls")
-    if caller[0] == "1" and len(caller) == 11:
-        fault = nanp_fault(caller)
-        return None if fault is None else _found("dno-invalid-nanp", f"no such number: {fault}")
-    return _odd(caller)
-
-
-def _odd(caller: str) -> Finding | None:
-    """A caller that does not look like +1 and ten digits: foreign, short, or broken."""
-    if caller in _SHORT_SERVICES:
-        return _found("dno-n11", f"{caller} is a service to be called; it does not call")
     if len(caller) < SHORTEST:
+        if caller in _SHORT_SERVICES:
+            return _found("dno-n11", f"{caller} is a service to be called; it does not call")
         return _found("dno-short", f"{caller} is too short to be called back")
-    if caller[0] == "1":
-        return _found("dno-invalid-nanp", f"no such number: {len(caller) - 1} digits follow the 1, not 10")
+    if (fault := nanp_fault(caller)) is not None:
+        return _found("dno-invalid-nanp", f"no such number: {fault}")
     return None
 
 

@@ -1,0 +1,114 @@
+"""List files at the edge: numbers that are allowed, refused or not to be called, and tables of traced calls.
+
+Reading is here; what the text means is `policy.lists`' and `policy.letter`'s business. A file that cannot
+be opened is an error with its cure. A line that cannot be read with certainty is left out and remarked
+upon: one slip must not put the other lines out of force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import reduce
+from importlib import resources
+from operator import or_
+from pathlib import Path
+
+from policy.letter import Table, parse
+from policy.lists import CampaignList, NumberSet, Quarantined, parse_numbers
+
+BUNDLED = "ftc-2023.csv"
+MAX_BYTES = 64 * 1024 * 1024
+"""Of one list file: over two million numbers. A wrong path (a disk image, a recording) must not fill the
+memory."""
+SHOWN = 5
+"""Lines of one file that a remark quotes."""
+
+
+class ListError(Exception):
+    """A list cannot be read; the text names the file and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of one file."""
+
+    name: str
+    parsed: int
+    quarantined: tuple[Quarantined, ...] = ()
+    expected: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.quarantined and (self.expected is None or self.parsed == self.expected)
+
+    def remarks(self) -> list[str]:
+        """What an operator should read; nothing where all is well."""
+        if self.ok:
+            return []
+        promised = "" if self.expected is None else f"expected {self.expected}, "
+        said = [f"{self.name}: {promised}parsed {self.parsed}, {len(self.quarantined)} line(s) left out"]
+        said += [f"{self.name}: {fault}" for fault in self.quarantined[:SHOWN]]
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The numbers of some files, as one set."""
+
+    numbers: NumberSet = field(default_factory=NumberSet)
+    reports: tuple[Report, ...] = ()
+
+    @property
+    def remarks(self) -> list[str]:
+        return [line for report in self.reports for line in report.remarks()]
+
+
+def numbers(paths: Iterable[Path]) -> Loaded:
+    """Read number lists: a number, a prefix or a range a line. Raises ListError."""
+    sets: list[NumberSet] = []
+    reports: list[Report] = []
+    for path in paths:
+        found, bad = parse_numbers(_text(path))
+        sets.append(found)
+        reports.append(Report(str(path), len(found), bad))
+    return Loaded(reduce(or_, sets, NumberSet()), tuple(reports))
+
+
+def campaigns(paths: Iterable[Path], bundled_too: bool = True) -> tuple[CampaignList, list[str]]:
+    """Read tables of traced calls into one list, and remarks on what is missing. Raises ListError."""
+    tables = [(str(path), import_letter(path)) for path in paths]
+    if bundled_too:
+        tables.append((BUNDLED, bundled()))
+    remarks = [
+        line
+        for name, table in tables
+        for line in Report(name, table.parsed, table.quarantined, table.expected).remarks()
+    ]
+    return CampaignList(tuple(row.entry() for _, table in tables for row in table.rows)), remarks
+
+
+def import_letter(path: Path, expected: int | None = None) -> Table:
+    """Read one table of traced calls; `Table.ok` and `Table.reconciled()` say whether it is whole. Raises
+    ListError."""
+    return parse(_text(path), expected)
+
+
+def bundled() -> Table:
+    """The letter of 2023 that comes with the package: 125 calls that inform and, years old, do not block."""
+    return parse(resources.files("policy").joinpath("data").joinpath(BUNDLED).read_text(encoding="utf-8"))
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ListError(f"{path}: cannot be read ({why}); correct the path or its permissions") from None
+    if len(data) > MAX_BYTES:
+        raise ListError(f"{path}: larger than {MAX_BYTES // 2**20} MiB; is it a list? Split it if it is")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ListError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
