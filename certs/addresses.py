@@ -52,7 +52,7 @@ LAB: tuple[IPv4Network | IPv6Network, ...] = (
     IPv6Network("::1/128"),
     IPv6Network("fc00::/7"),
 )
-"""What a lab may use besides: this machine and private networks. Not link-local, where clouds have secrets."""
+"""What a lab may use too: this machine and private networks; not link-local, where clouds keep secrets."""
 
 
 def is_allowed(address: str, lab: bool = False) -> bool:

@@ -26,7 +26,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-ORGANISATION = "ringwarden lab"
+from certs.anchors import LAB
+
+ORGANISATION = LAB
 """The marker in the subject of each STI root that is made here."""
 TNAUTHLIST = ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 POLICY = ObjectIdentifier("2.16.840.1.114569.1.1.3")

@@ -1,0 +1,78 @@
+"""The roots that vouch for telephone numbers (the STI-PA's list), from a PEM file or a folder of them.
+
+Never the system's roots: who may speak for a web server may not speak for a number (STI-088). The STI-PA's
+signed list, its staging and the CRL will live here too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from certs.files import FileError, read
+from shaken.credential import Anchors
+from shaken.errors import ShakenError
+
+SUFFIXES = (".pem", ".crt", ".cer")
+"""What a folder is searched for; other files in it are left alone."""
+MAX_FILES = 1_000
+"""Files of one folder; the US list has a few dozen roots."""
+LAB = "ringwarden lab"
+"""The organisation (O) in the subject of every root that our own lab makes."""
+
+
+def load(path: Path, *, lab: bool = False) -> Anchors:
+    """The anchors in this file, or in the certificate files of this folder (not deeper).
+
+    Raises FileError: unreadable, no certificate in it, a root of the lab outside of the lab, or in the lab
+    any other root (a lab fakes clocks and keys: it must never judge, or be trusted for, real calls).
+    """
+    files = _files(path) if path.is_dir() else [path]
+    bodies = []
+    for file in files:
+        body = read(file)
+        for root in _certificates(file, body):
+            _belongs(file, root, lab)
+        bodies.append(body)
+    try:
+        return Anchors.of(bodies)
+    except ShakenError as error:
+        raise FileError(
+            path, f"cannot serve as trust anchors: {error}", "take out what is no root"
+        ) from error
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        found = sorted(
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+        )
+    except OSError as error:
+        raise FileError(folder, f"cannot be read: {error.strerror}", "check who may read it") from error
+    if not found:
+        raise FileError(folder, f"holds no certificate file ({', '.join(SUFFIXES)})", "put the roots into it")
+    if len(found) > MAX_FILES:
+        raise FileError(folder, f"holds more than {MAX_FILES} certificate files", "name the right folder")
+    return found
+
+
+def _certificates(file: Path, body: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(body)
+    except ValueError as error:
+        cure = "it must hold certificates in PEM (-----BEGIN CERTIFICATE-----)"
+        raise FileError(file, "holds no certificate that can be read", cure) from error
+
+
+def _belongs(file: Path, root: x509.Certificate, lab: bool) -> None:
+    names = {name.value for name in root.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
+    if LAB in names and not lab:
+        cure = "take it out, or set enabled = true under [lab] if this is one"
+        raise FileError(file, f"holds a root of the lab ({root.subject.rfc4514_string()})", cure)
+    if LAB not in names and lab:
+        cure = "a lab trusts its own roots only: take it out, or switch the lab off"
+        raise FileError(file, f"holds a root that is not the lab's ({root.subject.rfc4514_string()})", cure)

@@ -1,0 +1,340 @@
+"""The only room that constructs things: settings in, a running ringwarden out. There is no global."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
+from typing import Any
+
+from certs import anchors, keys
+from certs.fetch import Fetcher, Limits
+from certs.files import FileError, read
+from certs.store import Store
+from policy import emergency
+from policy.decide import reason_slugs
+from policy.dnc import Registry
+from policy.lint import cautions, lint
+from policy.lists import NumberSet
+from policy.rulebook import WEIGHTS, Profile, Redress, Rulebook, Velocity
+from policy.tally import CELLS, Tally
+from proxy import lists
+from proxy.admin.health import Vitals
+from proxy.admin.server import Admin, Hook
+from proxy.calls import Calls, World
+from proxy.clock import Clock, LabClock
+from proxy.log import Log
+from proxy.metrics import Metrics
+from proxy.resolver import Resolver
+from proxy.screening.case import Lane
+from proxy.seal import Sealer
+from proxy.server import Server
+from proxy.settings import Settings, SettingsError, shared_secret
+from proxy.sip.endpoint import Endpoint, Listener, Options
+from proxy.sip.flow import Flow
+from proxy.sip.routing import Me
+from proxy.storage.journal import Journal
+from proxy.tokens import RandomTokens
+from proxy.transports import Udp
+from shaken.credential import Anchors
+from shaken.number import Plan
+from shaken.sign import Signer
+from shaken.verdict import FAILURES
+from shaken.verify import Rules
+
+STRICTNESS = ("observe", "tag", "enforce")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is read from files before anything starts."""
+
+    book: Rulebook
+    anchors: Anchors | None
+    tls_ca: bytes | None
+    signer: Signer | None
+    secret: bytes
+    remarks: tuple[str, ...]
+    """What the operator should know and that stops nothing."""
+
+
+def prepare(settings: Settings) -> Parts:
+    """Read keys, anchors and lists. Raises SettingsError with everything that cannot serve."""
+    wrong: list[str] = []
+    remarks: list[str] = []
+    lab, identity = settings.lab.enabled, settings.identity
+    trusted: Anchors | None = None
+    tls_ca: bytes | None = None
+    signer: Signer | None = None
+    try:
+        if identity.anchors is not None:
+            trusted = anchors.load(identity.anchors, lab=lab)
+        else:
+            remarks.append("no trust anchors are set: no signature can be proved")
+        if identity.tls_ca is not None:
+            tls_ca = read(identity.tls_ca)
+    except FileError as error:
+        wrong.append(str(error))
+    try:
+        if settings.signing is not None:
+            signer = keys.load(settings.signing.key, settings.signing.certificate_url, lab=lab)
+    except FileError as error:
+        wrong.append(str(error))
+    secret, kept = shared_secret(settings)
+    if not kept:
+        remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
+    book = Rulebook()
+    try:
+        book, said = rulebook(settings, secret)
+        remarks += said
+        wrong += [f"{settings.file}: {fault}" for fault in lint(book)]
+        remarks += cautions(book)
+    except (lists.ListError, ValueError) as error:
+        wrong.append(f"{settings.file}: {error}")
+    if wrong:
+        raise SettingsError(wrong)
+    if lab:
+        remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
+    return Parts(book, trusted, tls_ca, signer, secret, tuple(remarks))
+
+
+def rulebook(settings: Settings, secret: bytes) -> tuple[Rulebook, list[str]]:
+    """Lists, thresholds and codes as one frozen value, and remarks on what could not be read. Raises ListError, ValueError."""
+    files, policy = settings.lists, settings.policy
+    allow, deny, dno, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dno, files.dnc))
+    campaigns, said = lists.campaigns(files.campaigns, files.bundled)
+    book = Rulebook(
+        allow=allow.numbers,
+        psap=NumberSet.of(*settings.numbers.psap),
+        own=NumberSet.of(*settings.numbers.own),
+        dno=dno.numbers,
+        deny=deny.numbers,
+        campaigns=campaigns,
+        dnc=Registry(dnc.numbers) if files.dnc else None,
+        profiles=MappingProxyType(
+            {
+                name: Profile(name, one.tag_at, one.reject_at, frozenset(getattr(one, "tags", ())))
+                for name, one in policy.profiles.items()
+            }
+        ),
+        codes=MappingProxyType(dict(policy.codes)),
+        weights=MappingProxyType({**WEIGHTS, **policy.weights}),
+        role=settings.role,  # type: ignore[arg-type]  # settings allow the roles of policy and no others
+        redress=Redress(policy.redress.url, policy.redress.tel, policy.redress.email),
+        identity_required=settings.identity.required,
+        velocity=Velocity(policy.velocity.limit, float(policy.velocity.seconds)),
+        emergency=emergency.strings(settings.numbers.emergency),
+        key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),
+    )
+    return book, [*allow.remarks, *deny.remarks, *dno.remarks, *dnc.remarks, *said]
+
+
+class App:
+    """One ringwarden: built here, started and stopped from outside."""
+
+    def __init__(self, settings: Settings, parts: Parts, hooks: Mapping[str, Hook] | None = None) -> None:
+        self.settings, self.parts = settings, parts
+        self.clock: Clock = LabClock(settings.lab.clock or "+0s") if settings.lab.enabled else Clock()
+        self._hooks = hooks
+        self._sockets: list[Udp] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing: list[Callable[[], Any]] = []
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens, as `udp:127.0.0.1:5060`."""
+        return [f"udp:{one.host}:{one.port}" for one in self.listeners]
+
+    async def start(self) -> None:
+        """Bind, connect everything, read. Raises OSError when an address cannot be had."""
+        settings, parts, clock = self.settings, self.parts, self.clock
+        self.log = Log(settings.log.level)
+        self._closing.append(self.log.close)
+        self._bind()
+        self.metrics = Metrics(reason_slugs(), tuple(FAILURES))
+        journal = Journal(settings.paths.journal, self.log.say) if settings.paths.journal is not None else None
+        if journal is not None:
+            self._closing.insert(0, journal.close)
+        self.store = self._store()
+        options = Options(self.listeners, silence=settings.silence_ms / 1000)
+        tokens = RandomTokens()
+        self.endpoint = Endpoint(options, tokens)
+        me = Me(
+            address
+            for one in self.listeners
+            for address in ((one.host, one.port), (one.advertised_host, one.advertised_port))
+        )
+        resolver = Resolver(self.listeners, clock.now)
+        cells = memoryview(bytearray(CELLS * 8)).cast("Q")
+        world = World(
+            settings=settings,
+            trunks=settings.trunk_table,
+            book=parts.book,
+            lanes=self._lanes(parts.book),
+            routes=self._routes(resolver),
+            own=parts.book.own,
+            signers=self._signers(),
+            store=self.store,
+            tally=Tally(cells, window=parts.book.velocity.seconds, salt=parts.secret),
+            sealer=Sealer(parts.secret),
+            resolver=resolver,
+            metrics=self.metrics,
+            journal=journal,
+            utc=clock.utc,
+            now=clock.now,
+            spawn=self.spawn,
+            say=self.log.say,
+            emergency=parts.book.emergency,
+        )
+        self.calls = Calls(self.endpoint, me, world)
+        self.server = Server(self.endpoint, self.calls, self._sockets, clock.now)
+        self._closing.insert(0, self.server.stop)
+        self.server.start()
+        self._declare(journal)
+        await self._admin(journal)
+        for remark in parts.remarks:
+            self.log.say("remark", level="warning", text=remark)
+
+    async def stop(self) -> None:
+        """Let everything go, in the reverse order of need."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for close in self._closing:
+            done = close()
+            if asyncio.iscoroutine(done):
+                await done
+        self._closing.clear()
+
+    def swap(self, book: Rulebook) -> None:
+        """Put another rulebook in the place of the present one, whole; calls under way keep theirs."""
+        self.calls.world.book = book
+        self.calls.world.lanes = self._lanes(book)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something beside the calls; a fault of it is said, never lost."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self.metrics.internal_error()
+            self.log.say("task-fault", level="error", task=task.get_name(), fault=repr(fault))
+
+    # Building
+
+    def _bind(self) -> None:
+        self.listeners: tuple[Listener, ...] = ()
+        for one in self.settings.listeners:
+            listener = Listener(one.transport.upper(), one.host, one.port, one.advertised_host, one.advertised_port)
+            udp = Udp(listener)
+            self._sockets.append(udp)
+            if listener.port == 0:
+                # The kernel chose: what we advertise is what we have.
+                listener = replace(listener, port=udp.port, advertised_port=listener.advertised_port or udp.port)
+            self.listeners = (*self.listeners, listener)
+
+    def _store(self) -> Store | None:
+        identity, lab = self.settings.identity, self.settings.lab.enabled
+        if self.parts.anchors is None:
+            return None
+        hosts = frozenset(host.lower() for host in identity.hosts) or None
+        fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+        store = Store(fetcher.get, self.parts.anchors, self.clock.utc, self.clock.now, count=self._fetched)
+        self._closing.insert(0, fetcher.close)
+        self._closing.insert(0, store.close)
+        return store
+
+    def _fetched(self, name: str) -> None:
+        results = {"verified": "ok", "busy": "busy", "invalid": "invalid"}
+        if name in results:
+            self.metrics.fetched(results[name])
+        elif name.startswith("failed-"):
+            self.metrics.fetched(name.removeprefix("failed-"))
+
+    def _lanes(self, book: Rulebook) -> dict[str, Lane]:
+        identity, lab = self.settings.identity, self.settings.lab.enabled
+        rules = Rules(
+            freshness=float(identity.freshness_seconds),
+            ports=identity.ports,
+            hosts=frozenset(host.lower() for host in identity.hosts) or None,
+            lab=lab,
+        )
+        return {
+            trunk.name: Lane(
+                trunk=trunk,
+                side=trunk.side,  # type: ignore[arg-type]  # settings allow these two
+                plan=Plan(trunk.country, trunk.area),
+                profile=book.profiles.get(trunk.profile, Profile()),
+                mode=trunk.mode,  # type: ignore[arg-type]  # settings allow these three
+                percent=trunk.enforce_percent,
+                rules=rules,
+                lab=lab,
+            )
+            for trunk in self.settings.trunks
+        }
+
+    def _routes(self, resolver: Resolver) -> dict[str, tuple[Flow, ...]]:
+        routes: dict[str, tuple[Flow, ...]] = {}
+        for side, hops in self.settings.next_hops.items():
+            flows = [resolver.flow(hop.host, hop.port) for hop in hops]
+            for hop, flow in zip(hops, flows, strict=True):
+                if flow is None:
+                    raise OSError(f"no listener reaches the next hop {hop.host}: it is of another address family")
+            routes[side] = tuple(flow for flow in flows if flow is not None)
+        return routes
+
+    def _signers(self) -> dict[str, tuple[Signer, str]]:
+        signing, signer = self.settings.signing, self.parts.signer
+        if signing is None or signer is None:
+            return {}
+        return {trunk.name: (signer, signing.origid) for trunk in self.settings.trunks if trunk.sign}
+
+    def _declare(self, journal: Journal | None) -> None:
+        metrics = self.metrics
+        metrics.gauge("active_calls", "Answered calls whose end was not seen yet.", lambda: self.calls.active)
+        metrics.gauge("transactions", "Live SIP transactions.", lambda: self.endpoint.transactions)
+        metrics.gauge("waiting_calls", "Calls that wait for a certificate or a name.", lambda: self.calls.waiting)
+        metrics.gauge("cert_cache_entries", "Certificates in memory.", lambda: len(self.store) if self.store else 0)
+        metrics.gauge(
+            "list_entries", "Entries of the lists.", self._list_sizes, "list"
+        )
+        metrics.total("log_dropped_total", "Log lines that were dropped.", lambda: self.log.dropped)
+        metrics.total("udp_dropped_total", "Datagrams that the system did not take.", lambda: sum(u.dropped for u in self._sockets))
+        if journal is not None:
+            metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
+            metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
+
+    def _list_sizes(self) -> dict[str, float]:
+        book = self.calls.world.book
+        return {
+            "allow": len(book.allow), "deny": len(book.deny), "dno": len(book.dno), "own": len(book.own),
+            "campaigns": len(book.campaigns),
+        }  # fmt: skip
+
+    async def _admin(self, journal: Journal | None) -> None:
+        where, lab = self.settings.admin, self.settings.lab.enabled
+        if where is None:
+            return
+        try:
+            running = version("ringwarden")
+        except PackageNotFoundError:
+            running = "0"
+        mode = max((trunk.mode for trunk in self.settings.trunks), key=STRICTNESS.index, default="observe")
+        self.admin = Admin(
+            where.host,
+            where.port,
+            metrics=lambda: self.metrics.exported(running, lab),
+            vitals=Vitals(running, mode, lab, self.addresses, journal.health if journal is not None else lambda: None),
+            say=self.log.say,
+            restarted=self.metrics.admin_restarted,
+            clock=self.clock if isinstance(self.clock, LabClock) else None,
+            hooks=self._hooks,
+        )
+        await self.admin.start()
+        self._closing.insert(0, self.admin.stop)

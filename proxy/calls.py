@@ -1,0 +1,490 @@
+"""The story of one INVITE, and of what follows it: the only room where everything meets, and it decides nothing.
+
+Events of the endpoint come in; a request is answered, screened, signed or passed on; what happened is counted and written
+down after the bytes have left. Emergency first, then the checks of RFC 3261 section 16.3, then screening. A call waits for
+one thing only, a certificate that is not in memory, and only to its deadline. When anything of ours fails, the call
+goes on as it came (fail open), and that is counted and said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from certs.store import Store
+from policy.decide import rejection
+from policy.emergency import is_emergency_uri
+from policy.lists import NumberSet
+from policy.rulebook import Rulebook
+from policy.tally import Tally
+from policy.verdict import Verdict
+from proxy.metrics import Metrics
+from proxy.record import Story, ended, row
+from proxy.resolver import Resolver
+from proxy.screening.case import Case, Lane, judge, open_case
+from proxy.screening.marks import Marks, add, strip
+from proxy.screening.signing import sign
+from proxy.seal import Sealer
+from proxy.settings import Settings, TrunkTable
+from proxy.sip.context import Context
+from proxy.sip.edit import Edits
+from proxy.sip.endpoint import (
+    Acked,
+    Arrived,
+    Cancelled,
+    Endpoint,
+    Event,
+    FailedOver,
+    Finished,
+    Loose,
+    Plan,
+    Refused,
+    Retransmitted,
+    Ringing,
+    Stray,
+)
+from proxy.sip.errors import ParseError
+from proxy.sip.flow import Flow
+from proxy.sip.message import Request
+from proxy.sip.routing import Me, Routed, check, route
+from proxy.storage.journal import Journal
+from shaken.credential import Credential, CredentialFailure
+from shaken.sign import Signer
+
+MAX_WAITING = 2_000
+"""Calls that may wait for a certificate at one time; one more is judged without it (fail open, counted)."""
+MAX_ACTIVE = 200_000
+"""Answered calls remembered for the gauge and the end of their record; beyond it the oldest is forgotten, not ended."""
+
+OTHER = {"carrier": "pbx", "pbx": "carrier"}
+DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+"""Methods that may open a dialog, in which we want to stay (RFC 3261, 6665, 3515)."""
+ALLOW = b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE, PUBLISH"
+
+
+@dataclass(slots=True)
+class World:
+    """Everything a call may ask for, built by `proxy.app`. `book` and `lanes` are swapped whole."""
+
+    settings: Settings
+    trunks: TrunkTable
+    book: Rulebook
+    lanes: Mapping[str, Lane]
+    routes: Mapping[str, Sequence[Flow]]
+    """Next hops by the side that they lead to, in order of priority."""
+    own: NumberSet
+    signers: Mapping[str, tuple[Signer, str]]
+    """Trunk -> signer and origid, for the trunks whose calls leave signed."""
+    store: Store | None
+    tally: Tally
+    sealer: Sealer
+    resolver: Resolver
+    metrics: Metrics
+    journal: Journal | None
+    utc: Callable[[], float]
+    now: Callable[[], float]
+    spawn: Callable[[Coroutine[Any, Any, None], str], None]
+    say: Callable[..., None]
+    """A log line: say(event, **fields)."""
+    emergency: frozenset[str] = field(default_factory=frozenset)
+
+
+class Calls:
+    """The transaction user of the endpoint."""
+
+    def __init__(self, endpoint: Endpoint, me: Me, world: World) -> None:
+        self.world = world
+        self.flush: Callable[[], None] = lambda: None
+        self._endpoint = endpoint
+        self._me = me
+        self._waiting = 0
+        self._active: OrderedDict[bytes, float] = OrderedDict()
+        self._done: deque[Story] = deque()
+
+    @property
+    def active(self) -> int:
+        """Answered calls whose end was not seen yet."""
+        return len(self._active)
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a certificate."""
+        return self._waiting
+
+    def handle(self, events: Sequence[Event], now: float) -> None:
+        """Act on what the endpoint reports."""
+        for event in events:
+            match event:
+                case Arrived():
+                    self._arrived(event, now)
+                case Ringing():
+                    self._ringing(event, now)
+                case Finished():
+                    self._finished(event, now)
+                case Acked():
+                    self._acked(event.request, event.flow, now)
+                case Cancelled():
+                    self.world.metrics.cancelled()
+                case Refused():
+                    self._refused(event)
+                case Stray():
+                    self.world.metrics.stray()
+                case FailedOver():
+                    self._failed_over(event)
+                case Loose():
+                    self._loose(event.request, event.flow, now)
+                case Retransmitted():
+                    self.world.metrics.retransmitted("sent" if event.ours else "received")
+
+    def afterwards(self) -> None:
+        """The bookkeeping of finished calls, after their answers have left."""
+        while self._done:
+            story = self._done.popleft()
+            if self.world.journal is not None:
+                self.world.journal.put(row(story))
+
+    # Requests
+
+    def _arrived(self, event: Arrived, now: float) -> None:
+        context, request, flow = event.context, event.request, event.flow
+        world = self.world
+        trunk = world.trunks.find(flow.host, flow.port)
+        lane = world.lanes.get(trunk.name) if trunk is not None else None
+        side = lane.trunk.side if lane is not None else "unknown"
+        world.metrics.request(side, request.method)
+        invite = request.method == "INVITE"
+        story = context.case = Story(
+            request=request, flow=flow, side=side, lane=lane, arrived=now, utc=world.utc()
+        )
+        tagged = request.to_tag is not None
+        if not tagged and is_emergency_uri(request.target, world.emergency):
+            self._emergency(context, story, now)
+            return
+        if (refusal := check(request)) is not None:
+            story.action = "refused"
+            self._endpoint.reply(context, refusal.status, refusal.reason, now, refusal.lines)
+            return
+        routed = route(request, self._me)
+        if tagged and self._in_dialog(context, story, routed, now):
+            return
+        if tagged and is_emergency_uri(request.target, world.emergency):
+            self._emergency(context, story, now)
+        elif request.method == "OPTIONS" and routed.own and not request.uri.user:
+            self._endpoint.reply(context, 200, "OK", now, (ALLOW, b"Accept: application/sdp"))
+        elif lane is None:
+            # Nobody that we know: only emergency calls and calls in progress are carried for strangers.
+            story.action = "refused"
+            world.metrics.unknown_source()
+            self._endpoint.reply(context, 403, "Forbidden", now)
+        elif not (targets := world.routes.get(OTHER[lane.trunk.side], ())):
+            story.action = "refused"
+            self._endpoint.reply(context, 480, "Temporarily Unavailable", now)
+        elif invite:
+            self._screen(context, story, lane, routed, targets, now)
+        else:
+            if tagged and request.method == "BYE" and request.call_id in self._active:
+                self._end(request, story, self._active[request.call_id])
+            marks = self._stripped(request, lane)
+            token = self._seal(story, "allow") if request.method in DIALOG_METHODS else None
+            self._forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
+
+    def _emergency(self, context: Context, story: Story, now: float) -> None:
+        """An emergency call goes to every hop of its way, as it came, whatever else is wrong (EMG-003)."""
+        story.action, story.emergency = "emergency", True
+        world = self.world
+        world.metrics.emergency()
+        side = OTHER[story.side] if story.side in OTHER else "carrier"
+        targets = world.routes.get(side, ())
+        routed = route(story.request, self._me)
+        # Only an unanswerable request and a loop may still stop it (16.3; 400 was the endpoint's).
+        if (refusal := check(story.request)) is not None and refusal.status in (482, 483):
+            self._endpoint.reply(context, refusal.status, refusal.reason, now, refusal.lines)
+        elif not targets:
+            self._endpoint.reply(context, 480, "Temporarily Unavailable", now)
+        else:
+            self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
+
+    def _in_dialog(self, context: Context, story: Story, routed: Routed, now: float) -> bool:
+        """Pass on a request of a call that we let through: the sealed token says so, a To tag alone does not."""
+        request = story.request
+        tags = (request.from_tag, request.to_tag)
+        for token in routed.tokens:
+            if (seal := self.world.sealer.open(token, request.call_id, tags)) is not None:
+                break
+        else:
+            return False
+        story.action, story.seal = "in-dialog", seal
+        edits = self._stripped(request, story.lane).edits if seal.action != "bypass" else None
+        if request.method == "BYE":
+            self._end(request, story, seal.started)
+        self._onward(
+            routed,
+            lambda target: self._forward(context, story, Plan((target,), routed, edits, None), self.world.now()),
+            lambda: self._endpoint.reply(context, 404, "Not Found", self.world.now()),
+        )
+        return True
+
+    def _onward(self, routed: Routed, go: Callable[[Flow], None], lost: Callable[[], None]) -> None:
+        """Find where a request of a route set goes next: at once if it is an address, beside the others if a name."""
+        if routed.own:
+            lost()
+            return
+        target = self.world.resolver.at_once(routed.next)
+        if target is not None:
+            go(target)
+            return
+
+        async def look_up() -> None:
+            found = await self.world.resolver.find(routed.next)
+            if found is not None:
+                go(found)
+            else:
+                lost()
+            self.flush()
+
+        if routed.next.scheme not in ("sip", "sips") or self._waiting >= MAX_WAITING:
+            lost()
+        else:
+            self.world.spawn(self._counted(look_up()), "resolve")
+
+    async def _counted(self, work: Coroutine[Any, Any, None]) -> None:
+        self._waiting += 1
+        try:
+            await work
+        finally:
+            self._waiting -= 1
+
+    def _acked(self, request: Request, flow: Flow, now: float) -> None:
+        """The ACK of a 2xx follows its route set; it opens nothing, so it needs no token."""
+        routed = route(request, self._me)
+        trunk = self.world.trunks.find(flow.host, flow.port)
+        lane = self.world.lanes.get(trunk.name) if trunk is not None else None
+        tags = (request.from_tag, request.to_tag)
+        known = lane is not None or any(
+            self.world.sealer.open(token, request.call_id, tags) for token in routed.tokens
+        )
+        if not known:
+            self.world.metrics.unknown_source()
+            return
+        edits = self._stripped(request, lane).edits
+        if routed.own and lane is not None and (targets := self.world.routes.get(OTHER[lane.trunk.side], ())):
+            # The sender keeps no route set, as simple test tools do: the way of its INVITE is the best guess.
+            self._endpoint.relay(request, routed, targets[0], edits, now)
+            return
+        self._onward(
+            routed,
+            lambda target: self._endpoint.relay(request, routed, target, edits, self.world.now()),
+            self.world.metrics.stray,
+        )
+
+    def _loose(self, request: Request, flow: Flow, now: float) -> None:
+        """A CANCEL that matches nothing of ours is passed on without state (RFC 3261 16.10)."""
+        trunk = self.world.trunks.find(flow.host, flow.port)
+        if trunk is not None and (targets := self.world.routes.get(OTHER[trunk.side], ())):
+            self._endpoint.relay(request, route(request, self._me), targets[0], None, now)
+
+    # Screening
+
+    def _screen(
+        self, context: Context, story: Story, lane: Lane, routed: Routed, targets: Sequence[Flow], now: float
+    ) -> None:
+        """Judge a new INVITE, waiting for certificates only where they are not in memory."""
+        world = self.world
+        try:
+            case = story.case = open_case(story.request, lane, story.utc)
+        except ParseError as error:
+            story.action = "refused"
+            self._endpoint.reply(context, error.status, error.why, now)
+            return
+        except Exception as error:  # a fault of ours must not cost a call
+            self._fail_open(context, story, routed, targets, error)
+            return
+        if case.caller.tn is not None:
+            story.attempts = world.tally.note(case.caller.tn, now)
+        credentials: dict[str, Credential | CredentialFailure] = {}
+        missing: list[str] = []
+        for url in case.urls:
+            if world.store is None:
+                credentials[url] = CredentialFailure("identity-unreachable", "unreachable", "no trust anchors", url)
+            elif (known := world.store.peek(url)) is not None:
+                credentials[url] = known
+            else:
+                missing.append(url)
+        if case.urls:
+            story.cache = "miss" if missing else "hit"
+            world.metrics.cache(story.cache)
+        if missing and self._waiting < MAX_WAITING:
+            self._endpoint.trying(context, now)
+            world.spawn(
+                self._counted(self._fetched(context, story, routed, targets, credentials, missing)), "certificate"
+            )
+            return
+        self._decided(context, story, routed, targets, credentials)
+
+    async def _fetched(
+        self,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        credentials: dict[str, Credential | CredentialFailure],
+        missing: Sequence[str],
+    ) -> None:
+        store, seconds = self.world.store, self.world.settings.identity.deadline_ms / 1000
+        assert store is not None
+        got = await asyncio.gather(*(store.get(url, seconds) for url in missing), return_exceptions=True)
+        for url, result in zip(missing, got, strict=True):
+            if isinstance(result, BaseException):
+                self.world.say("certificate-fault", level="error", fault=repr(result))
+            else:
+                credentials[url] = result
+        if not context.dead:
+            self._decided(context, story, routed, targets, credentials)
+        self.flush()
+
+    def _decided(
+        self,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        credentials: Mapping[str, Credential | CredentialFailure],
+    ) -> None:
+        """Give the verdict and act on it."""
+        world, case, lane = self.world, story.case, story.lane
+        assert case is not None and lane is not None
+        try:
+            verdict = judge(case, credentials, world.book, story.utc, story.attempts)
+            marks = self._marked(story.request, case, verdict, lane)
+        except Exception as error:  # a fault of ours must not cost a call
+            self._fail_open(context, story, routed, targets, error)
+            return
+        now = world.now()
+        story.action, story.decided = verdict.action, now
+        if verdict.action == "reject":
+            answer = rejection(verdict, world.book)
+            self._endpoint.reply(context, answer.status, answer.reason, now, answer.lines)
+        else:
+            token = self._seal(story, verdict.action)
+            self._forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
+        self._count(case, verdict, now - story.arrived)
+
+    def _count(self, case: Case, verdict: Verdict, seconds: float) -> None:
+        metrics, judgement = self.world.metrics, case.judgement
+        attestation = (judgement.attestation if judgement is not None else None) or "none"
+        reason = verdict.deciding.slug if verdict.deciding is not None else "none"
+        metrics.decision(case.lane.trunk.side, verdict.action, reason, attestation)
+        metrics.decided(seconds)
+        if judgement is not None:
+            metrics.verified("passed" if judgement.proved else judgement.slug or "failed", attestation)
+        elif case.lane.trunk.side == "carrier":
+            metrics.verified("unsigned", "none")
+
+    def _fail_open(
+        self, context: Context, story: Story, routed: Routed, targets: Sequence[Flow], error: Exception
+    ) -> None:
+        story.action = "fail-open"
+        self.world.metrics.internal_error()
+        self.world.say("screening-fault", level="error", call_id=story.call_id, fault=repr(error))
+        now = self.world.now()
+        self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
+
+    def _marked(self, request: Request, case: Case, verdict: Verdict, lane: Lane) -> Marks:
+        """The header edits of a call that goes on: taken off and put on in tag and enforce, only counted in observe."""
+        world, marking = self.world, self.world.settings.marking
+        marks = self._strip(request, lane)
+        if lane.trunk.side == "pbx":
+            if lane.trunk.name in world.signers:
+                signer, origid = world.signers[lane.trunk.name]
+                signed = sign(request, case, signer, world.own, origid, world.utc())
+                world.metrics.signed(signed.result, signed.attestation or "none")
+                case.signed = signed.attestation
+                marks.edits.add.extend(signed.lines)
+            return marks
+        if verdict.action == "reject":
+            return marks
+        judgement = case.judgement
+        proved = judgement is not None and judgement.proved
+        add(
+            marks,
+            request,
+            verdict,
+            prefix=marking.prefix + "-",
+            verstat=judgement.verstat if judgement is not None else case.verstat or "No-TN-Validation",
+            attestation=judgement.attestation if judgement is not None else None,
+            origid=judgement.passport.origid if proved and judgement and judgement.passport else None,
+            in_from=marking.verstat_in_from,
+        )
+        world.metrics.marked(lane.mode, marks.stripped, marks.added)
+        return marks if lane.mode != "observe" else Marks(Edits())
+
+    def _strip(self, request: Request, lane: Lane) -> Marks:
+        return strip(
+            request,
+            prefix=self.world.settings.marking.prefix.lower() + "-",
+            keep_verdicts=lane.trunk.trust == "verdicts",
+            keep_asserted=lane.trunk.trust != "none",
+        )
+
+    def _stripped(self, request: Request, lane: Lane | None) -> Marks:
+        """What comes off a request that is not screened: in-dialog ones and other methods."""
+        if lane is None or lane.mode == "observe":
+            return Marks(Edits())
+        marks = self._strip(request, lane)
+        self.world.metrics.marked(lane.mode, marks.stripped, 0)
+        return marks
+
+    # Acting and what comes back
+
+    def _seal(self, story: Story, action: str) -> bytes:
+        return self.world.sealer.close(
+            story.request.call_id, story.request.from_tag or "", story.utc, action
+        )
+
+    def _forward(self, context: Context, story: Story, plan: Plan, now: float) -> None:
+        story.forwarded = True
+        if events := self._endpoint.forward(context, plan, now):
+            self.handle(events, now)
+
+    def _ringing(self, event: Ringing, now: float) -> None:
+        story = event.context.case
+        if isinstance(story, Story) and story.rang is None:
+            story.rang = now
+
+    def _finished(self, event: Finished, now: float) -> None:
+        story = event.context.case
+        if not isinstance(story, Story):
+            return
+        story.status, story.finished, story.answered_by = event.status, now, event.flow
+        self.world.metrics.response(story.side, event.status)
+        if story.request.method != "INVITE" or story.action == "in-dialog":
+            return
+        if 200 <= event.status < 300:
+            self._active[story.request.call_id] = story.utc
+            if len(self._active) > MAX_ACTIVE:
+                self._active.popitem(last=False)
+        self._done.append(story)
+
+    def _end(self, request: Request, story: Story, started: float) -> None:
+        """A call is over: the first BYE of it completes its record."""
+        self._active.pop(request.call_id, None)
+        if self.world.journal is not None:
+            self.world.journal.put(ended(story, started))
+
+    def _refused(self, event: Refused) -> None:
+        self.world.metrics.parse_error(event.error.status)
+        self.world.say("bad-message", source=event.flow.host, why=event.error.why, status=event.error.status)
+
+    def _failed_over(self, event: FailedOver) -> None:
+        self.world.metrics.failed_over()
+        self.world.say(
+            "failover",
+            level="warning",
+            call_id=event.context.request.call_id.decode("utf-8", "replace"),
+            left=f"{event.left.host}:{event.left.port}",
+            taken=f"{event.taken.host}:{event.taken.port}",
+            why=event.why,
+        )

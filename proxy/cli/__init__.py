@@ -1,0 +1,96 @@
+"""The command `ringwarden`. Exit codes: 0 well, 1 a negative verdict, 2 wrong use or a bad configuration."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+OK, NEGATIVE, USAGE = 0, 1, 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and its options."""
+    top = argparse.ArgumentParser(prog="ringwarden", description="A call-screening SIP and STIR/SHAKEN proxy.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="stand in front of a PBX and screen its calls")
+    run.add_argument("--config", required=True, metavar="FILE", help="the TOML configuration")
+
+    check = commands.add_parser("check-config", help="read a configuration and say what is wrong with it")
+    check.add_argument("config", metavar="FILE")
+
+    demo = commands.add_parser("demo", help="a whole telephone world on loopback, with calls of every kind")
+    demo.add_argument("--keep", action="store_true", help="leave the world running until Ctrl-C")
+    demo.add_argument("--folder", metavar="DIR", help="where keys, certificates and the journal go (default: a new one)")
+
+    explain = commands.add_parser("explain", help="why a call was passed, tagged or rejected")
+    explain.add_argument("call", metavar="CALL", help="a Call-ID, or the number of a row")
+    explain.add_argument("--journal", metavar="FILE", help="the journal (default: the one of --config, or of the last demo)")
+    explain.add_argument("--config", metavar="FILE")
+    explain.add_argument("--json", action="store_true")
+
+    passport = commands.add_parser("passport", help="sign and check single PASSporTs")
+    kinds = passport.add_subparsers(dest="kind", required=True, metavar="sign|check")
+    sign = kinds.add_parser("sign", help="print an Identity header value")
+    sign.add_argument("--key", required=True, metavar="FILE", help="P-256 private key, PEM")
+    sign.add_argument("--x5u", required=True, metavar="URL", help="where the certificate chain can be fetched")
+    sign.add_argument("--orig", required=True, metavar="NUMBER")
+    sign.add_argument("--dest", required=True, metavar="NUMBER", action="append")
+    sign.add_argument("--attest", choices="ABC", default="A")
+    sign.add_argument("--origid", metavar="UUID", help="default: a new one")
+    sign.add_argument("--iat", type=int, metavar="SECONDS", help="Unix time (default: now)")
+    verify = kinds.add_parser("check", help="check an Identity header value read from a file or standard input")
+    verify.add_argument("file", metavar="FILE", help="- for standard input")
+    verify.add_argument("--anchors", metavar="PATH", help="trust anchors: a PEM file or a folder of them")
+    verify.add_argument("--cert", metavar="FILE", help="the certificate chain, instead of fetching it")
+    verify.add_argument("--tls-ca", metavar="FILE", help="CA of the repository's HTTPS (default: the system's)")
+    verify.add_argument("--lab", action="store_true", help="allow repositories on loopback")
+    verify.add_argument("--orig", metavar="NUMBER", help="the caller that the call shows (default: the token's)")
+    verify.add_argument("--dest", metavar="NUMBER", help="the number that was called (default: the token's)")
+    verify.add_argument("--time", metavar="SECONDS|iat", help="Unix time of the check; `iat`: the token's own (default: now)")
+    verify.add_argument("--json", action="store_true")
+
+    lists = commands.add_parser("lists", help="work with lists")
+    tasks = lists.add_subparsers(dest="task", required=True, metavar="import")
+    load = tasks.add_parser("import", help="read a table of traced calls and reconcile it")
+    load.add_argument("file", metavar="FILE", nargs="?", help="a CSV (default: the bundled letter of 2023)")
+    load.add_argument("--expect", type=int, metavar="N", help="how many rows there must be")
+    load.add_argument("--out", metavar="FILE", help="write the campaign list here")
+    load.add_argument("--json", action="store_true")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    args = parser().parse_args(argv)
+    # Each command is imported when it is asked for: `run` loads no lab, `passport` no server.
+    if args.command == "run":
+        from proxy.cli import run
+
+        return run.run(args.config)
+    if args.command == "check-config":
+        from proxy.cli import run
+
+        return run.check(args.config)
+    if args.command == "demo":
+        from proxy.cli import show
+
+        return show.demo(args.keep, args.folder)
+    if args.command == "explain":
+        from proxy.cli import explain
+
+        return explain.explain(args.call, args.journal, args.config, args.json)
+    if args.command == "passport":
+        from proxy.cli import passport
+
+        return passport.sign(args) if args.kind == "sign" else passport.check(args)
+    from proxy.cli import lists
+
+    return lists.bring_in(args.file, args.expect, args.out, args.json)
+
+
+def complain(text: str) -> int:
+    """One plain line on standard error, and the exit code for wrong use."""
+    print(f"ringwarden: {text}", file=sys.stderr)
+    return USAGE

@@ -1,0 +1,75 @@
+"""`explain`: the story of one decision, out of the journal, in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from proxy.cli import NEGATIVE, OK, complain
+from proxy.clock import iso
+from proxy.settings import SettingsError, load
+from proxy.storage.find import JournalError, find
+from proxy.storage.rows import Record
+
+LAST_DEMO = Path(".ringwarden") / "demo-journal"
+"""Below the home folder: where the demo notes which journal it wrote."""
+
+
+def explain(call: str, journal: str | None, config: str | None, as_json: bool) -> int:
+    """Print why a call was passed, tagged or rejected; `call` is a Call-ID or the number of a row."""
+    path = Path(journal) if journal is not None else None
+    if path is None and config is not None:
+        try:
+            path = load(Path(config)).paths.journal
+        except SettingsError as error:
+            return complain(str(error))
+    if path is None:
+        note = Path.home() / LAST_DEMO
+        path = Path(note.read_text().strip()) if note.is_file() else None
+    if path is None:
+        return complain("which journal? give --journal FILE or --config FILE (or run `ringwarden demo` first)")
+    try:
+        records = find(path, call)
+    except JournalError as error:
+        return complain(str(error))
+    if not records:
+        complain(f"no call {call!r} in {path}")
+        return NEGATIVE
+    for record in records:
+        if as_json:
+            print(json.dumps({"id": record.id, **record.row._asdict(), "ended": record.ended, "duration": record.duration}))
+        else:
+            print("\n".join(told(record)))
+    return OK
+
+
+def told(record: Record) -> list[str]:
+    """A row in lines for a person."""
+    row = record.row
+    head = f"call {record.id}  {iso(row.utc)}  {row.direction} by {row.trunk or 'an unknown source'} ({row.source})"
+    lines = [head, f"  Call-ID   {row.call_id}"]
+    lines.append(f"  caller    {row.caller or '-'} ({row.caller_kind or 'not read'}, {row.caller_field or '-'}) -> {row.callee or '-'}")
+    if row.emergency:
+        lines.append("  emergency the Request-URI names an emergency service: passed as it came, nothing was asked")
+    if row.verify:
+        lines.append(f"  identity  {row.verify}{': ' + row.detail if row.detail else ''}  {row.facts}".rstrip())
+    if row.orig:
+        lines.append(f"  token     orig {row.orig} dest {row.dest} iat {-(row.iat_age or 0):+.0f} s x5u {row.x5u}")
+    if row.spc or row.signer:
+        lines.append(f"  signer    {row.signer} spc {row.spc}")
+    for slug, kind, weight, why in row.findings:
+        lines.append(f"  finding   {slug} ({kind}, weight {weight}): {why}")
+    if not row.findings and not row.emergency:
+        lines.append("  finding   none")
+    lines.append(f"  score     {row.score}, deciding: {row.reason or 'none'}; enforce would {row.would or '-'}, {row.mode} did {row.action}")
+    if row.signed:
+        lines.append(f"  signed    left with attestation {row.signed}")
+    if row.campaign:
+        lines.append(f"  campaign  {row.campaign}")
+    if row.refusal:
+        lines.append(f"  refusal   id {row.refusal}")
+    answered = f" by {row.forwarded_to}" if row.forwarded_to else ""
+    lines.append(f"  answer    {row.status}{answered}, decided in {row.decision_us} us")
+    if record.ended is not None:
+        lines.append(f"  ended     {iso(record.ended)} after {record.duration or 0:.1f} s by {record.cause}")
+    return lines

@@ -1,0 +1,77 @@
+"""`run` and `check-config`: read the settings, say plainly what is wrong with them, and run until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+
+from proxy.app import App, prepare
+from proxy.cli import OK, USAGE, complain
+from proxy.settings import Settings, SettingsError, load
+
+YOUNG = 50_000
+"""Objects made before a young collection: a busy proxy makes many that live 32 s, and looking at them often is wasted."""
+
+
+def read(file: str) -> Settings | None:
+    """The settings, or None after saying what is wrong with them."""
+    try:
+        return load(Path(file))
+    except SettingsError as error:
+        complain(str(error))
+        return None
+
+
+def check(file: str) -> int:
+    """Everything that `run` would refuse to start with, without opening a socket."""
+    settings = read(file)
+    if settings is None:
+        return USAGE
+    try:
+        parts = prepare(settings)
+    except SettingsError as error:
+        return complain(str(error))
+    for line in parts.remarks:
+        print(line)
+    print(f"{file}: well")
+    return OK
+
+
+def run(file: str) -> int:
+    """Stand in front of the PBX until SIGTERM or Ctrl-C."""
+    settings = read(file)
+    if settings is None:
+        return USAGE
+    try:
+        parts = prepare(settings)
+    except SettingsError as error:
+        return complain(str(error))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(App(settings, parts)))
+
+
+async def serve(app: App) -> int:
+    """Start, say so, wait for a signal, stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await app.start()
+    except OSError as error:
+        await app.stop()
+        return complain(f"cannot listen: {error}")
+    # What was built at the start stays for good: the collector need not walk it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 100)
+    print(f"ringwarden ready {' '.join(app.addresses)}", flush=True)
+    sys.stdout.flush()
+    await stop.wait()
+    await app.stop()
+    return OK

@@ -1,0 +1,129 @@
+"""What is remembered of a call while it is decided and answered, and the journal's row that it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.screening.case import Case, Lane
+from proxy.seal import Seal
+from proxy.sip.errors import ParseError
+from proxy.sip.flow import Flow
+from proxy.sip.message import Request
+from proxy.storage.rows import End, Row
+
+STEPS = ("parsed", "fresh", "orig", "dest", "chain", "authority", "signature")
+"""The facts of a judgement, in their order."""
+
+
+@dataclass(slots=True)
+class Story:
+    """One request on its way. Times `arrived`, `decided`, `rang`, `finished` are monotonic seconds; `utc` is Unix."""
+
+    request: Request
+    flow: Flow
+    side: str
+    lane: Lane | None
+    arrived: float
+    utc: float
+    action: str = ""
+    """allow, tag, reject, emergency, in-dialog, fail-open, refused."""
+    emergency: bool = False
+    case: Case | None = None
+    seal: Seal | None = None
+    attempts: int = 0
+    cache: str = ""
+    """hit, or miss where the certificate had to be fetched; empty where none was needed."""
+    forwarded: bool = False
+    signed: str | None = None
+    decided: float | None = None
+    rang: float | None = None
+    finished: float | None = None
+    status: int = 0
+    answered_by: Flow | None = None
+
+    @property
+    def call_id(self) -> str:
+        return self.request.call_id.decode("utf-8", "replace")
+
+
+def row(story: Story) -> Row:
+    """The journal's row of a call whose final answer has left."""
+    case = story.case
+    at = story.answered_by
+    decided = story.decided if story.decided is not None else story.arrived
+    if case is None:
+        return Row(
+            utc=story.utc,
+            call_id=story.call_id,
+            direction="inbound" if story.side == "carrier" else "outbound",
+            trunk=story.lane.trunk.name if story.lane is not None else "",
+            source=f"{story.flow.host}:{story.flow.port}",
+            callee=user_of(story.request),
+            emergency=story.emergency,
+            mode=story.lane.mode if story.lane is not None else "",
+            action=story.action,
+            would="allow" if story.emergency else "",
+            reason="emergency" if story.emergency else "",
+            status=story.status,
+            decision_us=round((decided - story.arrived) * 1e6),
+            forwarded_to=f"{at.host}:{at.port}" if at is not None else "",
+        )
+    judgement, verdict = case.judgement, case.verdict
+    token = judgement.passport if judgement is not None else None
+    signer = judgement.credential if judgement is not None else None
+    if judgement is None:
+        verify, facts = "unsigned", ""
+    else:
+        verify = "passed" if judgement.proved else judgement.slug or "failed"
+        facts = " ".join(f"{step}={getattr(judgement, step).value}" for step in STEPS)
+    return Row(
+        utc=story.utc,
+        call_id=case.call_id,
+        direction="inbound" if story.side == "carrier" else "outbound",
+        trunk=case.lane.trunk.name,
+        source=f"{story.flow.host}:{story.flow.port}",
+        caller=case.caller.tn or case.caller_text,
+        caller_kind=case.caller.kind,
+        caller_field=case.caller_field,
+        display=case.display_name[:128],
+        callee=case.callee or "",
+        attest=(judgement.attestation or "") if judgement is not None else "",
+        verstat=judgement.verstat if judgement is not None else case.verstat or "No-TN-Validation",
+        verify=verify,
+        facts=facts,
+        detail=judgement.detail if judgement is not None else "",
+        orig=(token.orig_tn or token.orig_uri or "") if token is not None else "",
+        dest=",".join((*token.dest_tns, *token.dest_uris)) if token is not None else "",
+        origid=(token.origid or "")[:64] if token is not None else "",
+        iat_age=story.utc - token.iat if token is not None else None,
+        x5u=(token.x5u or "")[:512] if token is not None else "",
+        spc=(signer.spc or "") if signer is not None else "",
+        signer=" ".join(filter(None, (signer.subject, signer.organisation))) if signer is not None else "",
+        cache=story.cache,
+        mode=case.lane.mode,
+        action=story.action,
+        would=verdict.would if verdict is not None else "",
+        reason=verdict.reason if verdict is not None else "",
+        score=verdict.score if verdict is not None else 0,
+        campaign=verdict.campaign if verdict is not None else "",
+        findings=tuple((one.slug, one.kind.value, one.weight, one.why) for one in verdict.findings) if verdict else (),
+        refusal=verdict.id if verdict is not None else "",
+        signed=case.signed or "",
+        status=story.status,
+        decision_us=round((decided - story.arrived) * 1e6),
+        forwarded_to=f"{at.host}:{at.port}" if at is not None else "",
+    )
+
+
+def ended(story: Story, started: float) -> End:
+    """The end of a call that began at `started` (Unix seconds), told by the BYE that is this story's request."""
+    return End(story.call_id, story.utc, max(0.0, story.utc - started), "caller" if story.side == "carrier" else "callee")
+
+
+def user_of(request: Request) -> str:
+    """Whom a request is for, as written."""
+    try:
+        uri = request.uri
+    except ParseError:
+        return ""
+    return uri.user or uri.opaque or uri.host

@@ -1,0 +1,166 @@
+"""A SIP request in the words of `shaken` and `policy`: who calls whom, and what its Identity headers are worth so far.
+
+`open_case` reads the few headers that screening needs and makes the cheap checks of each Identity header, so that what is
+wrong without any certificate (stale, other number, bad URL) is known before anything is fetched. `judge` takes the
+credentials and gives the verdict. Both are pure: time and credentials come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policy.call import Call, Side
+from policy.decide import decide
+from policy.rulebook import Profile, Rulebook
+from policy.verdict import Mode, Verdict
+from proxy.settings import Trunk
+from proxy.sip import address
+from proxy.sip.address import Address
+from proxy.sip.errors import ParseError
+from proxy.sip.message import Request
+from proxy.sip.uri import Uri
+from shaken.credential import Credential, CredentialFailure
+from shaken.number import Party, Plan, party
+from shaken.verdict import Judgement, best
+from shaken.verify import Claim, Exam, Rules, examine
+from shaken.verify import judge as judge_identity
+
+MAX_IDENTITIES = 10
+"""Identity headers looked at in one request; the rest is counted, not read (TRAP-18)."""
+
+LAB_CAMPAIGN = "x-lab-campaign"
+"""The lab's oracle: names the campaign as a recogniser of audio or text would. Read in the lab only."""
+
+Credentials = Mapping[str, Credential | CredentialFailure]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What the settings say of one trunk, ready for use."""
+
+    trunk: Trunk
+    side: Side
+    plan: Plan
+    profile: Profile
+    mode: Mode
+    percent: int
+    rules: Rules
+    lab: bool = False
+
+
+@dataclass(slots=True)
+class Case:
+    """One call under judgement."""
+
+    lane: Lane
+    caller: Party
+    caller_field: str
+    """Which header the caller was read from: `P-Asserted-Identity` or `From`."""
+    caller_text: str
+    display_name: str
+    callee: str | None
+    """The called number in canonical form, from the Request-URI."""
+    callees: tuple[str, ...]
+    """Every number that a token may name as its destination: To, then the Request-URI (STI-056, STI-060)."""
+    call_id: str
+    exams: tuple[Exam, ...] = ()
+    identities: int = 0
+    verstat: str | None = None
+    """The upstream's own verdict, where the trunk is trusted for verdicts."""
+    recognised: str | None = None
+    judgement: Judgement | None = None
+    verdict: Verdict | None = None
+    signed: str | None = None
+    """The attestation that the call left with, where we signed it."""
+    urls: tuple[str, ...] = field(default=())
+    """What must be at hand before `judge`: the certificate URLs that cheap checks left standing."""
+
+
+def who(uri: Uri, plan: Plan) -> Party:
+    """The party that a URI names, in canonical form."""
+    return party(uri.scheme, uri.user or "", uri.host, uri.params, plan)
+
+
+def asserted(request: Request) -> Address | None:
+    """The first value of P-Asserted-Identity that can be read; what cannot be read asserts nothing."""
+    if "p-asserted-identity" not in request.names:
+        return None
+    for value in request.values("p-asserted-identity"):
+        try:
+            return address.parse(value)
+        except ParseError:
+            continue
+    return None
+
+
+def open_case(request: Request, lane: Lane, utc: float) -> Case:
+    """Everything that can be known of a call without a certificate. Raises ParseError where From or To cannot be read."""
+    trunk, plan = lane.trunk, lane.plan
+    source, name = request.from_, "From"
+    # P-Asserted-Identity counts from a side that is trusted for it, and then before From (SIP-126, STI-056, TRAP-42).
+    if trunk.trust != "none" and (shown := asserted(request)) is not None:
+        source, name = shown, "P-Asserted-Identity"
+    caller = who(source.uri, plan)
+    dialled = who(request.uri, plan)
+    meant = who(request.to.uri, plan)
+    callees = tuple(dict.fromkeys(tn for tn in (meant.tn, dialled.tn) if tn is not None))
+    case = Case(
+        lane=lane,
+        caller=caller,
+        caller_field=name,
+        caller_text=source.uri.user or source.uri.host,
+        display_name=source.display or request.from_.display,
+        callee=dialled.tn or meant.tn,
+        callees=callees,
+        call_id=request.call_id.decode("utf-8", "replace"),
+    )
+    if trunk.trust == "verdicts":
+        case.verstat = stated(source.uri)
+    if lane.lab and (label := request.first(LAB_CAMPAIGN)) is not None:
+        case.recognised = label.decode("utf-8", "replace")
+    if "identity" in request.names:
+        values = request.all("identity")
+        case.identities = len(values)
+        claim = Claim(caller=caller.tn, caller_uri=caller.uri, callees=callees, date=None)
+        exams = tuple(examine(value, claim, lane.rules, utc) for value in values[:MAX_IDENTITIES])
+        case.exams = exams
+        case.urls = tuple(dict.fromkeys(exam.url for exam in exams if exam.url is not None))
+    return case
+
+
+def stated(uri: Uri) -> str | None:
+    """The verstat that a trusted upstream wrote: a parameter of the user part, or of the URI (24.229 7.2A.20)."""
+    for part in (uri.user or "").split(";")[1:]:
+        name, _, value = part.partition("=")
+        if name.lower() == "verstat":
+            return value
+    return uri.params.get("verstat")
+
+
+def judge(case: Case, credentials: Credentials, book: Rulebook, utc: float, attempts: int) -> Verdict:
+    """The verdict of a case whose credentials are at hand; it and the judgement stay in the case."""
+    if case.exams:
+        judged = [
+            judge_identity(exam, credentials.get(exam.url) if exam.url is not None else None, utc)
+            for exam in case.exams
+        ]
+        case.judgement = judged[0] if len(judged) == 1 else best(judged)
+    lane = case.lane
+    call = Call(
+        side=lane.side,
+        trunk=lane.trunk.name,
+        caller=case.caller.tn,
+        caller_kind=case.caller.kind,
+        caller_text=case.caller_text,
+        callee=case.callee,
+        display_name=case.display_name,
+        judgement=case.judgement,
+        verstat=case.verstat,
+        recognised=case.recognised,
+        attempts=attempts,
+        call_id=case.call_id,
+        utc=utc,
+    )
+    case.verdict = decide(call, book, lane.profile, lane.mode, lane.percent)
+    return case.verdict

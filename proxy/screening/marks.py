@@ -1,0 +1,165 @@
+"""The marks on a call: which headers are taken off a side that is not trusted for them, and which of ours are put on.
+
+First read, then strip, then add. Stripped are the verdict headers of the field and our own, whatever their case, folds or
+escapes, and every `verstat` parameter outside a quoted display name. What we have no rule for keeps its bytes. In `observe`
+nothing of this touches the call: it is only counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from policy.verdict import Verdict
+from proxy.sip.edit import Edits
+from proxy.sip.message import Request
+
+VERDICT_HEADERS = frozenset(
+    {"p-attestation-indicator", "p-origination-id", "attestation-info", "origination-id"}
+)
+"""Headers by which a network states its verdict (3GPP TS 24.229 7.2.18 and 7.2.19, and the vendors' forms; STI-077)."""
+
+ADDRESS_HEADERS = frozenset(
+    {
+        "from", "to", "contact", "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion",
+        "history-info", "referred-by", "reply-to",
+    }
+)  # fmt: skip
+"""Headers whose URIs or parameters may carry a verstat."""
+
+QUOTED = rb'"(?:[^"\\]|\\.)*"'
+LWS = rb"(?:[ \t]|\r\n[ \t])*"
+
+
+def spelled(name: str) -> bytes:
+    """A pattern for a parameter name whose every letter may be percent-escaped, in either case."""
+    return b"".join(b"(?:%c|%%%02X|%%%02X)" % (ord(c), ord(c), ord(c.upper())) for c in name)
+
+
+VERSTAT = re.compile(
+    rb"(" + QUOTED + rb")|;" + LWS + spelled("verstat") + LWS
+    + rb"(?:=" + LWS + rb"(?:" + QUOTED + rb'|[^;>,@?\s"]*))?(?=[\s;>,@?"]|$)',
+    re.IGNORECASE | re.DOTALL,
+)  # fmt: skip
+TELEPHONE_URI = re.compile(
+    rb"(" + QUOTED + rb')|(sips?:[^@>,?"\s]+)(?=@)|(tel:[^>,?"\s]+)', re.IGNORECASE | re.DOTALL
+)
+
+
+@dataclass(slots=True)
+class Marks:
+    """What is to change on one request, and how much of it."""
+
+    edits: Edits
+    stripped: int = 0
+    added: int = 0
+    give_back: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """(the line that we sent, the line that we received): From or To, given back in responses (STI-078)."""
+
+
+def without_verstat(line: bytes) -> bytes:
+    """A header line without any verstat parameter; quoted strings are left alone."""
+    # What stood apart can come together when something between is taken out: again, until nothing is left to take.
+    while (clean := VERSTAT.sub(lambda match: match.group(1) or b"", line)) != line:
+        line = clean
+    return line
+
+
+def with_verstat(line: bytes, verstat: str) -> bytes:
+    """A header line whose SIP and tel URIs carry our verstat in the user part (24.229 7.2A.20; STI-075)."""
+    mark = b";verstat=" + verstat.encode()
+
+    def add(match: re.Match[bytes]) -> bytes:
+        return match.group(0) if match.group(1) is not None else match.group(0) + mark
+
+    return TELEPHONE_URI.sub(add, line)
+
+
+def foreign(name: str, prefix: str) -> bool:
+    """Whether a header name is one that only a trusted side may send, also when it hides behind percent-escapes."""
+    if "%" in name:
+        name = unquote(name).strip().lower()
+    return name in VERDICT_HEADERS or name.startswith(prefix)
+
+
+def strip(request: Request, *, prefix: str, keep_verdicts: bool, keep_asserted: bool) -> Marks:
+    """What must come off a request. `prefix` is that of our own headers, lower-case, with its dash.
+
+    keep_verdicts: the side is trusted for verdicts; only our own headers go.
+    keep_asserted: the side is trusted for P-Asserted-Identity (SIP-126).
+    """
+    marks = Marks(Edits())
+    edits, lines = marks.edits, request.lines
+    for place, name in enumerate(request.names):
+        if foreign(name, prefix) and not (keep_verdicts and not name.startswith(prefix)):
+            edits.drop.add(place)
+            marks.stripped += 1
+        elif name in ADDRESS_HEADERS:
+            if name == "p-asserted-identity" and not keep_asserted:
+                edits.drop.add(place)
+                marks.stripped += 1
+                continue
+            line = lines[place]
+            if (b"%" in line or b"verstat" in line.lower()) and not keep_verdicts:
+                clean = without_verstat(line)
+                if clean != line:
+                    edits.swap[place] = clean
+                    marks.stripped += 1
+                    if name in ("from", "to"):
+                        marks.give_back.append((clean, line))
+    return marks
+
+
+def add(
+    marks: Marks,
+    request: Request,
+    verdict: Verdict,
+    *,
+    prefix: str,
+    verstat: str,
+    attestation: str | None,
+    origid: str | None,
+    in_from: bool,
+) -> None:
+    """Put our own marks on a call that goes on. `prefix` is in the spelling of the settings, with its dash."""
+    edits = marks.edits
+    for place, name in enumerate(request.names):
+        if place in edits.drop or not (name == "p-asserted-identity" or (in_from and name == "from")):
+            continue
+        # A side that is trusted for verdicts may have its verstat still there: ours, made from it, replaces it.
+        before = without_verstat(edits.swap.get(place, request.lines[place]))
+        after = with_verstat(before, verstat)
+        if after != request.lines[place]:
+            edits.swap[place] = after
+            marks.added += 1
+            if name == "from":
+                marks.give_back = [pair for pair in marks.give_back if pair[1] != request.lines[place]]
+                marks.give_back.append((after, request.lines[place]))
+    ours = headers(verdict, prefix, attestation, origid)
+    edits.add.extend(ours)
+    marks.added += len(ours)
+
+
+def headers(verdict: Verdict, prefix: str, attestation: str | None, origid: str | None) -> Sequence[bytes]:
+    """Our header lines for a verdict; the attestation only where it is proved."""
+    lines = []
+    if attestation is not None:
+        lines.append(b"P-Attestation-Indicator: " + attestation.encode())
+        if origid is not None:
+            lines.append(b"P-Origination-ID: " + printable(origid))
+    name = prefix.encode()
+    lines.append(name + b"Verdict: " + verdict.action.encode())
+    lines.append(name + b"Score: %d" % verdict.score)
+    if verdict.deciding is not None:
+        lines.append(name + b"Reason: " + verdict.deciding.slug.encode())
+    if verdict.campaign:
+        lines.append(name + b"Campaign: " + printable(verdict.campaign))
+    return lines
+
+
+def printable(text: str) -> bytes:
+    """Text from outside (an origid, a campaign label) as one header value: no line ends, printable ASCII, bounded."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:128]).encode()
+

@@ -1,0 +1,100 @@
+"""The pump: sockets to the endpoint, events to the calls, bytes back to the sockets, and one timer armed.
+
+It decides nothing. A turn is always the same: take what has arrived, let the calls act on it, send what is to be sent, do
+the bookkeeping that need not hold anybody up, and arm the one timer that the endpoint asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from proxy.calls import Calls
+from proxy.sip.endpoint import Endpoint, Event
+from proxy.sip.flow import Flow
+from proxy.transports import Udp
+
+SOONEST = 0.001
+"""Seconds: a timer that is due is served after what has already arrived, not in a busy loop."""
+
+
+class Server:
+    """Runs one endpoint over its sockets on the running event loop."""
+
+    def __init__(
+        self, endpoint: Endpoint, calls: Calls, sockets: Sequence[Udp], now: Callable[[], float]
+    ) -> None:
+        self._endpoint = endpoint
+        self._calls = calls
+        self._sockets = sockets
+        self._now = now
+        self._loop = asyncio.get_running_loop()
+        self._armed: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        calls.flush = self.flush
+
+    def start(self) -> None:
+        """Begin to read. Readers are added in the order of the listeners."""
+        for index, udp in enumerate(self._sockets):
+            self._loop.add_reader(udp.socket, self._readable, index, udp)
+
+    def stop(self) -> None:
+        """Read no more and close the sockets; what is in flight is lost, as with any stop."""
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
+        for udp in self._sockets:
+            self._loop.remove_reader(udp.socket)
+            udp.close()
+
+    def _readable(self, index: int, udp: Udp) -> None:
+        now = self._now()
+        receive, handle = self._endpoint.receive, self._calls.handle
+
+        def take(data: bytes, host: str, port: int) -> None:
+            events = receive(data, Flow(index, host, port), now)
+            if events:
+                handle(events, now)
+            self._send(now)
+
+        udp.read(take)
+        self._after(now)
+
+    def flush(self) -> None:
+        """Send and re-arm after something outside a turn has acted: a call that waited for a certificate."""
+        now = self._now()
+        self._send(now)
+        self._after(now)
+
+    def _send(self, now: float) -> None:
+        for data, flow in self._endpoint.to_send():
+            if not self._sockets[flow.listener].send(data, flow.host, flow.port):
+                self._failed(flow, now)
+
+    def _failed(self, flow: Flow, now: float) -> None:
+        events: list[Event] = self._endpoint.transport_error(flow, now)
+        if events:
+            self._calls.handle(events, now)
+        # What the failure itself gave rise to (the next hop, a 503) leaves now; a failure of that is the next turn's.
+        for data, other in self._endpoint.to_send():
+            self._sockets[other.listener].send(data, other.host, other.port)
+
+    def _after(self, now: float) -> None:
+        self._calls.afterwards()
+        due = self._endpoint.next_timer()
+        if due is None:
+            return
+        if self._armed is None or due < self._due:
+            if self._armed is not None:
+                self._armed.cancel()
+            self._due = due
+            self._armed = self._loop.call_later(max(due - now, SOONEST), self._ring)
+
+    def _ring(self) -> None:
+        self._armed = None
+        now = self._now()
+        events = self._endpoint.handle_timer(now)
+        if events:
+            self._calls.handle(events, now)
+        self._send(now)
+        self._after(now)
