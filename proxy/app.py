@@ -26,6 +26,7 @@ from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
 from proxy.calls import Calls, World
 from proxy.clock import Clock, LabClock
+from proxy.clock import errors as clock_errors
 from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.resolver import Resolver
@@ -304,6 +305,7 @@ class App:
         metrics.gauge(
             "list_entries", "Entries of the lists.", self._list_sizes, "list"
         )
+        metrics.gauge("clock_error_seconds", "What the system says of its own clock.", clock_errors, "kind")
         metrics.total("log_dropped_total", "Log lines that were dropped.", lambda: self.log.dropped)
         metrics.total("udp_dropped_total", "Datagrams that the system did not take.", lambda: sum(u.dropped for u in self._sockets))
         if journal is not None:

@@ -36,7 +36,11 @@ CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
 ACTIONS = ("allow", "tag", "reject", "emergency", "fail-open")
 ATTESTATIONS = ("A", "B", "C", "none")
 STATUSES = ("400", "413", "416", "420", "482", "483", "501", "505", "513")
-FETCHED = ("ok", "timeout", "refused", "status", "size", "tls", "address", "invalid", "busy")
+FETCHED = (
+    "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken", "redirect",
+    "status", "encoding", "type", "size",
+)  # fmt: skip
+"""Slugs of `certs.fetch.FetchError`, and what became of an answer."""
 VERIFIED = ("passed", "unsigned", "failed")
 SIGNED = ("signed", "already-signed", "no-number", "stale-date", "not-entitled", "failed")
 
@@ -95,7 +99,6 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
             {"mode": ("observe", "tag", "enforce"), "change": ("stripped", "added")},
         ),
         Family("udp_oversize", "Datagrams sent that are longer than the path is likely to carry whole."),
-        Family("udp_unsent", "Datagrams that the system did not take."),
         Family("admin_restarts", "Times that the admin address could not be bound and was tried again."),
         Family("internal_errors", "Faults of ours that a call survived unscreened."),
     )
@@ -235,9 +238,6 @@ class Metrics:
 
     def oversize(self) -> None:
         self.add("udp_oversize")
-
-    def unsent(self) -> None:
-        self.add("udp_unsent")
 
     def admin_restarted(self) -> None:
         self.add("admin_restarts")

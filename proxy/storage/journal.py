@@ -80,6 +80,7 @@ class Journal:
         self._database: Database | None = None
         self._fault = ""
         self._said = float("-inf")
+        self._told = False
         self._aside = 0
         self._stop = threading.Event()
         self._until = float("inf")
@@ -138,8 +139,9 @@ class Journal:
             else:
                 self.written += len(batch) - unfit
                 self.dropped += unfit
-                if self._fault:
-                    self._fault = ""
+                self._fault = ""
+                if self._told:
+                    self._told = False
                     self._say("journal-well", path=str(self.path), dropped=self.dropped)
                 return
         self.dropped += len(batch)
@@ -159,7 +161,7 @@ class Journal:
         self._shut()
         now = time.monotonic()
         if now - self._said >= SAY_SECONDS:
-            self._said = now
+            self._said, self._told = now, True
             self._say(
                 "journal-down", level="error", path=str(self.path), why=self._fault, dropped=self.dropped
             )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.clock import Clock, Discipline, LabClock, discipline, iso
+from proxy.clock import Clock, Discipline, LabClock, discipline, errors, iso
 from proxy.settings import kinds
 from proxy.settings.errors import Wrong
 
@@ -90,3 +90,4 @@ def test_the_system_says_how_well_it_keeps_its_clock() -> None:
     assert found is None or isinstance(found, Discipline)
     if found is not None:
         assert abs(found.offset) < 10 and found.bound >= 0
+    assert set(errors()) in (set(), {"offset", "bound"})

@@ -47,7 +47,6 @@ def test_what_happens_is_counted_under_its_name(metrics: Metrics) -> None:
     metrics.failed_over()
     metrics.marked("observe", 2, 3)
     metrics.oversize()
-    metrics.unsent()
     metrics.admin_restarted()
     metrics.internal_error()
     found = exported(metrics)
@@ -70,7 +69,7 @@ def test_what_happens_is_counted_under_its_name(metrics: Metrics) -> None:
         ("marks", {"mode": "observe", "change": "added"}, 3),
         *((name, {}, 1) for name in (
             "emergency_calls", "strays", "unknown_sources", "cancelled", "failovers", "udp_oversize",
-            "udp_unsent", "admin_restarts", "internal_errors",
+            "admin_restarts", "internal_errors",
         )),
     ]:  # fmt: skip
         assert found[f"ringwarden_{name}_total", tuple(sorted(labels.items()))] == count, name

@@ -1,0 +1,85 @@
+"""The journal's file: opened, written a batch at a time, set aside."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.storage.database import Database, OtherVersion, is_damaged, set_aside
+from proxy.storage.rows import End, Row
+
+
+def counted(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as link:
+        return int(link.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+
+def test_a_new_file_is_for_its_owner_alone_and_a_known_one_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "calls.db"
+    for expected in (1, 2):
+        database = Database(path, 0.1)
+        assert database.is_there() and database.write([Row(1.0, "a")]) == 0
+        database.close()
+        assert counted(path) == expected
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_batch_keeps_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    database = Database(path, 0.1)
+    database.write([Row(1.0, "a"), End("a", 2.0, 1.0), Row(3.0, "a"), End("a", 5.0, 2.0)])
+    database.close()
+    with closing(sqlite3.connect(path)) as link:
+        assert link.execute("SELECT utc, duration FROM calls ORDER BY id").fetchall() == [
+            (1.0, 1.0),
+            (3.0, 2.0),
+        ]
+
+
+BAD: list[Any] = [
+    Row(1.0, "x", score=2**70),
+    Row(1.0, "x", trunk=object()),
+    Row(1.0, "x", findings=(object(),)),
+]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_one_unfit_row_does_not_cost_the_others(tmp_path: Path, bad: Row) -> None:
+    path = tmp_path / "calls.db"
+    database = Database(path, 0.1)
+    assert database.write([Row(1.0, "a"), bad, Row(2.0, "b\udcff"), End("a", 2.0, 1.0)]) == 1
+    database.close()
+    assert counted(path) == 2
+
+
+def test_a_file_of_another_kind_is_damaged_and_a_lock_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    path.write_bytes(b"this is no database, whatever its name says" * 100)
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        Database(path, 0.1)
+    assert is_damaged(caught.value)
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as link:
+        link.execute("CREATE TABLE mine (x)")
+        link.commit()
+    with pytest.raises(OtherVersion) as caught_version:
+        Database(other, 0.1)
+    assert is_damaged(caught_version.value)
+    assert not is_damaged(sqlite3.OperationalError("database is locked"))
+    assert not is_damaged(OSError())
+
+
+def test_set_aside_files_never_take_each_others_place(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    places = set()
+    for count in range(3):
+        path.write_text(str(count))
+        (tmp_path / "calls.db-wal").write_text("wal")
+        places.add(set_aside(path))
+    assert len(places) == 3 and {place.read_text() for place in places} == {"0", "1", "2"}
+    assert all(place.with_name(place.name + "-wal").exists() for place in places)
+    assert not path.exists()
