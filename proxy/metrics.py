@@ -37,8 +37,8 @@ ACTIONS = ("allow", "tag", "reject", "emergency", "fail-open")
 ATTESTATIONS = ("A", "B", "C", "none")
 STATUSES = ("400", "413", "416", "420", "482", "483", "501", "505", "513")
 FETCHED = (
-    "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken", "redirect",
-    "status", "encoding", "type", "size",
+    "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken",
+    "redirect", "status", "encoding", "type", "size",
 )  # fmt: skip
 """Slugs of `certs.fetch.FetchError`, and what became of an answer."""
 VERIFIED = ("passed", "unsigned", "failed")
