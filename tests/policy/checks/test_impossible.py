@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.call import Call
+from policy.checks.impossible import SLUGS, check
+from policy.lists import NumberSet
+from policy.rulebook import Rulebook
+from policy.verdict import Class
+
+BOOK = Rulebook(own=NumberSet.of("12025550100-12025550119"), dno=NumberSet.of("12025550166", "1800555*"))
+
+
+@pytest.mark.req("REG-001", "REG-002", "REG-003", "REG-005", "TRAP-46", "TRAP-78")
+@pytest.mark.parametrize(
+    ("caller", "slug"),
+    [
+        ("12025550123", None),
+        ("10125550100", "dno-invalid-nanp"),
+        ("11125550100", "dno-invalid-nanp"),
+        ("12021110100", "dno-invalid-nanp"),
+        ("12020550100", "dno-invalid-nanp"),
+        ("19115550100", "dno-invalid-nanp"),
+        ("12029110100", "dno-invalid-nanp"),
+        ("12925550100", "dno-invalid-nanp"),
+        ("13725550100", "dno-invalid-nanp"),
+        ("19625550100", "dno-invalid-nanp"),
+        ("1202555010", "dno-invalid-nanp"),
+        ("120255501000", "dno-invalid-nanp"),
+        ("911", "dno-n11"),
+        ("411", "dno-n11"),
+        ("988", "dno-n11"),
+        ("1911", "dno-n11"),
+        ("112", "dno-n11"),
+        ("111", "dno-short"),
+        ("2177", "dno-short"),
+        ("*67", "dno-short"),
+        ("12025550100", "own-number-from-outside"),
+        ("12025550119", "own-number-from-outside"),
+        ("12025550120", None),
+        ("12025550166", "dno-list"),
+        ("18005550199", "dno-list"),
+        ("442079460000", None),  # other countries are not judged
+        ("4420794", None),
+    ],
+)
+def test_a_caller_that_cannot_be_is_named(caller: str, slug: str | None) -> None:
+    finding = check(Call(caller=caller), BOOK)
+    assert (finding and finding.slug) == slug
+    if finding is not None:
+        assert finding.kind is Class.DETERMINISTIC
+        assert finding.slug in SLUGS
+        assert finding.why
+
+
+@pytest.mark.req("REG-003")
+def test_the_fault_of_an_impossible_number_is_in_the_sentence() -> None:
+    finding = check(Call(caller="19115550100"), BOOK)
+    assert finding is not None
+    assert "911 is a service" in finding.why
+
+
+@pytest.mark.parametrize("caller", ["12025550100", "2177", "911", "10125550100"])
+def test_what_our_own_pbx_shows_is_not_judged(caller: str) -> None:
+    assert check(Call(side="pbx", caller=caller), BOOK) is None
+
+
+@pytest.mark.req("TRAP-43")
+@pytest.mark.parametrize(
+    ("kind", "slug"), [("anonymous", None), ("uri", None), ("invalid", "dno-not-a-number")]
+)
+def test_a_caller_without_a_number(kind: str, slug: str | None) -> None:
+    finding = check(Call(caller=None, caller_kind=kind), BOOK)  # type: ignore[arg-type]
+    assert (finding and finding.slug) == slug
+
+
+@given(st.one_of(st.none(), st.text(alphabet="0123456789*#", max_size=17)))
+def test_every_caller_gets_an_answer(caller: str | None) -> None:
+    finding = check(Call(caller=caller), BOOK)
+    assert finding is None or finding.slug in SLUGS

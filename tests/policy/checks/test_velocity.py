@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from policy.call import Call
+from policy.checks.velocity import check
+from policy.rulebook import Rulebook, Velocity
+from policy.verdict import Class
+
+BOOK = Rulebook(velocity=Velocity(limit=10, seconds=60))
+
+
+@pytest.mark.parametrize(("attempts", "found"), [(0, False), (1, False), (10, False), (11, True), (5000, True)])
+def test_more_calls_than_the_limit_are_a_finding(attempts: int, found: bool) -> None:
+    finding = check(Call(caller="12025550100", attempts=attempts), BOOK)
+    assert (finding is not None) is found
+    if finding is not None:
+        assert (finding.slug, finding.kind) == ("velocity-caller", Class.ANALYTICS)
+        assert finding.why == f"{attempts} calls of this caller in 60 s"
+
+
+def test_calls_that_leave_are_not_judged() -> None:
+    assert check(Call(side="pbx", attempts=5000), BOOK) is None

@@ -1,0 +1,147 @@
+"""How refusals read, by class and role."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.refusal import DEFAULTS, FITTING, LOCATIONS, PHRASES, notice, recognised, rejection
+from policy.rulebook import PROVIDERS, Redress, Rulebook
+from policy.verdict import Class, Finding, Verdict
+from shaken.verdict import FAILURES
+
+REDRESS = Redress("https://redress.example.com", "+12025550100", "help@example.com")
+ROLES = ("enterprise", *sorted(PROVIDERS))
+
+
+def refused(slug: str, kind: Class, **book: object) -> tuple[int, str, tuple[bytes, ...]]:
+    verdict = Verdict("reject", "reject", deciding=Finding(slug, kind, 100, ""), id="c-8842_1")
+    return tuple(rejection(verdict, Rulebook(**book)))  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.req("STI-118", "STI-119", "STI-124", "REG-013")
+def test_analytics_is_answered_603_plus_with_the_redress_contact() -> None:
+    status, phrase, lines = refused("campaign-number", Class.ANALYTICS, redress=REDRESS)
+    assert (status, phrase) == (603, "Network Blocked")
+    assert lines == (
+        b'Reason: SIP;cause=603;text="v=analytics1;url=https://redress.example.com;tel=+12025550100;'
+        b'email=help@example.com;id=c-8842_1";location=RPN',
+    )
+
+
+@pytest.mark.req("TRAP-94", "REG-005", "REG-014")
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    ("slug", "kind", "status", "phrase"),
+    [
+        ("dno-n11", Class.DETERMINISTIC, 603, "Decline"),
+        ("own-number-from-outside", Class.DETERMINISTIC, 603, "Decline"),
+        ("deny-list", Class.SUBSCRIBER, 607, "Unwanted"),
+        ("dnc-listed", Class.DUTY, 603, "Decline"),
+        ("identity-bad-signature", Class.IDENTITY, 438, "Invalid Identity Header"),
+        ("identity-stale-iat", Class.IDENTITY, 403, "Stale Date"),
+        ("identity-unreachable", Class.IDENTITY, 436, "Bad Identity Info"),
+        ("identity-untrusted-chain", Class.IDENTITY, 437, "Unsupported Credential"),
+        ("identity-missing", Class.IDENTITY, 428, "Use Identity Header"),
+        ("verstat-failed", Class.IDENTITY, 438, "Invalid Identity Header"),
+    ],
+)
+def test_what_analytics_did_not_decide_is_never_answered_603_plus(
+    slug: str, kind: Class, status: int, phrase: str, role: str
+) -> None:
+    answer = refused(slug, kind, role=role, redress=REDRESS)
+    assert answer == (status, phrase, (f'Reason: SIP;cause={status};text="{slug}"'.encode(),))
+
+
+def test_without_a_redress_contact_analytics_is_a_plain_decline() -> None:
+    status, phrase, lines = refused("campaign-number", Class.ANALYTICS)
+    assert (status, phrase) == (603, "Decline")
+    assert b"analytics1" not in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("slug", "kind", "code", "phrase"),
+    [
+        ("dno-n11", Class.DETERMINISTIC, 404, "Not Found"),
+        ("deny-list", Class.SUBSCRIBER, 603, "Decline"),
+        ("identity-bad-signature", Class.IDENTITY, 403, "Forbidden"),
+        ("campaign-number", Class.ANALYTICS, 480, "Temporarily Unavailable"),
+        ("anonymous", Class.NOTE, 433, "Anonymity Disallowed"),
+    ],
+)
+def test_the_operator_may_choose_another_code(slug: str, kind: Class, code: int, phrase: str) -> None:
+    status, said, lines = refused(slug, kind, codes={slug: code}, redress=REDRESS)
+    assert (status, said) == (code, phrase)
+    assert lines == (f'Reason: SIP;cause={code};text="{slug}"'.encode(),)
+
+
+def test_a_code_that_is_no_refusal_is_not_used() -> None:
+    assert refused("dno-n11", Class.DETERMINISTIC, codes={"dno-n11": 200})[0] == 603
+
+
+def test_a_verdict_without_a_deciding_finding_still_has_an_answer() -> None:
+    assert rejection(Verdict(), Rulebook()) == (603, "Decline", ())
+
+
+@pytest.mark.req("STI-119")
+def test_each_role_says_where_the_call_was_refused() -> None:
+    assert set(LOCATIONS) == set(ROLES)
+    assert set(LOCATIONS.values()) <= {"LN", "TN", "RLN", "LPN", "RPN"}
+
+
+def test_the_tables_agree_with_each_other() -> None:
+    for kind in Class:
+        assert DEFAULTS[kind] in FITTING[kind] <= set(PHRASES)
+    assert all(failure.code in FITTING[Class.IDENTITY] for failure in FAILURES.values())
+
+
+@pytest.mark.req("STI-117")
+@pytest.mark.parametrize(
+    ("status", "phrase", "reason", "is_one"),
+    [
+        (603, "Network Blocked", 'SIP;cause=603;text="v=analytics1;url=https://r.example.com"', True),
+        (603, "NETWORK blocked", 'SIP ; cause=603 ; text="v=analytics1;url=https://r.example.com";location=RLN', True),
+        (603, "Decline", 'SIP;cause=603;text="v=analytics1;url=https://r.example.com"', False),
+        (603, "Network Blocked", 'SIP;cause=603;text="busy"', False),
+        (603, "Network Blocked", 'SIP;cause=603;text="v=analytics10;url=https://r.example.com"', False),
+        (603, "Network Blocked", "", False),
+        (486, "Network Blocked", 'SIP;cause=603;text="v=analytics1;url=https://r.example.com"', False),
+    ],
+)
+def test_603_plus_needs_both_the_phrase_and_the_notice(status: int, phrase: str, reason: str, is_one: bool) -> None:
+    assert (recognised(status, phrase, [reason]) is not None) is is_one
+
+
+@pytest.mark.req("STI-120")
+def test_both_spellings_of_the_notice_are_understood() -> None:
+    other = 'Q.850;cause=21;text="v=analytics1;url=https://r.example.com;id=7";location=LN'
+    assert recognised(603, "Network Blocked", ["Q.850;cause=16", other]) == {
+        "v": "analytics1", "url": "https://r.example.com", "id": "7"
+    }
+    line = notice(REDRESS, "7", "LN", form="q850").decode()
+    assert line.startswith("Reason: Q.850;cause=21;")
+    assert recognised(603, "Network Blocked", [line.removeprefix("Reason: ")]) is not None
+
+
+@pytest.mark.req("STI-117", "STI-118")
+@given(st.from_regex(r"\A[A-Za-z0-9_-]{1,64}\Z"), st.booleans(), st.booleans(), st.sampled_from(["sip", "q850"]))
+def test_what_we_write_we_can_read(call: str, tel: bool, email: bool, form: str) -> None:
+    redress = Redress("https://redress.example.com/x", "+12025550100" * tel, "help@example.com" * email)
+    line = notice(redress, call, "RPN", form).decode()
+    fields = recognised(603, "Network Blocked", [line.removeprefix("Reason: ")])
+    assert fields is not None
+    assert list(fields)[0] == "v"
+    assert fields["id"] == call
+    assert ("tel" in fields, "email" in fields) == (tel, email)
+
+
+@pytest.mark.req("STI-118")
+@given(st.text(max_size=80))
+def test_an_identifier_of_another_form_is_left_out(call: str) -> None:
+    line = notice(REDRESS, call, "RPN").decode()
+    found = re.search(r";id=([^;\"]*)", line)
+    assert (found is not None) is (re.fullmatch(r"[A-Za-z0-9_-]{1,64}", call) is not None)
+    assert "\r" not in line and "\n" not in line
