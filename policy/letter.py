@@ -158,8 +158,17 @@ def _row(cells: list[str], place: dict[str, int], position: int, line: int) -> R
     if confidence not in CONFIDENCE:
         raise ValueError(f"confidence is one of {', '.join(CONFIDENCE)}")
     return Row(
-        position, line, notified, called, caller, named(written), written, confidence,
-        cell("origin"), cell("source").casefold() or "itg", cell("evidence"),
+        position,
+        line,
+        notified,
+        called,
+        caller,
+        named(written),
+        written,
+        confidence,
+        cell("origin"),
+        cell("source").casefold() or "itg",
+        cell("evidence"),
     )
 
 

@@ -31,7 +31,9 @@ CLASS_OF: dict[str, Class] = {
 HARMLESS = frozenset((*allow.SLUGS, "campaign-old", "campaign-proved", "emergency", "none"))
 """Slugs that must never refuse a call."""
 
-_URL = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/%-]*)?\Z").match
+_URL = re.compile(
+    r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/%-]*)?\Z"
+).match
 _TEL = re.compile(r"\+[1-9][0-9]{6,14}\Z").match
 _EMAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{3,255}\Z").match
 

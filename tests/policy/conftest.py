@@ -22,9 +22,21 @@ def judged() -> MakeJudgement:
         if what in FAILURES:
             return Judgement(parsed=Fact.PASS, failure=FAILURES[what], detail=f"it is {what}")
         passport = Passport(
-            header={}, claims={}, signing_input=b"", signature=bytes(64), alg="ES256", typ="passport", ppt="shaken",
-            x5u="https://certs.example.com/a.pem", iat=0, orig_tn="12025550101", orig_uri=None,
-            dest_tns=("12025550199",), dest_uris=(), attest=what, origid=None,
+            header={},
+            claims={},
+            signing_input=b"",
+            signature=bytes(64),
+            alg="ES256",
+            typ="passport",
+            ppt="shaken",
+            x5u="https://certs.example.com/a.pem",
+            iat=0,
+            orig_tn="12025550101",
+            orig_uri=None,
+            dest_tns=("12025550199",),
+            dest_uris=(),
+            attest=what,
+            origid=None,
         )
         held = Fact.PASS
         return Judgement(held, held, held, held, held, held, held, passport=passport)

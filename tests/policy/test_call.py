@@ -31,10 +31,14 @@ def test_an_attestation_counts_only_if_it_is_proved(judged: Callable[[str], Judg
         (None, "A", None),
     ],
 )
-def test_a_trusted_upstream_may_say_the_level(verstat: str | None, attested: str | None, level: str | None) -> None:
+def test_a_trusted_upstream_may_say_the_level(
+    verstat: str | None, attested: str | None, level: str | None
+) -> None:
     assert Call(verstat=verstat, attested=attested).attestation == level
 
 
-def test_our_own_look_at_the_signature_outranks_what_the_upstream_says(judged: Callable[[str], Judgement]) -> None:
+def test_our_own_look_at_the_signature_outranks_what_the_upstream_says(
+    judged: Callable[[str], Judgement],
+) -> None:
     call = Call(judgement=judged("identity-bad-signature"), verstat="TN-Validation-Passed-A", attested="A")
     assert call.attestation is None

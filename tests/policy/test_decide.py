@@ -32,7 +32,10 @@ DEMO = Profile("demo", tags=frozenset({"attestation-c"}))
 DEMO_BOOK = Rulebook(
     **NUMBERS,
     campaigns=CAMPAIGNS,
-    codes={slug: FAILURES[slug].code for slug in ("identity-bad-signature", "identity-stale-iat", "identity-orig-mismatch")},
+    codes={
+        slug: FAILURES[slug].code
+        for slug in ("identity-bad-signature", "identity-stale-iat", "identity-orig-mismatch")
+    },
     key=b"secret",
 )
 
@@ -71,7 +74,13 @@ def call(caller: str | None = "12025550101", **facts: object) -> Call:
     ],
 )
 def test_a_call_gets_its_verdict(
-    caller: str | None, signed: str | None, facts: Mapping[str, object], lenient: str, demo: str, reason: str, judged: MakeJudgement
+    caller: str | None,
+    signed: str | None,
+    facts: Mapping[str, object],
+    lenient: str,
+    demo: str,
+    reason: str,
+    judged: MakeJudgement,
 ) -> None:
     one = call(caller, judgement=None if signed is None else judged(signed), **facts)
     verdict = decide(one, BOOK, LENIENT, "enforce")
@@ -93,14 +102,18 @@ def test_the_allow_list_outranks_every_block_and_stops_the_checks() -> None:
 @pytest.mark.req("REG-005")
 def test_do_not_originate_works_when_scoring_is_off() -> None:
     silent = Rulebook(dno=NUMBERS["dno"], weights=MappingProxyType({}))
-    assert decide(call("12025550167"), silent, Profile(tag_at=10**6, reject_at=10**6), "enforce").action == "reject"
+    assert (
+        decide(call("12025550167"), silent, Profile(tag_at=10**6, reject_at=10**6), "enforce").action
+        == "reject"
+    )
 
 
 @pytest.mark.req("REG-011", "REG-006")
 @given(st.lists(st.integers(0, 10**6), min_size=3, max_size=3), st.integers(1, 200))
 def test_identity_alone_never_rejects_whatever_it_weighs(weights: list[int], reject_at: int) -> None:
     heavy = Rulebook(
-        weights=dict(zip(("identity", "identity-missing", "verstat"), weights, strict=True)), identity_required=True
+        weights=dict(zip(("identity", "identity-missing", "verstat"), weights, strict=True)),
+        identity_required=True,
     )
     profile = Profile(tag_at=1, reject_at=reject_at)
     for slug in FAILURES:
@@ -135,7 +148,9 @@ def test_the_mode_lowers_what_would_be_done(mode: str, percent: int, action: str
 
 
 def test_a_tag_stays_a_tag_in_every_mode_but_observe() -> None:
-    actions = [decide(call(attempts=31), BOOK, LENIENT, mode, 0).action for mode in ("observe", "tag", "enforce")]
+    actions = [
+        decide(call(attempts=31), BOOK, LENIENT, mode, 0).action for mode in ("observe", "tag", "enforce")
+    ]
     assert actions == ["allow", "tag", "tag"]
 
 
@@ -145,7 +160,9 @@ def test_the_percentage_is_drawn_by_call_and_by_secret() -> None:
     assert 850 < len(chosen) < 1150
     assert chosen == {one for one in ids if sampled(one, b"k", 25)}
     assert chosen != {one for one in ids if sampled(one, b"other", 25)}
-    assert chosen <= {one for one in ids if sampled(one, b"k", 60)}  # raising the percentage keeps those who are in
+    assert chosen <= {
+        one for one in ids if sampled(one, b"k", 60)
+    }  # raising the percentage keeps those who are in
     assert not any(sampled(one, b"k", 0) for one in ids)
     assert all(sampled(one, b"k", 100) for one in ids)
 
@@ -161,8 +178,16 @@ def test_a_refusal_has_an_identifier_that_belongs_to_its_call() -> None:
 def test_the_score_tells_of_all_findings_and_the_campaign_is_named(judged: MakeJudgement) -> None:
     facts = {"attempts": 31, "judgement": judged("identity-bad-signature")}
     verdict = decide(call("12025550100", **facts), BOOK, LENIENT, "enforce")
-    assert [finding.slug for finding in verdict.findings] == ["identity-bad-signature", "campaign-number", "velocity-caller"]
-    assert (verdict.score, verdict.campaign, verdict.reason) == (170, "Utility-SupplyCharges", "campaign-number")
+    assert [finding.slug for finding in verdict.findings] == [
+        "identity-bad-signature",
+        "campaign-number",
+        "velocity-caller",
+    ]
+    assert (verdict.score, verdict.campaign, verdict.reason) == (
+        170,
+        "Utility-SupplyCharges",
+        "campaign-number",
+    )
 
 
 @pytest.mark.req("REG-050")
@@ -177,9 +202,12 @@ def test_a_call_out_to_a_listed_number_is_tagged_and_refused_if_the_weight_says_
 
 @pytest.mark.req("TRAP-43")
 @pytest.mark.parametrize(
-    ("tags", "codes", "would"), [((), {}, "allow"), (("anonymous",), {}, "tag"), ((), {"anonymous": 433}, "reject")]
+    ("tags", "codes", "would"),
+    [((), {}, "allow"), (("anonymous",), {}, "tag"), ((), {"anonymous": 433}, "reject")],
 )
-def test_what_becomes_of_anonymous_callers_is_the_settings_choice(tags: tuple[str, ...], codes: dict[str, int], would: str) -> None:
+def test_what_becomes_of_anonymous_callers_is_the_settings_choice(
+    tags: tuple[str, ...], codes: dict[str, int], would: str
+) -> None:
     one = call(None, caller_kind="anonymous")
     assert decide(one, Rulebook(codes=codes), Profile(tags=frozenset(tags)), "enforce").would == would
 
@@ -194,10 +222,22 @@ def test_an_operator_can_refuse_unsigned_calls_by_code() -> None:
 @pytest.mark.req("REG-026", "TRAP-95")
 @pytest.mark.parametrize(
     ("days", "weight", "action"),
-    [(0, 100, "reject"), (1, 100, "reject"), (7, 100, "reject"), (8, 96, "reject"), (12, 78, "tag"), (23, 30, "tag"),
-     (24, 26, "allow"), (29, 4, "allow"), (30, 0, "allow"), (31, 0, "allow")],
+    [
+        (0, 100, "reject"),
+        (1, 100, "reject"),
+        (7, 100, "reject"),
+        (8, 96, "reject"),
+        (12, 78, "tag"),
+        (23, 30, "tag"),
+        (24, 26, "allow"),
+        (29, 4, "allow"),
+        (30, 0, "allow"),
+        (31, 0, "allow"),
+    ],
 )
-def test_a_number_on_the_list_is_refused_tagged_and_forgotten_with_age(days: int, weight: int, action: str) -> None:
+def test_a_number_on_the_list_is_refused_tagged_and_forgotten_with_age(
+    days: int, weight: int, action: str
+) -> None:
     book = Rulebook(campaigns=CampaignList((Entry("12025550100", "Composed", TODAY - days * DAY),)))
     verdict = decide(call("12025550100"), book, LENIENT, "enforce")
     assert verdict.findings[0].weight == weight
@@ -213,7 +253,9 @@ def test_the_reasons_are_a_closed_set_without_repetition() -> None:
 
 
 @given(
-    caller=st.sampled_from([None, "", "911", "12025550100", "12025550111", "12025550120", "12025550191", "1202", "442079460000"]),
+    caller=st.sampled_from(
+        [None, "", "911", "12025550100", "12025550111", "12025550120", "12025550191", "1202", "442079460000"]
+    ),
     side=st.sampled_from(["carrier", "pbx"]),
     kind=st.sampled_from(["number", "anonymous", "uri", "invalid"]),
     callee=st.sampled_from([None, "12025550166", "911"]),
@@ -226,13 +268,30 @@ def test_the_reasons_are_a_closed_set_without_repetition() -> None:
     call_id=st.text(max_size=20),
 )
 def test_every_call_gets_a_verdict_that_explains_itself(
-    caller: str | None, side: str, kind: str, callee: str | None, slug: str | None, verstat: str | None,
-    recognised: str | None, attempts: int, mode: str, percent: int, call_id: str,
+    caller: str | None,
+    side: str,
+    kind: str,
+    callee: str | None,
+    slug: str | None,
+    verstat: str | None,
+    recognised: str | None,
+    attempts: int,
+    mode: str,
+    percent: int,
+    call_id: str,
 ) -> None:
     judgement = None if slug is None else Judgement(failure=FAILURES[slug])
     one = Call(
-        side=side, caller=caller, caller_kind=kind, callee=callee, judgement=judgement, verstat=verstat,  # type: ignore[arg-type]
-        recognised=recognised, attempts=attempts, call_id=call_id, utc=TODAY,
+        side=side,
+        caller=caller,
+        caller_kind=kind,
+        callee=callee,
+        judgement=judgement,
+        verstat=verstat,  # type: ignore[arg-type]
+        recognised=recognised,
+        attempts=attempts,
+        call_id=call_id,
+        utc=TODAY,
     )
     verdict = decide(one, BOOK, LENIENT, mode, percent)  # type: ignore[arg-type]
     ranks = ["allow", "tag", "reject"]

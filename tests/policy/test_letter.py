@@ -50,13 +50,19 @@ def test_the_fcc_number_is_among_the_rows(letter_of_2023: Table) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        "Date of ITG Notification,Date of Call,Caller ID,Robocall Campaign Identifier,Link to Robocall Recording,Potential Violation",
+        "Date of ITG Notification,Date of Call,Caller ID,Robocall Campaign Identifier,"
+        "Link to Robocall Recording,Potential Violation",
         "row,itg_notification_date,call_date,caller_id,campaign,recording_url",
         "\ufeffNOTIFIED , Called ,CALLER, Campaign",
     ],
 )
 def test_the_headings_of_others_are_understood(head: str) -> None:
-    cells = {"row": "1", "potential violation": "16 CFR 310.4(b)(1)(v)", "recording_url": "x", "link to robocall recording": "x"}
+    cells = {
+        "row": "1",
+        "potential violation": "16 CFR 310.4(b)(1)(v)",
+        "recording_url": "x",
+        "link to robocall recording": "x",
+    }
     order = [name.strip("\ufeff ").casefold() for name in head.split(",")]
     values = iter(["9/8/2023", "9/7/2023", "2025550100", "Govtlmpers"])
     line = ",".join(cells[name] if name in cells else next(values) for name in order)
@@ -65,7 +71,9 @@ def test_the_headings_of_others_are_understood(head: str) -> None:
 
 
 @pytest.mark.req("TRAP-33")
-@pytest.mark.parametrize("caller", ["2025550100", "12025550100", "+12025550100", "(202) 555-0100", "+1-202-555-0100"])
+@pytest.mark.parametrize(
+    "caller", ["2025550100", "12025550100", "+12025550100", "(202) 555-0100", "+1-202-555-0100"]
+)
 def test_ten_and_eleven_digits_are_one_number(caller: str) -> None:
     (row,) = parse(HEAD + f"2023-09-08,2023-09-07,{caller},X\n").rows
     assert row.caller == "12025550100"
@@ -73,7 +81,7 @@ def test_ten_and_eleven_digits_are_one_number(caller: str) -> None:
 
 @pytest.mark.req("REG-025")
 def test_a_campaign_is_kept_as_written_beside_its_name() -> None:
-    (row,) = parse(HEAD + "2023-09-08,2023-09-07,2025550100,\" Lovtatormensmpers \"\n").rows
+    (row,) = parse(HEAD + '2023-09-08,2023-09-07,2025550100," Lovtatormensmpers "\n').rows
     assert (row.campaign, row.written) == ("LawEnforcement-Impers", "Lovtatormensmpers")
 
 
@@ -103,7 +111,9 @@ def test_a_bad_row_is_set_apart_with_its_line(line: str, why: str) -> None:
 
 
 def test_an_unknown_confidence_is_set_apart() -> None:
-    table = parse("notified,caller,campaign,confidence\n2023-09-08,2025550100,X,surely\n2023-09-08,2025550100,X,\n")
+    table = parse(
+        "notified,caller,campaign,confidence\n2023-09-08,2025550100,X,surely\n2023-09-08,2025550100,X,\n"
+    )
     assert [fault.line for fault in table.quarantined] == [2]
     assert table.rows[0].called == table.rows[0].notified
     assert table.rows[0].confidence == "high"
@@ -111,9 +121,16 @@ def test_an_unknown_confidence_is_set_apart() -> None:
 
 @pytest.mark.parametrize(
     ("expected", "ok", "said"),
-    [(1, True, "expected 1, parsed 1"), (2, False, "expected 2, parsed 1"), (0, False, "expected 0, parsed 1"), (None, True, "parsed 1")],
+    [
+        (1, True, "expected 1, parsed 1"),
+        (2, False, "expected 2, parsed 1"),
+        (0, False, "expected 0, parsed 1"),
+        (None, True, "parsed 1"),
+    ],
 )
-def test_a_table_is_reconciled_with_what_the_letter_promises(expected: int | None, ok: bool, said: str) -> None:
+def test_a_table_is_reconciled_with_what_the_letter_promises(
+    expected: int | None, ok: bool, said: str
+) -> None:
     table = parse(HEAD + GOOD, expected)
     assert (table.ok, table.reconciled()) == (ok, said)
 

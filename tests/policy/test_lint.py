@@ -61,8 +61,16 @@ def test_a_provider_answers_analytics_603_plus_and_nothing_else(role: str) -> No
 
 def test_fitting_codes_are_accepted() -> None:
     codes = {
-        "dno-n11": 404, "deny-list": 607, "identity-bad-signature": 438, "identity-stale-iat": 403, "identity-missing": 428,
-        "campaign-number": 603, "dnc-listed": 603, "anonymous": 433, "attestation-c": 603, "verstat-failed": 438,
+        "dno-n11": 404,
+        "deny-list": 607,
+        "identity-bad-signature": 438,
+        "identity-stale-iat": 403,
+        "identity-missing": 428,
+        "campaign-number": 603,
+        "dnc-listed": 603,
+        "anonymous": 433,
+        "attestation-c": 603,
+        "verstat-failed": 438,
     }
     assert lint(Rulebook(codes=codes)) == []
 

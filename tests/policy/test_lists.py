@@ -10,7 +10,14 @@ from policy import lists
 from policy.lists import DAY, CampaignList, Entry, NumberSet, entry, faded, number, parse_numbers
 
 SET = NumberSet.of(
-    "12025550100", "+1 (202) 555-0101", "1202555013*", "+44207946*", "12025550150-12025550159", "999XXXXXXX", "+390612*", "911"
+    "12025550100",
+    "+1 (202) 555-0101",
+    "1202555013*",
+    "+44207946*",
+    "12025550150-12025550159",
+    "999XXXXXXX",
+    "+390612*",
+    "911",
 )
 
 
@@ -93,7 +100,10 @@ def test_an_item_is_read(text: str, result: str | tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("442079460000", "country code"),  # a national number of somewhere, or an international one without plus
+        (
+            "442079460000",
+            "country code",
+        ),  # a national number of somewhere, or an international one without plus
         ("5550123", "country code"),
         ("0123456789", "country code"),
         ("202*", "country code"),  # Egypt, or Washington?
@@ -117,7 +127,7 @@ def test_what_cannot_be_read_with_certainty_is_refused(text: str, why: str) -> N
 
 @pytest.mark.req("REG-070")
 def test_a_list_file_keeps_its_good_lines_and_names_the_bad_ones() -> None:
-    text = "\ufeff# our friends\r\n12025550100  # the office\r\n\r\n202,5550101\r\nfoo\r\n1202555012*\r\n202*\r\n"
+    text = "\ufeff# friends\r\n12025550100  # office\r\n\r\n202,5550101\r\nfoo\r\n1202555012*\r\n202*\r\n"
     found, bad = parse_numbers(text)
     assert len(found) == 3
     assert "12025550101" in found
@@ -145,16 +155,32 @@ def test_reading_a_number_twice_changes_nothing(digits: str) -> None:
 
 
 def listed(**changes: object) -> CampaignList:
-    fields: dict[str, object] = {"number": "12025550100", "campaign": "Amazon-Impers-P2", "notified": 100 * DAY}
+    fields: dict[str, object] = {
+        "number": "12025550100",
+        "campaign": "Amazon-Impers-P2",
+        "notified": 100 * DAY,
+    }
     return CampaignList((Entry(**(fields | changes)),))  # type: ignore[arg-type]
 
 
 @pytest.mark.req("REG-026", "TRAP-95")
 @pytest.mark.parametrize(
     ("days", "factor"),
-    [(0, 1.0), (1, 1.0), (7, 1.0), (8, 22 / 23), (18, 12 / 23), (29, 1 / 23), (30, 0.0), (31, 0.0), (3000, 0.0)],
+    [
+        (0, 1.0),
+        (1, 1.0),
+        (7, 1.0),
+        (8, 22 / 23),
+        (18, 12 / 23),
+        (29, 1 / 23),
+        (30, 0.0),
+        (31, 0.0),
+        (3000, 0.0),
+    ],
 )
-def test_a_listed_number_weighs_fully_for_a_week_and_nothing_after_thirty_days(days: int, factor: float) -> None:
+def test_a_listed_number_weighs_fully_for_a_week_and_nothing_after_thirty_days(
+    days: int, factor: float
+) -> None:
     for hours in (0, 23.9):
         hit = listed().match("12025550100", (100 + days) * DAY + hours * 3600)
         assert hit is not None
@@ -181,7 +207,9 @@ def test_other_numbers_and_no_number_match_nothing() -> None:
 
 
 @pytest.mark.req("REG-025")
-@pytest.mark.parametrize("label", ["Amazon-Impers-P2", "  amazon-impers-p2 ", "Amazon-lmpers-P2", "AMAZON-IMPERS-P2"])
+@pytest.mark.parametrize(
+    "label", ["Amazon-Impers-P2", "  amazon-impers-p2 ", "Amazon-lmpers-P2", "AMAZON-IMPERS-P2"]
+)
 def test_a_campaign_is_recognised_by_its_name_for_months(label: str) -> None:
     for days, factor in ((0, 1.0), (31, 1.0), (433, 1.0), (548, 1.0), (549, 0.0)):
         hit = listed().recognise(label, (100 + days) * DAY)
@@ -194,8 +222,22 @@ def test_of_several_entries_the_heaviest_speaks_and_among_equals_the_sure_one() 
     def one(day: int, campaign: str, confidence: str = "high", source: str = "itg") -> Entry:
         return Entry("12025550100", campaign, day * DAY, source=source, confidence=confidence)
 
-    found = CampaignList((one(90, "old"), one(105, "sure"), one(108, "guess", "recovered"), one(108, "gossip", source="complaint")))
-    for day, campaign in ((95, "old"), (105, "sure"), (108, "sure"), (112, "sure"), (114, "guess"), (120, "guess")):
+    found = CampaignList(
+        (
+            one(90, "old"),
+            one(105, "sure"),
+            one(108, "guess", "recovered"),
+            one(108, "gossip", source="complaint"),
+        )
+    )
+    for day, campaign in (
+        (95, "old"),
+        (105, "sure"),
+        (108, "sure"),
+        (112, "sure"),
+        (114, "guess"),
+        (120, "guess"),
+    ):
         hit = found.match("12025550100", day * DAY)
         assert hit is not None
         assert hit.campaign == campaign, day

@@ -103,7 +103,12 @@ def test_the_tables_agree_with_each_other() -> None:
     ("status", "phrase", "reason", "is_one"),
     [
         (603, "Network Blocked", 'SIP;cause=603;text="v=analytics1;url=https://r.example.com"', True),
-        (603, "NETWORK blocked", 'SIP ; cause=603 ; text="v=analytics1;url=https://r.example.com";location=RLN', True),
+        (
+            603,
+            "NETWORK blocked",
+            'SIP ; cause=603 ; text="v=analytics1;url=https://r.example.com";location=RLN',
+            True,
+        ),
         (603, "Decline", 'SIP;cause=603;text="v=analytics1;url=https://r.example.com"', False),
         (603, "Network Blocked", 'SIP;cause=603;text="busy"', False),
         (603, "Network Blocked", 'SIP;cause=603;text="v=analytics10;url=https://r.example.com"', False),
@@ -111,7 +116,9 @@ def test_the_tables_agree_with_each_other() -> None:
         (486, "Network Blocked", 'SIP;cause=603;text="v=analytics1;url=https://r.example.com"', False),
     ],
 )
-def test_603_plus_needs_both_the_phrase_and_the_notice(status: int, phrase: str, reason: str, is_one: bool) -> None:
+def test_603_plus_needs_both_the_phrase_and_the_notice(
+    status: int, phrase: str, reason: str, is_one: bool
+) -> None:
     assert (recognised(status, phrase, [reason]) is not None) is is_one
 
 
@@ -119,7 +126,9 @@ def test_603_plus_needs_both_the_phrase_and_the_notice(status: int, phrase: str,
 def test_both_spellings_of_the_notice_are_understood() -> None:
     other = 'Q.850;cause=21;text="v=analytics1;url=https://r.example.com;id=7";location=LN'
     assert recognised(603, "Network Blocked", ["Q.850;cause=16", other]) == {
-        "v": "analytics1", "url": "https://r.example.com", "id": "7"
+        "v": "analytics1",
+        "url": "https://r.example.com",
+        "id": "7",
     }
     line = notice(REDRESS, "7", "LN", form="q850").decode()
     assert line.startswith("Reason: Q.850;cause=21;")
@@ -127,7 +136,9 @@ def test_both_spellings_of_the_notice_are_understood() -> None:
 
 
 @pytest.mark.req("STI-117", "STI-118")
-@given(st.from_regex(r"\A[A-Za-z0-9_-]{1,64}\Z"), st.booleans(), st.booleans(), st.sampled_from(["sip", "q850"]))
+@given(
+    st.from_regex(r"\A[A-Za-z0-9_-]{1,64}\Z"), st.booleans(), st.booleans(), st.sampled_from(["sip", "q850"])
+)
 def test_what_we_write_we_can_read(call: str, tel: bool, email: bool, form: str) -> None:
     redress = Redress("https://redress.example.com/x", "+12025550100" * tel, "help@example.com" * email)
     line = notice(redress, call, "RPN", form).decode()

@@ -1,4 +1,5 @@
-"""The letter against itself: what its own list would have caught, counted and then lived through with the real `decide`."""
+"""The letter against itself: what its own list would have caught, counted and then lived through with the
+real `decide`."""
 
 from __future__ import annotations
 
@@ -36,12 +37,16 @@ def screened(row: Row, utc: float, known: CampaignList, key: Key) -> Verdict:
 
 
 @pytest.mark.parametrize(("rule", "key", "count"), CASES)
-def test_the_letter_catches_so_many_of_its_own_calls(rule: Rule, key: Key, count: int, letter_of_2023: Table) -> None:
+def test_the_letter_catches_so_many_of_its_own_calls(
+    rule: Rule, key: Key, count: int, letter_of_2023: Table
+) -> None:
     assert sum(caught(letter_of_2023, rule, key)) == count
 
 
 @pytest.mark.parametrize(("rule", "key", "count"), CASES)
-def test_the_order_of_calls_of_one_day_does_not_change_the_count(rule: Rule, key: Key, count: int, letter_of_2023: Table) -> None:
+def test_the_order_of_calls_of_one_day_does_not_change_the_count(
+    rule: Rule, key: Key, count: int, letter_of_2023: Table
+) -> None:
     backwards = replace(
         letter_of_2023, rows=tuple(replace(row, position=126 - row.position) for row in letter_of_2023.rows)
     )
@@ -49,15 +54,19 @@ def test_the_order_of_calls_of_one_day_does_not_change_the_count(rule: Rule, key
 
 
 @pytest.mark.parametrize(("rule", "key", "count"), CASES)
-def test_each_row_gets_the_verdict_that_the_list_of_its_day_allows(rule: Rule, key: Key, count: int, letter_of_2023: Table) -> None:
-    """`reject` where a known row was read with certainty, `tag` where only restored ones were known, else `allow`."""
+def test_each_row_gets_the_verdict_that_the_list_of_its_day_allows(
+    rule: Rule, key: Key, count: int, letter_of_2023: Table
+) -> None:
+    """`reject` where a known row was read with certainty, `tag` where only restored ones were known, else
+    `allow`."""
     expected = caught(letter_of_2023, rule, key)
     stopped = 0
     for row, hit in zip(letter_of_2023.rows, expected, strict=True):
         known = known_at(letter_of_2023, row, rule)
         verdict = screened(row, row.called, known, key)
         sure = any(
-            entry.confidence == "high" and (entry.number == row.caller if key is Key.NUMBER else entry.campaign == row.campaign)
+            entry.confidence == "high"
+            and (entry.number == row.caller if key is Key.NUMBER else entry.campaign == row.campaign)
             for entry in known.entries
         )
         assert verdict.action == ("allow" if not hit else "reject" if sure else "tag"), row
@@ -95,7 +104,11 @@ def test_today_the_bundled_rows_inform_and_do_not_block(letter_of_2023: Table) -
     newest = max(row.notified for row in letter_of_2023.rows)
     for row in letter_of_2023.rows:
         verdict = screened(row, newest + 600 * 86_400, known, Key.NUMBER)
-        assert (verdict.would, verdict.findings[0].slug, verdict.campaign) == ("allow", "campaign-old", row.campaign)
+        assert (verdict.would, verdict.findings[0].slug, verdict.campaign) == (
+            "allow",
+            "campaign-old",
+            row.campaign,
+        )
         assert screened(row, newest + 600 * 86_400, known, Key.CAMPAIGN).would == "allow"
 
 

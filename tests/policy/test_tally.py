@@ -13,7 +13,9 @@ def cells(count: int = CELLS) -> memoryview:
     return memoryview(bytearray(count * 8)).cast("Q")
 
 
-@pytest.mark.parametrize("key", ["12025550100", b"12025550100", "sip:alice@example.com", b"\xff\x00", "", "9" * 5000])
+@pytest.mark.parametrize(
+    "key", ["12025550100", b"12025550100", "sip:alice@example.com", b"\xff\x00", "", "9" * 5000]
+)
 def test_each_note_says_how_many_there_were(key: str | bytes) -> None:
     tally = Tally(cells(), window=60)
     assert [tally.note(key, 1000.0 + step) for step in range(5)] == [1, 2, 3, 4, 5]
@@ -110,6 +112,8 @@ def test_the_salt_decides_who_collides() -> None:
         (cells(64), (), 0.0),
     ],
 )
-def test_slices_of_another_shape_are_refused(mine: memoryview, others: tuple[memoryview, ...], window: float) -> None:
+def test_slices_of_another_shape_are_refused(
+    mine: memoryview, others: tuple[memoryview, ...], window: float
+) -> None:
     with pytest.raises(ValueError, match="slice|window"):
         Tally(mine, others, window=window)

@@ -45,7 +45,9 @@ def test_the_bundled_letter_is_whole() -> None:
 
 
 def test_a_table_is_imported_and_reconciled(tmp_path: Path) -> None:
-    path = written(tmp_path, "letter.csv", "notified,called,caller,campaign\n9/8/2023,9/7/2023,2025550100,Govtlmpers\n")
+    path = written(
+        tmp_path, "letter.csv", "notified,called,caller,campaign\n9/8/2023,9/7/2023,2025550100,Govtlmpers\n"
+    )
     assert lists.import_letter(path).ok
     short = lists.import_letter(path, expected=125)
     assert not short.ok

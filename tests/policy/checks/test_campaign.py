@@ -40,7 +40,9 @@ def call(caller: str, **facts: object) -> Call:
         ("12025550104", "campaign-number", 100, "tag"),  # anybody can complain about anybody
     ],
 )
-def test_a_listed_number_weighs_by_age_and_by_how_sure_it_is(caller: str, slug: str, weight: int, ceiling: str) -> None:
+def test_a_listed_number_weighs_by_age_and_by_how_sure_it_is(
+    caller: str, slug: str, weight: int, ceiling: str
+) -> None:
     finding = check(call(caller), BOOK)
     assert finding is not None
     assert (finding.slug, finding.weight, finding.ceiling) == (slug, weight, ceiling)
@@ -65,7 +67,9 @@ def test_no_other_signature_excuses_a_listed_number(what: str, judged: Callable[
 
 
 @pytest.mark.req("TRAP-89")
-def test_a_recognised_campaign_weighs_whatever_its_number_and_signature(judged: Callable[[str], Judgement]) -> None:
+def test_a_recognised_campaign_weighs_whatever_its_number_and_signature(
+    judged: Callable[[str], Judgement],
+) -> None:
     for what in ("A", "B", "identity-bad-signature"):
         finding = check(call("12025550199", recognised="amazon-impers-p2", judgement=judged(what)), BOOK)
         assert finding is not None

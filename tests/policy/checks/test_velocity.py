@@ -10,7 +10,9 @@ from policy.verdict import Class
 BOOK = Rulebook(velocity=Velocity(limit=10, seconds=60))
 
 
-@pytest.mark.parametrize(("attempts", "found"), [(0, False), (1, False), (10, False), (11, True), (5000, True)])
+@pytest.mark.parametrize(
+    ("attempts", "found"), [(0, False), (1, False), (10, False), (11, True), (5000, True)]
+)
 def test_more_calls_than_the_limit_are_a_finding(attempts: int, found: bool) -> None:
     finding = check(Call(caller="12025550100", attempts=attempts), BOOK)
     assert (finding is not None) is found
