@@ -165,7 +165,7 @@ class Calls:
             return
         if (refusal := check(request)) is not None:
             story.action = "refused"
-            self._endpoint.reply(context, refusal.status, refusal.reason, now, refusal.lines)
+            self._reply(context, refusal.status, refusal.reason, now, refusal.lines)
             return
         routed = route(request, self._me)
         if tagged and self._in_dialog(context, story, routed, now):
@@ -173,15 +173,15 @@ class Calls:
         if tagged and is_emergency_uri(request.target, world.emergency):
             self._emergency(context, story, now)
         elif request.method == "OPTIONS" and routed.own and not request.uri.user:
-            self._endpoint.reply(context, 200, "OK", now, (ALLOW, b"Accept: application/sdp"))
+            self._reply(context, 200, "OK", now, (ALLOW, b"Accept: application/sdp"))
         elif lane is None:
             # Nobody that we know: only emergency calls and calls in progress are carried for strangers.
             story.action = "refused"
             world.metrics.unknown_source()
-            self._endpoint.reply(context, 403, "Forbidden", now)
+            self._reply(context, 403, "Forbidden", now)
         elif not (targets := world.routes.get(OTHER[lane.trunk.side], ())):
             story.action = "refused"
-            self._endpoint.reply(context, 480, "Temporarily Unavailable", now)
+            self._reply(context, 480, "Temporarily Unavailable", now)
         elif invite:
             self._screen(context, story, lane, routed, targets, now)
         else:
@@ -201,9 +201,9 @@ class Calls:
         routed = route(story.request, self._me)
         # Only an unanswerable request and a loop may still stop it (16.3; 400 was the endpoint's).
         if (refusal := check(story.request)) is not None and refusal.status in (482, 483):
-            self._endpoint.reply(context, refusal.status, refusal.reason, now, refusal.lines)
+            self._reply(context, refusal.status, refusal.reason, now, refusal.lines)
         elif not targets:
-            self._endpoint.reply(context, 480, "Temporarily Unavailable", now)
+            self._reply(context, 480, "Temporarily Unavailable", now)
         else:
             self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
 
@@ -223,7 +223,7 @@ class Calls:
         self._onward(
             routed,
             lambda target: self._forward(context, story, Plan((target,), routed, edits, None), self.world.now()),
-            lambda: self._endpoint.reply(context, 404, "Not Found", self.world.now()),
+            lambda: self._reply(context, 404, "Not Found", self.world.now()),
         )
         return True
 
@@ -297,7 +297,7 @@ class Calls:
             case = story.case = open_case(story.request, lane, story.utc)
         except ParseError as error:
             story.action = "refused"
-            self._endpoint.reply(context, error.status, error.why, now)
+            self._reply(context, error.status, error.why, now)
             return
         except Exception as error:  # a fault of ours must not cost a call
             self._fail_open(context, story, routed, targets, error)
@@ -366,7 +366,7 @@ class Calls:
         story.action, story.decided = verdict.action, now
         if verdict.action == "reject":
             answer = rejection(verdict, world.book)
-            self._endpoint.reply(context, answer.status, answer.reason, now, answer.lines)
+            self._reply(context, answer.status, answer.reason, now, answer.lines)
         else:
             token = self._seal(story, verdict.action)
             self._forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
@@ -443,6 +443,12 @@ class Calls:
         return self.world.sealer.close(
             story.request.call_id, story.request.from_tag or "", story.utc, action
         )
+
+    def _reply(
+        self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()
+    ) -> None:
+        if events := self._endpoint.reply(context, status, reason, now, lines):
+            self.handle(events, now)
 
     def _forward(self, context: Context, story: Story, plan: Plan, now: float) -> None:
         story.forwarded = True

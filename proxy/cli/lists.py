@@ -17,7 +17,7 @@ HEADING = ("notified", "called", "caller", "campaign", "confidence", "origin", "
 def bring_in(file: str | None, expected: int | None, out: str | None, as_json: bool) -> int:
     """0 only if all rows that were promised are there and can be read."""
     try:
-        found = lists.table(Path(file), expected) if file is not None else lists.bundled()
+        found = lists.import_letter(Path(file), expected) if file is not None else lists.bundled()
     except lists.ListError as error:
         return complain(str(error))
     if as_json:

@@ -61,7 +61,7 @@ class Branches:
         }  # fmt: skip
 
     # What the endpoint gives us.
-    def _feed(self, one: Transaction, event: str, now: float) -> list[Event]:
+    def _feed(self, one: Transaction, event: str, now: float) -> None:
         raise AssertionError("the endpoint's")
 
     def _upstream(self, context: Context, response: Response, branch: Branch | None, now: float) -> None:
@@ -69,8 +69,10 @@ class Branches:
 
     def _finish(self, context: Context, status: int, reason: str, now: float) -> None:
         """A final of our own after the branches have failed."""
-        context.dead = False
-        self.reply(context, status, reason, now)  # type: ignore[attr-defined]
+        self._answer(context, status, reason, now)
+
+    def _answer(self, context: Context, status: int, reason: str, now: float) -> None:
+        raise AssertionError("the endpoint's")
 
     def _reported(self) -> list[Event]:
         events, self._pending = self._pending, []
@@ -224,13 +226,12 @@ class Branches:
             taken = plan.targets[context.next_target - 1]
             self._pending.append(FailedOver(context, branch.target, taken, why))
 
-    def _silent(self, branch: Branch, now: float) -> list[Event]:
+    def _silent(self, branch: Branch, now: float) -> None:
         """Nothing was heard of a hop: the next one is tried, and this one stays until its own timer."""
         branch.silence_timer = None
         self._hunt(branch, "silence", now)
         if branch.context.branches[-1] is not branch:
             branch.abandoned = True
-        return self._reported()
 
     def _conclude(self, context: Context, now: float) -> None:
         """Send the best final upstream once nothing is left to wait for (section 16.7(5) to (7))."""
@@ -304,15 +305,14 @@ class Branches:
         if branch.timer is None:
             branch.timer = self._timers.start(self._seconds["B"], branch, "B", now)
 
-    def _timer_c(self, branch: Branch, now: float) -> list[Event]:
+    def _timer_c(self, branch: Branch, now: float) -> None:
         """Section 16.8: with a provisional, CANCEL; without one, as if a 408 had come."""
         branch.timer_c = None
         if not branch.done:
             if branch.provisional:
                 self._cancel_branch(branch, now)
             else:
-                return self._feed(branch, transactions.TIMER_B, now)
-        return self._reported()
+                self._feed(branch, transactions.TIMER_B, now)
 
     def _forget(self, branch: Branch) -> None:
         """A client transaction has ended."""

@@ -102,27 +102,28 @@ class Endpoint(Branches):
         try:
             message = parse(data)
             if isinstance(message, Response):
-                return self._response(message, flow, now)
-            check(message)
-            return self._request(message, flow, now)
+                self._response(message, flow, now)
+            else:
+                check(message)
+                self._request(message, flow, now)
         except ParseError as error:
             self._answer_bad(error, flow)
-            return [Refused(flow, error, error.partial)]
+            self._pending.append(Refused(flow, error, error.partial))
+        return self._reported()
 
     def handle_timer(self, now: float) -> list[Event]:
         """Let everything happen that is due."""
-        events: list[Event] = []
         for owner, name in self._timers.expired(now):
             if isinstance(owner, Context):
                 owner.timer = None
                 self.trying(owner, now)
             elif name == "silence":
-                events += self._silent(owner, now)
+                self._silent(owner, now)
             elif name == "C":
-                events += self._timer_c(owner, now)
+                self._timer_c(owner, now)
             else:
-                events += self._feed(owner, name, now)
-        return events
+                self._feed(owner, name, now)
+        return self._reported()
 
     def next_timer(self) -> float | None:
         """When `handle_timer` wants to be called at the latest."""
@@ -130,8 +131,9 @@ class Endpoint(Branches):
 
     def transport_error(self, flow: Flow, now: float) -> list[Event]:
         """Nothing could be sent to this flow: its branches that heard nothing yet have failed (section 16.9)."""
-        failed = [branch for branch in self._unanswered.values() if branch.target == flow]
-        return [event for branch in failed for event in self._feed(branch, transactions.ERROR, now)]
+        for branch in [one for one in self._unanswered.values() if one.target == flow]:
+            self._feed(branch, transactions.ERROR, now)
+        return self._reported()
 
     def to_send(self) -> list[tuple[bytes, Flow]]:
         """What is to be sent, handed over."""
@@ -149,10 +151,15 @@ class Endpoint(Branches):
 
     def reply(
         self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()
-    ) -> None:
+    ) -> list[Event]:
         """Answer a request ourselves, with a final response. Does nothing where the caller has an answer."""
-        if context.final or context.dead:
-            return
+        if not (context.final or context.dead):
+            self._answer(context, status, reason, now, lines)
+        return self._reported()
+
+    def _answer(
+        self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()
+    ) -> None:
         context.dead = True
         data = reply.answer(context.request, context.flow, status, reason, context.tag, lines)
         context.final = status
@@ -166,7 +173,7 @@ class Endpoint(Branches):
         request = context.request
         context.mark = loop_mark(request, request.target)
         if self._loops(request, context.mark):
-            self.reply(context, 482, "Loop Detected", now)
+            self._answer(context, 482, "Loop Detected", now)
             return self._reported()
         context.forwarded, context.plan = True, plan
         edits = context.prepared = Edits()
@@ -192,20 +199,23 @@ class Endpoint(Branches):
 
     # Requests
 
-    def _request(self, request: Request, flow: Flow, now: float) -> list[Event]:
+    def _request(self, request: Request, flow: Flow, now: float) -> None:
         method = request.method
         if method == "CANCEL":
-            return self._cancel(request, flow, now)
+            self._cancel(request, flow, now)
+            return
         key = matching.server_key(request)
         server = self._servers.get(key)
         if method == "ACK":
             if server is None or server.kind != "INVITE_SERVER" or server.state == transactions.ACCEPTED:
-                return [Acked(request, flow)]
-            self._feed(server, transactions.ACK, now)
-            return []
+                self._pending.append(Acked(request, flow))
+            else:
+                self._feed(server, transactions.ACK, now)
+            return
         if server is not None:
             self._feed(server, transactions.REQUEST, now)
-            return [Retransmitted(False)]
+            self._pending.append(Retransmitted(False))
+            return
         if len(self._servers) >= self._options.max_transactions:
             raise ParseError("too many transactions are open", 503, request)
         context = Context(request, flow, reply.way_back(request.via, flow), self._tokens.tag())
@@ -218,17 +228,19 @@ class Endpoint(Branches):
             server = Transaction("SERVER", transactions.SERVER, transactions.TRYING, key, context)
             context.timer = self._timers.start(clock.LATE_100, context, "100", now)
         context.server = self._servers[key] = server
-        return [Arrived(context, request, flow)]
+        self._pending.append(Arrived(context, request, flow))
 
-    def _cancel(self, request: Request, flow: Flow, now: float) -> list[Event]:
+    def _cancel(self, request: Request, flow: Flow, now: float) -> None:
         """Section 16.10: answered at once, then every pending branch is cancelled."""
         key = matching.server_key(request)
         if (again := self._servers.get(key)) is not None:
             self._feed(again, transactions.REQUEST, now)
-            return [Retransmitted(False)]
+            self._pending.append(Retransmitted(False))
+            return
         invite = self._servers.get(matching.invite_key(request))
         if invite is None:
-            return [Loose(request, flow)]
+            self._pending.append(Loose(request, flow))
+            return
         context = invite.context
         own = Context(request, flow, reply.way_back(request.via, flow), context.tag)
         own.server = self._servers[key] = Transaction(
@@ -239,16 +251,16 @@ class Endpoint(Branches):
             own, transactions.SEND_2XX, reply.answer(request, flow, 200, "OK", context.tag), now
         )
         if context.final or context.cancelled:
-            return []
+            return
         context.cancelled = True
         context.reasons = tuple(
             line for line, name in zip(request.lines, request.names, strict=True) if name == "reason"
         )
         if not context.forwarded:
-            self.reply(context, 487, "Request Terminated", now)
+            self._answer(context, 487, "Request Terminated", now)
         for branch in context.branches:
             self._cancel_branch(branch, now)
-        return [Cancelled(context), *self._reported()]
+        self._pending.append(Cancelled(context))
 
     def _answer_bad(self, error: ParseError, flow: Flow) -> None:
         """A 400 or its like, without state; silence where no answer is possible (SIP-016)."""
@@ -264,7 +276,7 @@ class Endpoint(Branches):
 
     # Responses
 
-    def _response(self, response: Response, flow: Flow, now: float) -> list[Event]:
+    def _response(self, response: Response, flow: Flow, now: float) -> None:
         via = response.via
         branch: Branch | None = None
         if (via.host.lower(), via.port or reply.DEFAULT_PORT) in self._sent_by:
@@ -274,11 +286,11 @@ class Endpoint(Branches):
             if branch is not None and method not in ("CANCEL", branch.context.request.method):
                 branch = None
         if branch is None:
-            return [Stray(flow, response)]
+            self._pending.append(Stray(flow, response))
+            return
         self._current = response
-        events = self._feed(branch, transactions.response_event(response.status), now)
+        self._feed(branch, transactions.response_event(response.status), now)
         self._current = None
-        return events
 
     def _upstream(self, context: Context, response: Response, branch: Branch | None, now: float) -> None:
         """Forward a response: our Via comes off, lines that we edited come back, nothing else changes (section 16.7)."""
@@ -318,11 +330,11 @@ class Endpoint(Branches):
 
     # The machines
 
-    def _feed(self, one: Transaction, event: str, now: float) -> list[Event]:
+    def _feed(self, one: Transaction, event: str, now: float) -> None:
         """One event into one machine; what its table says is done."""
         found = one.table.get((one.state, event))
         if found is None:
-            return self._reported()
+            return
         one.state, actions = found
         for action in actions:
             if action == transactions.SEND:
@@ -346,7 +358,6 @@ class Endpoint(Branches):
         elif one.state == transactions.ACCEPTED and one.kind == "INVITE_SERVER":
             # Nothing is sent again from here: the bytes may go, the key stays for 32 seconds.
             one.last = None
-        return self._reported()
 
     def _terminate(self, one: Transaction) -> None:
         self._timers.cancel(one.retry_timer)

@@ -1,0 +1,71 @@
+"""The demo's table: a row as soon as its call is decided. Plain lines where nobody looks at a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from proxy.lab.cases import Case
+from proxy.storage.rows import Row
+
+COLOURS = {"allow": "green", "tag": "yellow", "reject": "red", "emergency": "cyan"}
+WIDTH = 132
+"""Columns where nobody looks at a terminal that would have some of its own."""
+WIDTHS = (2, 28, 6, 24, 9, 38, 3, 5)
+HEADINGS = ("#", "caller", "signed", "checks", "verdict", "why", "SIP", "us")
+STEPS = {"parsed": "", "fresh": "iat", "orig": "orig", "dest": "dest", "chain": "chain", "authority": "", "signature": "sig"}
+"""How the facts of a verification are shown; what follows from others is left out."""
+
+
+def checks(row: Row) -> str:
+    """The facts of the verification in short: what held, or what failed."""
+    if row.emergency:
+        return "bypass"
+    facts = dict(part.split("=", 1) for part in row.facts.split())
+    failed = [STEPS[step] for step, fact in facts.items() if fact == "fail" and STEPS[step]]
+    if failed:
+        return " ".join(f"{step} FAIL" for step in failed)
+    return " ".join(STEPS[step] for step, fact in facts.items() if fact == "pass" and STEPS[step]) or "-"
+
+
+def cells(number: int, case: Case, row: Row) -> tuple[str, ...]:
+    """One call as the table shows it."""
+    caller = f"+{case.caller}" if case.caller.isdigit() and len(case.caller) > 3 else case.caller
+    if case.outbound:
+        caller = f"{caller} > {case.target}"
+    why = f"{row.reason} {row.campaign}" if row.campaign else row.reason
+    if row.action == "allow" or why == "none":
+        why = case.name
+    if row.signed:
+        why = f"{case.name}: left signed {row.signed}"
+    return (str(number), caller, case.signed or "-", checks(row), row.action, why, str(row.status), str(row.decision_us))
+
+
+class Shown:
+    """Where the rows go."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = WIDTH
+
+    def head(self, pairs: list[tuple[str, str]]) -> None:
+        """What runs where."""
+        for name, text in pairs:
+            self.console.print(f"[bold]{name:13}[/]{text}", soft_wrap=True)
+        self.console.print()
+
+    def table(self) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for heading, width in zip(HEADINGS, WIDTHS, strict=True):
+            right = heading in ("#", "SIP", "us")
+            table.add_column(heading, justify="right" if right else "left", no_wrap=True, min_width=width)
+        return table
+
+    def add(self, table: Table, number: int, case: Case, row: Row, faults: list[str]) -> None:
+        """One more row; its faults stand under it."""
+        values = list(cells(number, case, row))
+        values[4] = f"[{COLOURS.get(row.action, 'white')}]{row.action.upper()}[/]"
+        table.add_row(*values)
+        for fault in faults:
+            table.add_row("", "", "", "", "[bold red]UNEXPECTED[/]", f"[red]{fault}[/]", "", "")
