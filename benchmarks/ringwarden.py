@@ -1,0 +1,150 @@
+"""ringwarden as a program under test: its configuration, its start, and what it counts.
+
+It runs as an operator would run it, in a process of its own, with policy, metrics and journal on; the lab settings allow the
+test authority and a repository on loopback, and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.programs import Program, free_port
+from benchmarks.sender import alive
+from benchmarks.sipp import Address
+from benchmarks.stage import ROOT, Stage
+
+SECONDS = 3.0
+"""Deadline of one look at the metrics."""
+
+CONFIGURATION = """\
+secret = "{secret}"
+
+[[listen]]
+address = "{me}"
+
+[[trunk]]
+name = "carrier"
+side = "carrier"
+sources = ["{carrier.host}"]
+mode = "{mode}"
+
+[[trunk]]
+name = "pbx"
+side = "pbx"
+sources = ["{pbx.host}"]
+mode = "{mode}"
+
+[next_hop]
+pbx = ["{pbx}"]
+carrier = ["{carrier}"]
+
+[identity]
+anchors = "{anchors}"
+tls_ca = "{web_ca}"
+
+[numbers]
+own = ["12125550*"]
+
+[signing]
+key = "{key}"
+certificate_url = "{url}"
+origid = "6f1b1c1e-5a5a-4c4c-8d8d-000000000001"
+
+[policy.codes]
+{codes}
+
+[admin]
+address = "127.0.0.1:{admin}"
+
+[paths]
+journal = "{folder}/journal.db"
+state = "{folder}/state"
+
+[log]
+level = "warning"
+
+[lab]
+enabled = true
+"""
+
+REFUSED = {
+    slug: 438
+    for slug in (
+        "identity-bad-signature", "identity-untrusted-chain", "identity-orig-mismatch", "identity-dest-mismatch",
+        "identity-stale-iat",
+    )  # fmt: skip
+}
+"""What the Kamailio configuration refuses, with the code that it uses."""
+
+
+class Ringwarden:
+    """One ringwarden between a carrier and the next hop. Use it in a `with` block."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        folder: Path,
+        *,
+        me: Address | None = None,
+        carrier: Address | None = None,
+        pbx: Address | None = None,
+        mode: str = "tag",
+        codes: Mapping[str, int] | None = None,
+        cores: tuple[int, ...] = (),
+        name: str = "ringwarden",
+    ) -> None:
+        """Start it and wait until it says that it is ready and answers."""
+        self.me, self.admin = me or stage.proxy, free_port()
+        run = folder / name
+        (run / "state").mkdir(parents=True, exist_ok=True)
+        path = run / "ringwarden.toml"
+        text = CONFIGURATION.format(
+            secret="4c6162" * 11, me=self.me, carrier=carrier or stage.carrier, pbx=pbx or stage.pbx, mode=mode,
+            anchors=stage.anchors, web_ca=stage.web_ca, key=stage.key, url=stage.good_url, admin=self.admin, folder=run,
+            codes="\n".join(f"{slug} = {code}" for slug, code in (codes or {}).items()),
+        )  # fmt: skip
+        path.write_text(text, encoding="utf-8")
+        self.program = Program(
+            name,
+            [sys.executable, "-m", "proxy.cli", "run", "--config", str(path)],
+            run,
+            cores=cores,
+            environment={"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            self.program.ready(lambda: self.program.says("ringwarden ready") and alive(self.me))
+        except BaseException:
+            self.program.stop()
+            raise
+
+    def metrics(self) -> str:
+        """What /metrics says now."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=SECONDS) as answer:
+            text: str = answer.read().decode("utf-8")
+            return text
+
+    def count(self, name: str, **labels: str) -> float:
+        """The sum of the samples of that name which carry these labels."""
+        return total(self.metrics(), name, **labels)
+
+    def __enter__(self) -> Ringwarden:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.program.__exit__(kind, error, trace)
+
+
+def total(text: str, name: str, **labels: str) -> float:
+    """The sum over one text of /metrics; 0.0 where there is no such sample."""
+    return sum(
+        float(sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
