@@ -190,3 +190,9 @@ def test_any_rows_are_parsed_or_set_apart(rows: list[list[str]]) -> None:
     table = parse(HEAD + "\n".join(",".join(cells) for cells in rows))
     assert all(row.caller.isdigit() and row.campaign for row in table.rows)
     assert all(fault.line >= 1 for fault in table.quarantined)
+
+
+def test_what_is_not_csv_ends_the_table_and_is_said() -> None:
+    table = parse(HEAD + GOOD + '2023-09-08,2023-09-07,2025550100,"' + "x" * 200_000 + '"\n')
+    assert table.parsed == 1
+    assert "not CSV" in table.quarantined[0].why
