@@ -46,8 +46,8 @@ class Tally:
         window: float = 60.0,
         salt: bytes = b"",
     ) -> None:
-        """`mine`: the slice that this worker writes; `slices`: all of them. Where `mine` is among them it must be
-        the same object: a second view of the same memory would be counted twice.
+        """`mine`: the slice that this worker writes; `slices`: all of them. Where `mine` is among them it
+        must be the same object: a second view of the same memory would be counted twice.
 
         Slices are writable memoryviews of format "Q" with one length, twice a power of two; zeros are an
         empty tally. `salt` is a secret that all workers share, so that nobody can choose callers that
