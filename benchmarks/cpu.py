@@ -1,8 +1,8 @@
 """What a program costs: CPU time of a whole process tree, as the operating system counts it.
 
-The figure is the kernel's process clock (user and system together, in nanoseconds, all threads, also those that have ended); the
-tree and the split into user and system come from /proc, whose clock ticks are too coarse (10 ms) for the sum. Linux only. Nothing
-here starts or ends a process.
+The figure is the kernel's process clock (user and system together, in nanoseconds, all threads, also those that have
+ended); the tree and the split into user and system come from /proc, whose clock ticks are too coarse (10 ms) for the
+sum. Linux only. Nothing here starts or ends a process.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def _children(pid: int) -> list[int]:
 def clock(pid: int) -> float:
     """Seconds of CPU that a process has used since it began; 0.0 if it is gone.
 
-    The number of a process clock is made of the process id (linux/posix-timers.h: the inverted id, shifted over the kind of clock;
-    2 is "scheduled time"); `clock_getcpuclockid`, which Python does not have, does the same.
+    The number of a process clock is made of the process id (linux/posix-timers.h: the inverted id, shifted over the
+    kind of clock; 2 is "scheduled time"); `clock_getcpuclockid`, which Python does not have, does the same.
     """
     try:
         return time.clock_gettime((~pid << 3) | 2)
@@ -61,12 +61,14 @@ def ticks(pid: int) -> tuple[int, int]:
         text = (PROC / str(pid) / "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0, 0
-    fields = text.rpartition(")")[2].split()        # the name before it may hold blanks and brackets
+    fields = text.rpartition(")")[2].split()  # the name before it may hold blanks and brackets
     return int(fields[11]), int(fields[12])
 
 
 class Meter:
-    """Reads a process tree twice. A process that ends in between takes its time with it, so this is for trees that stay."""
+    """Reads a process tree twice. A process that ends in between takes its time with it, so this is for trees that
+    stay.
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -106,7 +108,7 @@ def pin(pid: int, where: Iterable[int]) -> None:
             try:
                 os.sched_setaffinity(thread, wanted)
             except ProcessLookupError:
-                continue                             # a thread may end between the listing and here
+                continue  # a thread may end between the listing and here
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Calls to place: fictional numbers, and for each call a PASSporT of its own, signed a moment ago.
 
-sipp reads them from an injection file, where a semicolon parts the fields; an Identity value holds three of them, so it takes four fields and
-the scenarios put it together again. Numbers are 555-01XX of real area codes, which are kept free for fiction. A feed is stale after a
-minute (RFC 8224 section 4.4), so it is made just before it is used and never kept.
+sipp reads them from an injection file, where a semicolon parts the fields; an Identity value holds three of them, so
+it takes four fields and the scenarios put it together again. Numbers are 555-01XX of real area codes, which are kept
+free for fiction. A feed is stale after a minute (RFC 8224 section 4.4), so it is made just before it is used and
+never kept.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def write(path: Path, calls: Iterable[Call]) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Write a sipp injection file of freshly signed calls (good for one minute).")
+    parser = argparse.ArgumentParser(
+        description="Write a sipp injection file of freshly signed calls (good for one minute)."
+    )
     parser.add_argument("--key", type=Path, required=True, help="P-256 private key, PEM")
     parser.add_argument("--url", required=True, help="where its certificate chain is served (x5u)")
     parser.add_argument("--calls", type=int, default=2000)

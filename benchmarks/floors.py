@@ -1,7 +1,8 @@
-"""What cannot be cheaper: one bare ES256 check, one datagram in and out. Taken in the same run as the figures beside them.
+"""What cannot be cheaper: one bare ES256 check, one datagram in and out. Taken in the same run as the figures beside
+them.
 
-A call of seven messages that is verified costs at least one check and seven datagrams each way, in whatever language. When a floor moves between
-two runs, the machine moved, and only ratios may be compared.
+A call of seven messages that is verified costs at least one check and seven datagrams each way, in whatever language.
+When a floor moves between two runs, the machine moved, and only ratios may be compared.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""What does one verified call cost? CPU microseconds per call, ringwarden beside a well-tuned Kamailio, in pairs inside one run.
+"""What does one verified call cost? CPU microseconds per call, ringwarden beside a well-tuned Kamailio, in pairs
+inside one run.
 
-Both stand between the same caller and callee, on the same core, with the same kind of calls at the same rate, each call with a PASSporT of
-its own that was signed a moment ago. The figure is the CPU time of all processes of a side, divided by calls. The order inside a pair
-alternates, so that a machine that warms up or slows down favours nobody. Before anything is measured both sides must refuse what is
-forged (sanity.py); afterwards every call must have completed with nothing sent twice, or the run is void.
+Both stand between the same caller and callee, on the same core, with the same kind of calls at the same rate, each
+call with a PASSporT of its own that was signed a moment ago. The figure is the CPU time of all processes of a side,
+divided by calls. The order inside a pair alternates, so that a machine that warms up or slows down favours nobody.
+Before anything is measured both sides must refuse what is forged (sanity.py); afterwards every call must have
+completed with nothing sent twice, or the run is void.
 """
 
 from __future__ import annotations
@@ -63,7 +65,9 @@ TARGETS = {
     target.name: target
     for target in (
         Target("verify", "a verified call (signature, chain, both numbers)", Mode.WHOLE, "caller", _signed, True),
-        Target("signature", "a verified call; Kamailio checks the signature only", Mode.SIGNATURE, "caller", _signed, True),
+        Target(
+            "signature", "a verified call; Kamailio checks the signature only", Mode.SIGNATURE, "caller", _signed, True
+        ),
         Target("relay", "a call that nobody signed", Mode.RELAY, "unsigned", _unsigned, True),
         Target("reject", "a call whose signature is forged, refused with 438", Mode.WHOLE, "refused", _forged, False),
     )
@@ -114,7 +118,14 @@ def run(stage: Stage, target: Target, side: Any, *, calls: int, rate: float, nam
     with sipp.Callee(stage.pbx, folder, cores=where.load[-1:]) as callee:
         meter = cpu.Meter(side.program.pid)
         caller = sipp.call(
-            stage.carrier, side.me, path, calls=calls, rate=rate, folder=folder, scenario=target.scenario, cores=where.load[:1]
+            stage.carrier,
+            side.me,
+            path,
+            calls=calls,
+            rate=rate,
+            folder=folder,
+            scenario=target.scenario,
+            cores=where.load[:1],
         )
         spent = meter.spent()
         path.unlink()
@@ -133,7 +144,14 @@ def _verified(side: object) -> float | None:
 
 
 def compare(
-    target: Target, *, pairs: int, calls: int, rate: float, folder: Path, alone: bool = False, say: Callable[[str], None] = print
+    target: Target,
+    *,
+    pairs: int,
+    calls: int,
+    rate: float,
+    folder: Path,
+    alone: bool = False,
+    say: Callable[[str], None] = print,
 ) -> Result:
     """Measure in interleaved pairs. `alone`: Kamailio only, which gives the baseline of a machine."""
     with ExitStack() as stack:
@@ -209,7 +227,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="ringwarden-bench-") as folder:
         try:
             result = compare(
-                TARGETS[asked.target], pairs=pairs, calls=calls, rate=asked.rate, folder=Path(folder), alone=asked.kamailio_only
+                TARGETS[asked.target],
+                pairs=pairs,
+                calls=calls,
+                rate=asked.rate,
+                folder=Path(folder),
+                alone=asked.kamailio_only,
             )
         except (ProgramError, Void, sanity.Unverified) as error:
             print(f"No result: {error}", *getattr(error, "__notes__", ()), sep="\n")

@@ -1,8 +1,9 @@
 """Kamailio as the peer that ringwarden is measured against, and as a neighbour in the interoperability tests.
 
-Packaged, it is about six times slower than it can be; here it gets the allocators, the memory and the configuration that make it fast
-(kamailio.cfg beside this file). Three modes: a relay that verifies nothing, secsipid as it comes (signature only), and like for like
-with us: signature, certificate chain and both numbers. Its certificate cache is filled before it starts, so no mode ever downloads.
+Packaged, it is about six times slower than it can be; here it gets the allocators, the memory and the configuration
+that make it fast (kamailio.cfg beside this file). Three modes: a relay that verifies nothing, secsipid as it comes
+(signature only), and like for like with us: signature, certificate chain and both numbers. Its certificate cache is
+filled before it starts, so no mode ever downloads.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmarks.programs import Program
-from benchmarks.sipp import Address
 from benchmarks.sender import alive
+from benchmarks.sipp import Address
 
 TEMPLATE = Path(__file__).parent / "kamailio.cfg"
 SHARED_MIB = 2048
@@ -77,7 +78,9 @@ class Kamailio:
         cores: tuple[int, ...] = (),
         name: str = "kamailio",
     ) -> None:
-        """Start it and wait until it answers. `trying`: send 100 at once, which ringwarden does only when a wait is ahead."""
+        """Start it and wait until it answers. `trying`: send 100 at once, which ringwarden does only when a wait is
+        ahead.
+        """
         if mode is not Mode.RELAY and trust is None:
             raise ValueError("a verifying mode needs trust anchors and chains")
         self.me = me
@@ -105,5 +108,7 @@ class Kamailio:
     def __enter__(self) -> Kamailio:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.program.__exit__(kind, error, trace)

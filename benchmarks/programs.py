@@ -1,7 +1,8 @@
-"""Programs as neighbours: start one, wait until it is ready, end it again, and show what it said when something went wrong.
+"""Programs as neighbours: start one, wait until it is ready, end it again, and show what it said when something went
+wrong.
 
-Only processes that were started here are ever ended, each by its own id. Every wait has a deadline. What a program is told and what
-its answers mean belong to the rooms that know it (sipp, kamailio, ringwarden).
+Only processes that were started here are ever ended, each by its own id. Every wait has a deadline. What a program is
+told and what its answers mean belong to the rooms that know it (sipp, kamailio, ringwarden).
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Program:
         with self.log_path.open("wb") as log:
             try:
                 if cores:
-                    os.sched_setaffinity(0, cores)       # children inherit it, from their first instruction on
+                    os.sched_setaffinity(0, cores)  # children inherit it, from their first instruction on
                 self._process = subprocess.Popen(
                     [where, *command[1:]],
                     cwd=folder,
@@ -113,7 +114,9 @@ class Program:
         deadline = time.monotonic() + seconds
         while not condition():
             if not self.running:
-                raise ProgramError(f"{self.name} ended with {self._process.returncode} before it was ready:\n{self.log()}")
+                raise ProgramError(
+                    f"{self.name} ended with {self._process.returncode} before it was ready:\n{self.log()}"
+                )
             if time.monotonic() > deadline:
                 raise ProgramError(f"{self.name} was not ready within {seconds:g} s:\n{self.log()}")
             time.sleep(POLL)
@@ -126,7 +129,9 @@ class Program:
             raise ProgramError(f"{self.name} did not end within {seconds:g} s:\n{self.log()}") from None
 
     def stop(self) -> None:
-        """End the program and what it started: a polite signal to it alone, then the last one to whoever is still there."""
+        """End the program and what it started: a polite signal to it alone, then the last one to whoever is still
+        there.
+        """
         family = {one: _born(one) for one in cpu.tree(self.pid)[1:]} if self.running else {}
         if self.running:
             self._process.send_signal(signal.SIGTERM)
@@ -136,20 +141,24 @@ class Program:
                 self._process.kill()
                 self._process.wait(GRACE)
         for left, born in family.items():
-            if born and _born(left) == born:             # a number that has been given away again is not ours to end
+            if born and _born(left) == born:  # a number that has been given away again is not ours to end
                 os.kill(left, signal.SIGKILL)
 
     def __enter__(self) -> Program:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
         if error is not None and hasattr(error, "add_note"):
             error.add_note(f"--- the end of {self.name}'s log ---\n{self.log()}")
 
 
 def _born(pid: int) -> str:
-    """When a process began, in clock ticks since the machine did; empty for none. Id and birth together name a process."""
+    """When a process began, in clock ticks since the machine did; empty for none. Id and birth together name a
+    process.
+    """
     try:
         return (cpu.PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
     except (FileNotFoundError, ProcessLookupError):

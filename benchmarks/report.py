@@ -1,6 +1,7 @@
 """How figures are shown: plain columns for reading, one JSON object for keeping, medians with their range.
 
-A single figure of a busy machine says little; a ratio inside one run says much. So everything here carries the median and both ends.
+A single figure of a busy machine says little; a ratio inside one run says much. So everything here carries the median
+and both ends.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str
     widths = [max(len(str(row[column])) for row in (head, *rows)) for column in range(len(head))]
 
     def line(row: Sequence[str]) -> str:
-        cells = [str(cell).ljust(width) if not at else str(cell).rjust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            str(cell).ljust(width) if not at else str(cell).rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         return "  ".join(cells).rstrip()
 
     rule = "  ".join("-" * width for width in widths)
@@ -52,4 +56,6 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str
 def keep(path: Path | None, result: Any) -> None:
     """Write a result as JSON, if somebody asked for it."""
     if path is not None:
-        path.write_text(json.dumps(asdict(result) if is_dataclass(result) else result, indent=2) + "\n", encoding="utf-8")  # type: ignore[arg-type]
+        path.write_text(
+            json.dumps(asdict(result) if is_dataclass(result) else result, indent=2) + "\n", encoding="utf-8"
+        )  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """ringwarden as a program under test: its configuration, its start, and what it counts.
 
-It runs as an operator would run it, in a process of its own, with policy, metrics and journal on; the lab settings allow the
-test authority and a repository on loopback, and nothing else.
+It runs as an operator would run it, in a process of its own, with policy, metrics and journal on; the lab settings
+allow the test authority and a repository on loopback, and nothing else.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ anchors = "{anchors}"
 tls_ca = "{web_ca}"
 
 [numbers]
-own = ["12125550*"]
+own = ["19085550*"]
 
 [signing]
 key = "{key}"
@@ -76,7 +76,10 @@ enabled = true
 REFUSED = {
     slug: 438
     for slug in (
-        "identity-bad-signature", "identity-untrusted-chain", "identity-orig-mismatch", "identity-dest-mismatch",
+        "identity-bad-signature",
+        "identity-untrusted-chain",
+        "identity-orig-mismatch",
+        "identity-dest-mismatch",
         "identity-stale-iat",
     )  # fmt: skip
 }
@@ -136,7 +139,9 @@ class Ringwarden:
     def __enter__(self) -> Ringwarden:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.program.__exit__(kind, error, trace)
 
 

@@ -1,7 +1,7 @@
 """Does a verifier verify? A handful of calls, one of each kind, before anything is measured.
 
-A peer that waves everything through is infinitely fast, and the comparison worth nothing: so each side must pass a good call and
-refuse a forged signature, a chain to another root, and a caller or callee that was not signed.
+A peer that waves everything through is infinitely fast, and the comparison worth nothing: so each side must pass a
+good call and refuse a forged signature, a chain to another root, and a caller or callee that was not signed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from benchmarks.stage import Stage
 
 WELCOME, REFUSAL = 200, 438
 GAP = 0.03
-"""Seconds between two calls: each is alone, and the first one, which may have to fetch the chain, is over before its neighbours end."""
+"""Seconds between two calls: each is alone, and the first one, which may have to fetch the chain, is over before its
+neighbours end.
+"""
 
 
 class Unverified(Exception):

@@ -1,8 +1,9 @@
-"""A small telephone of our own, for what sipp's clock is too coarse for: the delay of each single call, and one call's answer.
+"""A small telephone of our own, for what sipp's clock is too coarse for: the delay of each single call, and one
+call's answer.
 
-Caller and callee are two plain UDP sockets in one loop, so both ends of a delay are read from one clock; arrival times are the kernel's
-(SO_TIMESTAMPNS), so that our own slowness is not blamed on the proxy. It knows just enough SIP to place a call, answer it and hang up;
-nothing is sent twice: what is lost is counted, not repaired.
+Caller and callee are two plain UDP sockets in one loop, so both ends of a delay are read from one clock; arrival
+times are the kernel's (SO_TIMESTAMPNS), so that our own slowness is not blamed on the proxy. It knows just enough SIP
+to place a call, answer it and hang up; nothing is sent twice: what is lost is counted, not repaired.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def alive(address: Address, seconds: float = 0.2) -> bool:
                 (address.host, address.port),
             )
             return probe.recv(ROOM).startswith(b"SIP/2.0 ")
-        except OSError:                                  # nobody there (ICMP), or no answer in time
+        except OSError:  # nobody there (ICMP), or no answer in time
             return False
 
 
@@ -116,7 +117,8 @@ def place(
     run: str = "",
     see: Callable[[bytes], None] = lambda invite: None,
 ) -> list[Timing]:
-    """Place the calls at their moments through `proxy`, answer them as the callee, hang up; wait `patience` seconds for the last.
+    """Place the calls at their moments through `proxy`, answer them as the callee, hang up; wait `patience` seconds
+    for the last.
 
     `see` is handed each INVITE that the callee gets.
     """
@@ -130,7 +132,9 @@ def place(
 class _Exchange:
     """Both ends of all calls, and the loop between them."""
 
-    def __init__(self, caller: Address, callee: Address, proxy: Address, run: str, see: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, caller: Address, callee: Address, proxy: Address, run: str, see: Callable[[bytes], None]
+    ) -> None:
         self._caller, self._callee, self._run, self._see = caller, callee, run, see
         self._proxy = (proxy.host, proxy.port)
         self._proxy_address = proxy
@@ -150,7 +154,9 @@ class _Exchange:
         legs = []
         for index, planned in enumerate(plan):
             call_id = f"{self._run}.{index}"
-            leg = _Leg(Timing(planned.kind), planned.call, invite(planned.call, self._caller, self._proxy_address, call_id))
+            leg = _Leg(
+                Timing(planned.kind), planned.call, invite(planned.call, self._caller, self._proxy_address, call_id)
+            )
             self._legs[call_id.encode()] = leg
             legs.append(leg)
         due = [(planned.at, index) for index, planned in enumerate(plan)]
@@ -175,7 +181,7 @@ class _Exchange:
         timeout = 0.0 if wait < SPIN else wait - SPIN
         for file, _ in self._poll.poll(timeout):
             sock, handle = (self._in, self._at_callee) if file == self._in.fileno() else (self._out, self._at_caller)
-            for _ in range(16):                          # take turns: neither end starves the other
+            for _ in range(16):  # take turns: neither end starves the other
                 try:
                     data, ancillary, _, source = sock.recvmsg(ROOM, 64)
                 except BlockingIOError:
@@ -188,7 +194,7 @@ class _Exchange:
             return
         if data.startswith(b"INVITE "):
             if leg.timing.arrived:
-                return                                   # a second copy: the first one counts
+                return  # a second copy: the first one counts
             leg.timing.arrived = when
             self._see(data)
             contact = b"Contact: <sip:pbx@%s>\r\n" % str(self._callee).encode()

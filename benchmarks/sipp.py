@@ -1,7 +1,8 @@
 """sipp as caller and callee: what it is told, and what its statistics mean.
 
-The scenarios are in `scenarios/`, the calls come from an injection file (feed.py). sipp here has no TLS and its clock has steps of a few
-milliseconds: it is the judge of "did every call complete, and was anything sent twice", not of latency (that is sender.py).
+The scenarios are in `scenarios/`, the calls come from an injection file (feed.py). sipp here has no TLS and its clock
+has steps of a few milliseconds: it is the judge of "did every call complete, and was anything sent twice", not of
+latency (that is sender.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 LIMIT = 5000
 """Calls that may be open at once: far more than a healthy run needs, so it never throttles one."""
 BUFFER = 4 * 1024 * 1024
-"""Bytes of socket buffer: the default holds about 90 INVITEs, and one pause of the machine would look like a lost datagram."""
+"""Bytes of socket buffer: the default holds about 90 INVITEs, and one pause of the machine would look like a lost
+datagram.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ class Statistics:
     @property
     def clean(self) -> bool:
         """Every call completed, nothing was sent twice, and nothing came that did not belong."""
-        return self.successful == self.created > 0 and not (self.failed or self.retransmissions or self.unexpected or self.dead)
+        return self.successful == self.created > 0 and not (
+            self.failed or self.retransmissions or self.unexpected or self.dead
+        )
 
 
 def read(path: Path) -> Statistics:
@@ -96,11 +101,13 @@ class Callee:
         self.program.ready(lambda: bound(me))
 
     def settled(self, calls: int, seconds: float = 5.0) -> Statistics:
-        """Its totals, once that many calls have ended well (its file is written each second) or `seconds` have passed."""
+        """Its totals, once that many calls have ended well (its file is written each second) or `seconds` have
+        passed.
+        """
         try:
             wait(lambda: self._statistics.exists() and read(self._statistics).successful >= calls, seconds, "callee")
         except ProgramError:
-            pass                                         # the caller of this compares the totals, and says more than we could
+            pass  # the caller of this compares the totals, and says more than we could
         return read(self._statistics)
 
     def __enter__(self) -> Callee:
@@ -124,7 +131,9 @@ def call(
     name: str = "caller",
     patience: float = 15.0,
 ) -> Statistics:
-    """Place `calls` calls at `rate` a second and wait for the last one; `patience` seconds more than that is a failure."""
+    """Place `calls` calls at `rate` a second and wait for the last one; `patience` seconds more than that is a
+    failure.
+    """
     statistics = folder / f"{name}.csv"
     statistics.unlink(missing_ok=True)
     seconds = calls / rate + talk_ms / 1000 + patience
@@ -136,7 +145,7 @@ def call(
     with Program(name, command, folder, cores=cores) as program:
         code = program.finished(seconds + 10)
         result = read(statistics)
-        if code not in (0, 1):                           # 1: at least one call failed, which the totals say better
+        if code not in (0, 1):  # 1: at least one call failed, which the totals say better
             errors = statistics.with_suffix(".errors")
             text = errors.read_text(errors="replace")[:2000] if errors.exists() else ""
             raise ProgramError(f"sipp ended with {code}: {result}\n{text}\n{program.log()}")

@@ -1,7 +1,8 @@
-"""What a measured call needs around it: an authority, signing keys, a certificate repository, and free addresses on loopback.
+"""What a measured call needs around it: an authority, signing keys, a certificate repository, and free addresses on
+loopback.
 
-The same trust serves both sides: ringwarden fetches the chains from the repository, Kamailio finds them in its filled cache. Addresses
-are of 127.0.0.0/8 only: the proxy on .1, the carrier on .2, the PBX on .3, a second proxy on .4.
+The same trust serves both sides: ringwarden fetches the chains from the repository, Kamailio finds them in its filled
+cache. Addresses are of 127.0.0.0/8 only: the proxy on .1, the carrier on .2, the PBX on .3, a second proxy on .4.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ class Stage:
     def __enter__(self) -> Stage:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.repository.stop()
 
 

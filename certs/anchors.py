@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from certs import LAB
 from certs.files import FileError, read
 from shaken.credential import Anchors
 from shaken.errors import ShakenError
@@ -19,8 +20,6 @@ SUFFIXES = (".pem", ".crt", ".cer")
 """What a folder is searched for; other files in it are left alone."""
 MAX_FILES = 1_000
 """Files of one folder; the US list has a few dozen roots."""
-LAB = "ringwarden lab"
-"""The organisation (O) in the subject of every root that our own lab makes."""
 
 
 def load(path: Path, *, lab: bool = False) -> Anchors:
@@ -39,17 +38,13 @@ def load(path: Path, *, lab: bool = False) -> Anchors:
     try:
         return Anchors.of(bodies)
     except ShakenError as error:
-        raise FileError(
-            path, f"cannot serve as trust anchors: {error}", "take out what is no root"
-        ) from error
+        raise FileError(path, f"cannot serve as trust anchors: {error}", "take out what is no root") from error
 
 
 def _files(folder: Path) -> list[Path]:
     try:
         found = sorted(
-            file
-            for file in folder.iterdir()
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+            file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
         )
     except OSError as error:
         raise FileError(folder, f"cannot be read: {error.strerror}", "check who may read it") from error

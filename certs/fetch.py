@@ -52,9 +52,7 @@ _URL = re.compile(
     re.ASCII,
 )
 # No userinfo, query or fragment (STI-073), and no character on which two URL parsers could disagree.
-_TYPES = re.compile(
-    r"text/plain|(?:application|binary)/(?:octet-stream|.*(?:pem|x509|pkix|pkcs|cert).*)", re.ASCII
-)
+_TYPES = re.compile(r"text/plain|(?:application|binary)/(?:octet-stream|.*(?:pem|x509|pkix|pkcs|cert).*)", re.ASCII)
 
 HEADERS = {
     "Accept": "application/pem-certificate-chain, application/x-pem-file, */*;q=0.5",
@@ -229,14 +227,10 @@ class _Resolver(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def allowed(
-    host: str, port: int, found: list[tuple[socket.AddressFamily, str]], lab: bool
-) -> list[ResolveResult]:
+def allowed(host: str, port: int, found: list[tuple[socket.AddressFamily, str]], lab: bool) -> list[ResolveResult]:
     """Those of the found addresses that we may connect to; OSError when none is left."""
     kept = [
-        ResolveResult(
-            hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
-        )
+        ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
         for family, address in found
         if is_allowed(address, lab)
     ]

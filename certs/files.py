@@ -1,4 +1,6 @@
-"""Reading the operator's own files: anchors and keys. Bounded, regular files only, and an error that says what to do."""
+"""Reading the operator's own files: anchors and keys. Bounded, regular files only, and an error that says what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,7 @@ def read(path: Path, *, private: bool = False, limit: int = MAX_FILE) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise FileError(path, "is no regular file", "name a file")
             if private and (mode := stat.S_IMODE(status.st_mode)) & 0o077:
-                raise FileError(
-                    path, f"others than its owner may use it (mode {mode:04o})", f"run `chmod 600 {path}`"
-                )
+                raise FileError(path, f"others than its owner may use it (mode {mode:04o})", f"run `chmod 600 {path}`")
             octets = file.read(limit + 1)
     except OSError as error:
         why = error.strerror or str(error)

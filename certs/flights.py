@@ -113,9 +113,7 @@ class Flights(Generic[T]):
                 self._land(url, None)
             else:
                 lane.flying += 1
-                task = asyncio.get_running_loop().create_task(
-                    self._trip(url, host, lane), name=f"fetch {url}"
-                )
+                task = asyncio.get_running_loop().create_task(self._trip(url, host, lane), name=f"fetch {url}")
                 self._tasks.add(task)
             self._turn(host, lane)
 
@@ -124,9 +122,7 @@ class Flights(Generic[T]):
         try:
             result = await self._fly(url)
         except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"fetch of {url} broke", "exception": error}
-            )
+            asyncio.get_running_loop().call_exception_handler({"message": f"fetch of {url} broke", "exception": error})
         finally:
             task = asyncio.current_task()
             assert task is not None

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from certs.anchors import LAB
+from certs import LAB
 
 ORGANISATION = LAB
 """The marker in the subject of each STI root that is made here."""
@@ -191,9 +191,7 @@ class Authority:
         key = self._key(label, ec.SECP256R1())
         builder = (
             self._builder(label, key, _name("Lab Repository", hosts[0]), self.web_root, None, None, ca=False)
-            .add_extension(
-                x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False
-            )
+            .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         )
         return Issued(key, (_sign(builder, self.web_root.key),))
@@ -244,9 +242,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=ca, path_length=depth), critical=True)
             .add_extension(_usage(ca), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         )
 
     def _octets(self, label: str) -> bytes:

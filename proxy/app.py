@@ -103,7 +103,9 @@ def prepare(settings: Settings) -> Parts:
 
 
 def rulebook(settings: Settings, secret: bytes) -> tuple[Rulebook, list[str]]:
-    """Lists, thresholds and codes as one frozen value, and remarks on what could not be read. Raises ListError, ValueError."""
+    """Lists, thresholds and codes as one frozen value, and remarks on what could not be read. Raises ListError,
+    ValueError.
+    """
     files, policy = settings.lists, settings.policy
     allow, deny, dno, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dno, files.dnc))
     campaigns, said = lists.campaigns(files.campaigns, files.bundled)
@@ -302,12 +304,14 @@ class App:
         metrics.gauge("transactions", "Live SIP transactions.", lambda: self.endpoint.transactions)
         metrics.gauge("waiting_calls", "Calls that wait for a certificate or a name.", lambda: self.calls.waiting)
         metrics.gauge("cert_cache_entries", "Certificates in memory.", lambda: len(self.store) if self.store else 0)
-        metrics.gauge(
-            "list_entries", "Entries of the lists.", self._list_sizes, "list"
-        )
+        metrics.gauge("list_entries", "Entries of the lists.", self._list_sizes, "list")
         metrics.gauge("clock_error_seconds", "What the system says of its own clock.", clock_errors, "kind")
         metrics.total("log_dropped_total", "Log lines that were dropped.", lambda: self.log.dropped)
-        metrics.total("udp_dropped_total", "Datagrams that the system did not take.", lambda: sum(u.dropped for u in self._sockets))
+        metrics.total(
+            "udp_dropped_total",
+            "Datagrams that the system did not take.",
+            lambda: sum(u.dropped for u in self._sockets),
+        )
         if journal is not None:
             metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
             metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)

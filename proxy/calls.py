@@ -1,9 +1,9 @@
 """The story of one INVITE, and of what follows it: the only room where everything meets, and it decides nothing.
 
-Events of the endpoint come in; a request is answered, screened, signed or passed on; what happened is counted and written
-down after the bytes have left. Emergency first, then the checks of RFC 3261 section 16.3, then screening. A call waits for
-one thing only, a certificate that is not in memory, and only to its deadline. When anything of ours fails, the call
-goes on as it came (fail open), and that is counted and said.
+Events of the endpoint come in; a request is answered, screened, signed or passed on; what happened is counted and
+written down after the bytes have left. Emergency first, then the checks of RFC 3261 section 16.3, then screening. A
+call waits for one thing only, a certificate that is not in memory, and only to its deadline. When anything of ours
+fails, the call goes on as it came (fail open), and that is counted and said.
 """
 
 from __future__ import annotations
@@ -156,9 +156,7 @@ class Calls:
         side = lane.trunk.side if lane is not None else "unknown"
         world.metrics.request(side, request.method)
         invite = request.method == "INVITE"
-        story = context.case = Story(
-            request=request, flow=flow, side=side, lane=lane, arrived=now, utc=world.utc()
-        )
+        story = context.case = Story(request=request, flow=flow, side=side, lane=lane, arrived=now, utc=world.utc())
         tagged = request.to_tag is not None
         if not tagged and is_emergency_uri(request.target, world.emergency):
             self._emergency(context, story, now)
@@ -263,9 +261,7 @@ class Calls:
         trunk = self.world.trunks.find(flow.host, flow.port)
         lane = self.world.lanes.get(trunk.name) if trunk is not None else None
         tags = (request.from_tag, request.to_tag)
-        known = lane is not None or any(
-            self.world.sealer.open(token, request.call_id, tags) for token in routed.tokens
-        )
+        known = lane is not None or any(self.world.sealer.open(token, request.call_id, tags) for token in routed.tokens)
         if not known:
             self.world.metrics.unknown_source()
             return
@@ -440,13 +436,9 @@ class Calls:
     # Acting and what comes back
 
     def _seal(self, story: Story, action: str) -> bytes:
-        return self.world.sealer.close(
-            story.request.call_id, story.request.from_tag or "", story.utc, action
-        )
+        return self.world.sealer.close(story.request.call_id, story.request.from_tag or "", story.utc, action)
 
-    def _reply(
-        self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()
-    ) -> None:
+    def _reply(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> None:
         if events := self._endpoint.reply(context, status, reason, now, lines):
             self.handle(events, now)
 

@@ -117,7 +117,9 @@ def row(story: Story) -> Row:
 
 def ended(story: Story, started: float) -> End:
     """The end of a call that began at `started` (Unix seconds), told by the BYE that is this story's request."""
-    return End(story.call_id, story.utc, max(0.0, story.utc - started), "caller" if story.side == "carrier" else "callee")
+    return End(
+        story.call_id, story.utc, max(0.0, story.utc - started), "caller" if story.side == "carrier" else "callee"
+    )
 
 
 def user_of(request: Request) -> str:

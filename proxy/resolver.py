@@ -1,8 +1,8 @@
 """Where a URI leads: an address that a socket can be given.
 
 Configured next hops are addresses already. In-dialog requests go where their route set says: nearly always a numeric
-host, which costs nothing; a name is looked up beside the call, with a deadline and a bounded memory. NAPTR and SRV are not
-asked here yet.
+host, which costs nothing; a name is looked up beside the call, with a deadline and a bounded memory. NAPTR and SRV
+are not asked here yet.
 """
 
 from __future__ import annotations

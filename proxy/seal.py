@@ -1,7 +1,7 @@
 """The sealed token in our Record-Route URI: what proves that a request belongs to a call that we let through.
 
-A To tag alone proves nothing: any caller can write one. So each dialog-creating INVITE that we forward leaves with a token
-in our Record-Route URI, and a request counts as in-dialog only when a Route that names us brings the token back
+A To tag alone proves nothing: any caller can write one. So each dialog-creating INVITE that we forward leaves with a
+token in our Record-Route URI, and a request counts as in-dialog only when a Route that names us brings the token back
 unbroken. The token is bound to the Call-ID and to the caller's tag, so one good call lends its token to no other; it
 needs no state, so any worker, and the next start, can open it.
 """
@@ -48,11 +48,7 @@ class Sealer:
 
     def close(self, call_id: bytes, tag: str, started: float, action: str) -> bytes:
         """The token for a call that begins now; `tag` is the caller's (the From tag of the INVITE)."""
-        fields = (
-            bytes((VERSION, self._worker))
-            + int(started * 10).to_bytes(6, "big")
-            + bytes((ACTIONS.index(action),))
-        )
+        fields = bytes((VERSION, self._worker)) + int(started * 10).to_bytes(6, "big") + bytes((ACTIONS.index(action),))
         return base64.urlsafe_b64encode(fields + self._mac(fields, call_id, tag))
 
     def open(self, token: str, call_id: bytes, tags: tuple[str | None, ...]) -> Seal | None:

@@ -1,7 +1,7 @@
 """The pump: sockets to the endpoint, events to the calls, bytes back to the sockets, and one timer armed.
 
-It decides nothing. A turn is always the same: take what has arrived, let the calls act on it, send what is to be sent, do
-the bookkeeping that need not hold anybody up, and arm the one timer that the endpoint asks for.
+It decides nothing. A turn is always the same: take what has arrived, let the calls act on it, send what is to be
+sent, do the bookkeeping that need not hold anybody up, and arm the one timer that the endpoint asks for.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ SOONEST = 0.001
 class Server:
     """Runs one endpoint over its sockets on the running event loop."""
 
-    def __init__(
-        self, endpoint: Endpoint, calls: Calls, sockets: Sequence[Udp], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, calls: Calls, sockets: Sequence[Udp], now: Callable[[], float]) -> None:
         self._endpoint = endpoint
         self._calls = calls
         self._sockets = sockets

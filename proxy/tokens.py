@@ -1,4 +1,6 @@
-"""Where branches and tags come from: the operating system's randomness, drawn in blocks because a call asks for it often."""
+"""Where branches and tags come from: the operating system's randomness, drawn in blocks because a call asks for it
+often.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sockets. UDP so far: bound, read and written directly, because a datagram more or less is most of what a call costs.
 
-Nothing here knows SIP. A full send buffer or an unreachable host loses the datagram, which SIP's retransmissions are there
-for; it is counted and never waited for.
+Nothing here knows SIP. A full send buffer or an unreachable host loses the datagram, which SIP's retransmissions are
+there for; it is counted and never waited for.
 """
 
 from __future__ import annotations

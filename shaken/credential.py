@@ -1,7 +1,9 @@
-"""A certificate chain, judged once: may its key speak for telephone numbers, and for which (RFC 8226, RFC 9060, ATIS-1000080).
+"""A certificate chain, judged once: may its key speak for telephone numbers, and for which (RFC 8226, RFC 9060,
+ATIS-1000080).
 
-Path validation is `cryptography`'s, with the TNAuthList in the place of a DNS name; the roots are the ones that are handed
-in and no others (the web's roots never count). What a call then needs is the key, the code and the dates: a Credential.
+Path validation is `cryptography`'s, with the TNAuthList in the place of a DNS name; the roots are the ones that are
+handed in and no others (the web's roots never count). What a call then needs is the key, the code and the dates: a
+Credential.
 """
 
 from __future__ import annotations
@@ -194,7 +196,8 @@ def _path(
     """The validated path from the leaf to an anchor (RFC 5280 section 6)."""
     if not anchors.certificates:
         raise CredentialError("no trust anchors are configured")
-    # The leaf needs a TNAuthList, critical or not, where the web's leaves need a SAN; authorities are held to the usual rules.
+    # The leaf needs a TNAuthList, critical or not, where the web's leaves need a SAN; authorities are held to the
+    # usual rules.
     leaves = verification.ExtensionPolicy.permit_all().require_present(
         Extension, verification.Criticality.AGNOSTIC, lambda policy, certificate, extension: None
     )

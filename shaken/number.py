@@ -1,7 +1,7 @@
 """Telephone numbers in canonical form, and whose number a URI names (RFC 8224 section 8.3, RFC 3966).
 
-One function, driven by a table (`Plan`), idempotent. Canonical: digits with the country code and no plus; `911` stays `911`.
-Numbers are strings, never integers, so that leading zeros survive.
+One function, driven by a table (`Plan`), idempotent. Canonical: digits with the country code and no plus; `911` stays
+`911`. Numbers are strings, never integers, so that leading zeros survive.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The PASSporT: a JWS in compact serialisation whose payload says who calls whom (RFC 8225, RFC 8588).
 
-Parsed in full form only, and strictly where two readers could disagree: alphabet, padding and trailing bits of base64url,
-duplicate names, depth. Tolerant where signers in the field are sloppy without danger (RFC 8224's own example has a string
-`iat`): such defects are kept by name. The signature covers the octets as received; nothing is serialised anew to check it.
+Parsed in full form only, and strictly where two readers could disagree: alphabet, padding and trailing bits of
+base64url, duplicate names, depth. Tolerant where signers in the field are sloppy without danger (RFC 8224's own
+example has a string `iat`): such defects are kept by name. The signature covers the octets as received; nothing is
+serialised anew to check it.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Passport:
 
 
 def canonical_json(value: Json) -> bytes:
-    """JSON in the form that a token is signed in (RFC 8225 section 9): names sorted, no white space, UTF-8 unescaped."""
+    """JSON in the form that a token is signed in (RFC 8225 section 9): names sorted, no white space, UTF-8
+    unescaped.
+    """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 

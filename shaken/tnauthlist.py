@@ -153,7 +153,9 @@ def to_der(entries: TNAuthList) -> bytes:
     for start, count in entries.ranges:
         check_range(start, count)
         number = count.to_bytes(count.bit_length() // 8 + 1, "big")
-        parts.append(_element(RANGE, _element(SEQUENCE, _element(IA5, start.encode("ascii")) + _element(INTEGER, number))))
+        parts.append(
+            _element(RANGE, _element(SEQUENCE, _element(IA5, start.encode("ascii")) + _element(INTEGER, number)))
+        )
     for tn in entries.numbers:
         parts.append(_element(ONE, _element(IA5, tn.encode("ascii"))))
     if not parts:

@@ -1,7 +1,7 @@
 """What was found out about one Identity header: independent facts, and one table from the first failure to its answer.
 
-Nothing is called proved unless every step held (RFC 8224 section 6.2). An attestation is only ever given for a proved token
-(TRAP-31); whether the caller means well is another question, and not asked here.
+Nothing is called proved unless every step held (RFC 8224 section 6.2). An attestation is only ever given for a proved
+token (TRAP-31); whether the caller means well is another question, and not asked here.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _INFO = (436, "Bad Identity Info")
 _CREDENTIAL = (437, "Unsupported Credential")
 _INVALID = (438, "Invalid Identity Header")
 
-# The cases E3 to E19 of ATIS-1000082 give code and verstat. A good token over other numbers is the classic cut and paste:
-# it counts as failed, whatever the label (E16).
+# The cases E3 to E19 of ATIS-1000082 give code and verstat. A good token over other numbers is the classic cut and
+# paste: it counts as failed, whatever the label (E16).
 FAILURES = MappingProxyType(
     {
         slug: Failure(slug, *answer, verstat)

@@ -1,7 +1,8 @@
-"""Verification of one Identity header (RFC 8224 section 6.2, ATIS-1000074): first what costs nothing, then the signature.
+"""Verification of one Identity header (RFC 8224 section 6.2, ATIS-1000074): first what costs nothing, then the
+signature.
 
-`examine` makes every check that needs no certificate, so that a forged flood causes no connection; `judge` does the rest with the
-credential that was fetched meanwhile. Each step leaves a fact; the first failure decides the answer.
+`examine` makes every check that needs no certificate, so that a forged flood causes no connection; `judge` does the
+rest with the credential that was fetched meanwhile. Each step leaves a fact; the first failure decides the answer.
 """
 
 from __future__ import annotations
@@ -132,7 +133,9 @@ def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
 
 
 def _claims(header: identity.Identity, token: Passport) -> tuple[str, str] | None:
-    """What is wrong with the claims of the header and the payload, in the order of ATIS-1000082's cases; None if nothing."""
+    """What is wrong with the claims of the header and the payload, in the order of ATIS-1000082's cases; None if
+    nothing.
+    """
     if None in (token.typ, token.alg, token.ppt, token.x5u):
         return "identity-header-claims", "typ, alg, ppt or x5u is missing in the token"  # E9
     if token.typ != "passport":
@@ -143,7 +146,9 @@ def _claims(header: identity.Identity, token: Passport) -> tuple[str, str] | Non
         return "identity-alg-mismatch", "the header names another algorithm than the token"
     if token.ppt != "shaken":
         # E13; where the header named no kind, it is the token that is of another one.
-        return ("identity-ppt-mismatch" if header.ppt else "identity-unsupported-ppt"), "the token is not of the kind shaken"
+        return (
+            "identity-ppt-mismatch" if header.ppt else "identity-unsupported-ppt"
+        ), "the token is not of the kind shaken"
     if "crit" in token.header:
         return "identity-unsupported-crit", "the token demands an extension that is not known here"
     if token.attest is None or token.origid is None:
@@ -157,7 +162,13 @@ def judge(exam: Exam, credential: Credential | CredentialFailure | None, utc: fl
     """The result, given what was fetched for `exam.url`. Never raises."""
     if exam.failure is not None:
         return Judgement(
-            exam.parsed, exam.fresh, exam.orig, exam.dest, failure=exam.failure, passport=exam.passport, detail=exam.detail
+            exam.parsed,
+            exam.fresh,
+            exam.orig,
+            exam.dest,
+            failure=exam.failure,
+            passport=exam.passport,
+            detail=exam.detail,
         )
     token = exam.passport
     assert token is not None
@@ -181,9 +192,7 @@ def judge(exam: Exam, credential: Credential | CredentialFailure | None, utc: fl
         )
     # 6. The signature, over the octets as received.
     if not credential.holds(token.signature, token.signing_input):
-        return _failed(
-            token, credential, "identity-bad-signature", "the signature does not hold", PASS, PASS, FAIL
-        )
+        return _failed(token, credential, "identity-bad-signature", "the signature does not hold", PASS, PASS, FAIL)
     return Judgement(PASS, PASS, PASS, PASS, PASS, PASS, PASS, None, token, credential, "")
 
 

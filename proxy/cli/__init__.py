@@ -22,11 +22,15 @@ def parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="a whole telephone world on loopback, with calls of every kind")
     demo.add_argument("--keep", action="store_true", help="leave the world running until Ctrl-C")
-    demo.add_argument("--folder", metavar="DIR", help="where keys, certificates and the journal go (default: a new one)")
+    demo.add_argument(
+        "--folder", metavar="DIR", help="where keys, certificates and the journal go (default: a new one)"
+    )
 
     explain = commands.add_parser("explain", help="why a call was passed, tagged or rejected")
     explain.add_argument("call", metavar="CALL", help="a Call-ID, or the number of a row")
-    explain.add_argument("--journal", metavar="FILE", help="the journal (default: the one of --config, or of the last demo)")
+    explain.add_argument(
+        "--journal", metavar="FILE", help="the journal (default: the one of --config, or of the last demo)"
+    )
     explain.add_argument("--config", metavar="FILE")
     explain.add_argument("--json", action="store_true")
 
@@ -48,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--lab", action="store_true", help="allow repositories on loopback")
     verify.add_argument("--orig", metavar="NUMBER", help="the caller that the call shows (default: the token's)")
     verify.add_argument("--dest", metavar="NUMBER", help="the number that was called (default: the token's)")
-    verify.add_argument("--time", metavar="SECONDS|iat", help="Unix time of the check; `iat`: the token's own (default: now)")
+    verify.add_argument(
+        "--time", metavar="SECONDS|iat", help="Unix time of the check; `iat`: the token's own (default: now)"
+    )
     verify.add_argument("--json", action="store_true")
 
     lists = commands.add_parser("lists", help="work with lists")

@@ -37,7 +37,11 @@ def explain(call: str, journal: str | None, config: str | None, as_json: bool) -
         return NEGATIVE
     for record in records:
         if as_json:
-            print(json.dumps({"id": record.id, **record.row._asdict(), "ended": record.ended, "duration": record.duration}))
+            print(
+                json.dumps(
+                    {"id": record.id, **record.row._asdict(), "ended": record.ended, "duration": record.duration}
+                )
+            )
         else:
             print("\n".join(told(record)))
     return OK
@@ -48,7 +52,8 @@ def told(record: Record) -> list[str]:
     row = record.row
     head = f"call {record.id}  {iso(row.utc)}  {row.direction} by {row.trunk or 'an unknown source'} ({row.source})"
     lines = [head, f"  Call-ID   {row.call_id}"]
-    lines.append(f"  caller    {row.caller or '-'} ({row.caller_kind or 'not read'}, {row.caller_field or '-'}) -> {row.callee or '-'}")
+    kind, field = row.caller_kind or "not read", row.caller_field or "-"
+    lines.append(f"  caller    {row.caller or '-'} ({kind}, {field}) -> {row.callee or '-'}")
     if row.emergency:
         lines.append("  emergency the Request-URI names an emergency service: passed as it came, nothing was asked")
     if row.verify:
@@ -61,7 +66,8 @@ def told(record: Record) -> list[str]:
         lines.append(f"  finding   {slug} ({kind}, weight {weight}): {why}")
     if not row.findings and not row.emergency:
         lines.append("  finding   none")
-    lines.append(f"  score     {row.score}, deciding: {row.reason or 'none'}; enforce would {row.would or '-'}, {row.mode} did {row.action}")
+    did = f"enforce would {row.would or '-'}, {row.mode} did {row.action}"
+    lines.append(f"  score     {row.score}, deciding: {row.reason or 'none'}; {did}")
     if row.signed:
         lines.append(f"  signed    left with attestation {row.signed}")
     if row.campaign:

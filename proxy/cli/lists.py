@@ -57,7 +57,16 @@ def write(path: Path, table: Table) -> None:
         rows.writerow(HEADING)
         for row in table.rows:
             rows.writerow(
-                (day(row.notified), day(row.called), "+" + row.caller, row.campaign, row.confidence, row.origin, row.source, row.evidence)
+                (
+                    day(row.notified),
+                    day(row.called),
+                    "+" + row.caller,
+                    row.campaign,
+                    row.confidence,
+                    row.origin,
+                    row.source,
+                    row.evidence,
+                )
             )
     draft.replace(path)
 

@@ -15,7 +15,9 @@ from proxy.cli import OK, USAGE, complain
 from proxy.settings import Settings, SettingsError, load
 
 YOUNG = 50_000
-"""Objects made before a young collection: a busy proxy makes many that live 32 s, and looking at them often is wasted."""
+"""Objects made before a young collection: a busy proxy makes many that live 32 s, and looking at them often is
+wasted.
+"""
 
 
 def read(file: str) -> Settings | None:

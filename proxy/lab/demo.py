@@ -1,4 +1,6 @@
-"""`ringwarden demo`: every kind of call through a real ringwarden, each with its verdict, and whether it came out as expected."""
+"""`ringwarden demo`: every kind of call through a real ringwarden, each with its verdict, and whether it came out as
+expected.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,13 @@ JOURNAL_SECONDS = 10.0
 BEAT = 0.02
 
 
-async def run(*, keep: bool = False, folder: Path | None = None, console: Console | None = None, wanted: dict[str, int] | None = None) -> int:
+async def run(
+    *,
+    keep: bool = False,
+    folder: Path | None = None,
+    console: Console | None = None,
+    wanted: dict[str, int] | None = None,
+) -> int:
     """The whole demo; 0 only if each call came out as expected."""
     shown = Shown(console)
     place_of = folder or Path(tempfile.mkdtemp(prefix="ringwarden-demo-"))

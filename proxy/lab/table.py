@@ -13,7 +13,15 @@ WIDTH = 132
 """Columns where nobody looks at a terminal that would have some of its own."""
 WIDTHS = (2, 28, 6, 24, 9, 38, 3, 5)
 HEADINGS = ("#", "caller", "signed", "checks", "verdict", "why", "SIP", "us")
-STEPS = {"parsed": "", "fresh": "iat", "orig": "orig", "dest": "dest", "chain": "chain", "authority": "", "signature": "sig"}
+STEPS = {
+    "parsed": "",
+    "fresh": "iat",
+    "orig": "orig",
+    "dest": "dest",
+    "chain": "chain",
+    "authority": "",
+    "signature": "sig",
+}
 """How the facts of a verification are shown; what follows from others is left out."""
 
 
@@ -38,7 +46,16 @@ def cells(number: int, case: Case, row: Row) -> tuple[str, ...]:
         why = case.name
     if row.signed:
         why = f"{case.name}: left signed {row.signed}"
-    return (str(number), caller, case.signed or "-", checks(row), row.action, why, str(row.status), str(row.decision_us))
+    return (
+        str(number),
+        caller,
+        case.signed or "-",
+        checks(row),
+        row.action,
+        why,
+        str(row.status),
+        str(row.decision_us),
+    )
 
 
 class Shown:

@@ -31,6 +31,8 @@ SPC = "709J"
 ORIGID = "7d3bb1f0-57a2-4b6c-9a38-1f6c5f0d2a11"
 OWN = ("12025550100-12025550199",)
 """The PBX's numbers: the block for fiction."""
+ROOT = str(Path(__file__).resolve().parents[2])
+"""Where our packages are, for a ringwarden that runs from the source."""
 DEMO_PORTS = {"carrier": 15060, "proxy": 15070, "pbx": 15080, "repository": 18443, "admin": 19464}
 
 CONFIG = """\
@@ -136,9 +138,14 @@ def ports(wanted: dict[str, int] | None) -> dict[str, int]:
 
 
 def recent_campaigns(now: float) -> str:
-    """The bundled list with all its dates moved to yesterday, so that its numbers weigh as on the day after the notice."""
+    """The bundled list with all its dates moved to yesterday, so that its numbers weigh as on the day after the
+    notice.
+    """
     yesterday = datetime.fromtimestamp(now - 86_400, UTC)
-    lines = ["# The letter's numbers, dated yesterday: the lab's own list.", "notified,called,caller,campaign,confidence,source"]
+    lines = [
+        "# The letter's numbers, dated yesterday: the lab's own list.",
+        "notified,called,caller,campaign,confidence,source",
+    ]
     for row in lists.bundled().rows:
         day = f"{yesterday:%Y-%m-%d}"
         lines.append(f"{day},{day},+{row.caller},{row.campaign},high,{row.source}")
@@ -149,7 +156,12 @@ class World:
     """`async with World(folder) as world`: everything runs inside."""
 
     def __init__(
-        self, folder: Path, wanted: dict[str, int] | None = None, *, campaigns: str | None = None, level: str = "warning"
+        self,
+        folder: Path,
+        wanted: dict[str, int] | None = None,
+        *,
+        campaigns: str | None = None,
+        level: str = "warning",
     ) -> None:
         self.folder = folder
         self.ports = ports(wanted)
@@ -215,7 +227,7 @@ class World:
 
     async def run(self) -> None:
         """Start ringwarden and wait until it is ready. Raises WorldError."""
-        root = str(Path(__file__).resolve().parents[2])
+        root = ROOT
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "proxy.cli", "run", "--config", str(self.config),
@@ -264,9 +276,15 @@ class World:
         age: float = 0.0,
         forged: bool = False,
     ) -> str:
-        """The value of an Identity header by the carrier, `age` seconds old; forged: with a key that is not the URL's."""
+        """The value of an Identity header by the carrier, `age` seconds old; forged: with a key that is not the
+        URL's.
+        """
         signer = self.forger if forged else self.carrier_signer
         value = signer.identity(
-            orig=orig, dest=dest, iat=int(time.time() - age), attest=attest, origid="123e4567-e89b-42d3-a456-426655440000"
+            orig=orig,
+            dest=dest,
+            iat=int(time.time() - age),
+            attest=attest,
+            origid="123e4567-e89b-42d3-a456-426655440000",
         )
         return value.decode()

@@ -1,8 +1,8 @@
 """A SIP request in the words of `shaken` and `policy`: who calls whom, and what its Identity headers are worth so far.
 
-`open_case` reads the few headers that screening needs and makes the cheap checks of each Identity header, so that what is
-wrong without any certificate (stale, other number, bad URL) is known before anything is fetched. `judge` takes the
-credentials and gives the verdict. Both are pure: time and credentials come in.
+`open_case` reads the few headers that screening needs and makes the cheap checks of each Identity header, so that
+what is wrong without any certificate (stale, other number, bad URL) is known before anything is fetched. `judge`
+takes the credentials and gives the verdict. Both are pure: time and credentials come in.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def asserted(request: Request) -> Address | None:
 
 
 def open_case(request: Request, lane: Lane, utc: float) -> Case:
-    """Everything that can be known of a call without a certificate. Raises ParseError where From or To cannot be read."""
+    """Everything that can be known of a call without a certificate. Raises ParseError where From or To cannot be
+    read.
+    """
     trunk, plan = lane.trunk, lane.plan
     source, name = request.from_, "From"
     # P-Asserted-Identity counts from a side that is trusted for it, and then before From (SIP-126, STI-056, TRAP-42).

@@ -1,8 +1,8 @@
 """The marks on a call: which headers are taken off a side that is not trusted for them, and which of ours are put on.
 
-First read, then strip, then add. Stripped are the verdict headers of the field and our own, whatever their case, folds or
-escapes, and every `verstat` parameter outside a quoted display name. What we have no rule for keeps its bytes. In `observe`
-nothing of this touches the call: it is only counted.
+First read, then strip, then add. Stripped are the verdict headers of the field and our own, whatever their case,
+folds or escapes, and every `verstat` parameter outside a quoted display name. What we have no rule for keeps its
+bytes. In `observe` nothing of this touches the call: it is only counted.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from policy.verdict import Verdict
 from proxy.sip.edit import Edits
 from proxy.sip.message import Request
 
-VERDICT_HEADERS = frozenset(
-    {"p-attestation-indicator", "p-origination-id", "attestation-info", "origination-id"}
-)
+VERDICT_HEADERS = frozenset({"p-attestation-indicator", "p-origination-id", "attestation-info", "origination-id"})
 """Headers by which a network states its verdict (3GPP TS 24.229 7.2.18 and 7.2.19, and the vendors' forms; STI-077)."""
 
 ADDRESS_HEADERS = frozenset(
@@ -43,9 +41,7 @@ VERSTAT = re.compile(
     + rb"(?:=" + LWS + rb"(?:" + QUOTED + rb'|[^;>,@?\s"]*))?(?=[\s;>,@?"]|$)',
     re.IGNORECASE | re.DOTALL,
 )  # fmt: skip
-TELEPHONE_URI = re.compile(
-    rb"(" + QUOTED + rb')|(sips?:[^@>,?"\s]+)(?=@)|(tel:[^>,?"\s]+)', re.IGNORECASE | re.DOTALL
-)
+TELEPHONE_URI = re.compile(rb"(" + QUOTED + rb')|(sips?:[^@>,?"\s]+)(?=@)|(tel:[^>,?"\s]+)', re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -162,4 +158,3 @@ def headers(verdict: Verdict, prefix: str, attestation: str | None, origid: str 
 def printable(text: str) -> bytes:
     """Text from outside (an origid, a campaign label) as one header value: no line ends, printable ASCII, bounded."""
     return "".join(c if " " <= c <= "~" else "?" for c in text[:128]).encode()
-

@@ -1,4 +1,6 @@
-"""The client side of the endpoint: branches, their order, their end, and which answer is the best (sections 16.6 to 16.10)."""
+"""The client side of the endpoint: branches, their order, their end, and which answer is the best (sections 16.6 to
+16.10).
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class Branches:
             b"Via: SIP/2.0/%s %s;branch=" % (one.transport.upper().encode(), address)
             for one, address in zip(options.listeners, addresses, strict=True)
         ]
-        self._records = [b"Record-Route: <sip:" + address + b";lr;" + TOKEN_PARAM.encode() + b"=" for address in addresses]
+        self._records = [
+            b"Record-Route: <sip:" + address + b";lr;" + TOKEN_PARAM.encode() + b"=" for address in addresses
+        ]
         self._sent_by = frozenset((one.advertised_host.lower(), one.advertised_port) for one in options.listeners)
         self._sent_by_bytes = tuple(addresses)
         whole = 64 * options.t1
@@ -112,9 +116,7 @@ class Branches:
                 head.append(self._records[context.flow.listener] + plan.record_route + b">")
         data = rebuilt(request, self._start(request, plan.routed.target), head, context.prepared)
         if request.method == "INVITE":
-            branch = Branch(
-                "INVITE_CLIENT", transactions.INVITE_CLIENT, transactions.CALLING, name, context, target
-            )
+            branch = Branch("INVITE_CLIENT", transactions.INVITE_CLIENT, transactions.CALLING, name, context, target)
             first, last = "A", "B"
             branch.timer_c = self._timers.start(self._options.timer_c, branch, "C", now)
         else:

@@ -46,7 +46,9 @@ class Edits:
 
 
 def header(name: bytes, value: bytes) -> bytes:
-    """One header line of ours. Raises ValueError when the value could end the line early: that is a fault of our own."""
+    """One header line of ours. Raises ValueError when the value could end the line early: that is a fault of our
+    own.
+    """
     if b"\r" in value or b"\n" in value or b"\0" in value:
         raise ValueError(f"a value for {name!r} would break the line")
     return name + b": " + value
@@ -149,6 +151,8 @@ def set_max_forwards(request: Request, number: int, edits: Edits) -> None:
 
 
 def count_down(request: Request, edits: Edits) -> None:
-    """Max-Forwards less one; 70 where it is absent or no number (SIP-004, SIP-005, SIP-007). Zero is the caller's to refuse."""
+    """Max-Forwards less one; 70 where it is absent or no number (SIP-004, SIP-005, SIP-007). Zero is the caller's to
+    refuse.
+    """
     now = request.max_forwards
     set_max_forwards(request, DEFAULT_MAX_FORWARDS if now is None else max(now - 1, 0), edits)

@@ -1,4 +1,5 @@
-"""The endpoint: bytes and time in; bytes, events and one next timer out. A transaction-stateful proxy (RFC 3261 section 16).
+"""The endpoint: bytes and time in; bytes, events and one next timer out. A transaction-stateful proxy (RFC 3261
+section 16).
 
 It finds the transaction of each message, lets the tables of `transactions` say what follows, and keeps the response
 contexts. It decides nothing about a call: its user does, with `reply`, `forward` and `relay`.
@@ -149,17 +150,13 @@ class Endpoint(Branches):
             data = reply.answer(context.request, context.flow, 100, "Trying", context.tag)
             self._respond(context, transactions.SEND_1XX, data, now)
 
-    def reply(
-        self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()
-    ) -> list[Event]:
+    def reply(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> list[Event]:
         """Answer a request ourselves, with a final response. Does nothing where the caller has an answer."""
         if not (context.final or context.dead):
             self._answer(context, status, reason, now, lines)
         return self._reported()
 
-    def _answer(
-        self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()
-    ) -> None:
+    def _answer(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> None:
         context.dead = True
         data = reply.answer(context.request, context.flow, status, reason, context.tag, lines)
         context.final = status
@@ -220,9 +217,7 @@ class Endpoint(Branches):
             raise ParseError("too many transactions are open", 503, request)
         context = Context(request, flow, reply.way_back(request.via, flow), self._tokens.tag())
         if method == "INVITE":
-            server = Transaction(
-                "INVITE_SERVER", transactions.INVITE_SERVER, transactions.PROCEEDING, key, context
-            )
+            server = Transaction("INVITE_SERVER", transactions.INVITE_SERVER, transactions.PROCEEDING, key, context)
             context.timer = self._timers.start(clock.AT_ONCE, context, "100", now)
         else:
             server = Transaction("SERVER", transactions.SERVER, transactions.TRYING, key, context)
@@ -243,13 +238,9 @@ class Endpoint(Branches):
             return
         context = invite.context
         own = Context(request, flow, reply.way_back(request.via, flow), context.tag)
-        own.server = self._servers[key] = Transaction(
-            "SERVER", transactions.SERVER, transactions.TRYING, key, own
-        )
+        own.server = self._servers[key] = Transaction("SERVER", transactions.SERVER, transactions.TRYING, key, own)
         own.dead, own.final = True, 200
-        self._respond(
-            own, transactions.SEND_2XX, reply.answer(request, flow, 200, "OK", context.tag), now
-        )
+        self._respond(own, transactions.SEND_2XX, reply.answer(request, flow, 200, "OK", context.tag), now)
         if context.final or context.cancelled:
             return
         context.cancelled = True
@@ -269,7 +260,9 @@ class Endpoint(Branches):
             return
         try:
             back = reply.way_back(partial.via, flow)
-            answer = reply.answer(partial, flow, error.status, PHRASES.get(error.status, "Bad Request"), self._tokens.tag())
+            answer = reply.answer(
+                partial, flow, error.status, PHRASES.get(error.status, "Bad Request"), self._tokens.tag()
+            )
         except ParseError:
             return
         self._out.append((answer, back))
@@ -293,7 +286,9 @@ class Endpoint(Branches):
         self._current = None
 
     def _upstream(self, context: Context, response: Response, branch: Branch | None, now: float) -> None:
-        """Forward a response: our Via comes off, lines that we edited come back, nothing else changes (section 16.7)."""
+        """Forward a response: our Via comes off, lines that we edited come back, nothing else changes (section
+        16.7).
+        """
         edits = Edits()
         drop_top_via(response, edits)
         plan = context.plan
@@ -308,7 +303,9 @@ class Endpoint(Branches):
         if status >= 200 and first:
             context.final, context.dead = status, True
         server = context.server
-        if server is not None and (server.state in _OPEN or (server.state == transactions.ACCEPTED and 200 <= status < 300)):
+        if server is not None and (
+            server.state in _OPEN or (server.state == transactions.ACCEPTED and 200 <= status < 300)
+        ):
             self._respond(context, transactions.response_event(status, send=True), data, now)
         elif 200 <= status < 300 and context.request.method == "INVITE":
             # A late 2xx goes upstream even after another final (section 16.7(5); SIP-048).

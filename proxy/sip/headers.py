@@ -11,19 +11,34 @@ from proxy.sip.errors import ParseError
 from proxy.sip.grammar import IS_TOKEN
 
 COMPACT = {
-    "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition",
-    "e": "content-encoding", "f": "from", "i": "call-id", "j": "reject-contact", "k": "supported",
-    "l": "content-length", "m": "contact", "o": "event", "r": "refer-to", "s": "subject", "t": "to",
-    "u": "allow-events", "v": "via", "x": "session-expires", "y": "identity",
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
 }
 """The compact names of the IANA registry. `n` (Identity-Info) is obsolete since RFC 8224 and not here."""
 
 LIST_FIELDS = frozenset(
-    "accept accept-contact accept-encoding accept-language accept-resource-priority alert-info allow allow-events "
-    "call-info contact content-encoding content-language diversion error-info feature-caps geolocation history-info "
-    "in-reply-to p-asserted-identity p-preferred-identity path privacy proxy-require reason record-route reject-contact "
-    "request-disposition require resource-priority route security-client security-server security-verify service-route "
-    "supported unsupported via warning".split()
+    "accept accept-contact accept-encoding accept-language accept-resource-priority alert-info allow "
+    "allow-events call-info contact content-encoding content-language diversion error-info feature-caps "
+    "geolocation history-info in-reply-to p-asserted-identity p-preferred-identity path privacy proxy-require "
+    "reason record-route reject-contact request-disposition require resource-priority route security-client "
+    "security-server security-verify service-route supported unsupported via warning".split()
 )
 """The fields whose grammar is a comma list. In any other a comma is a comma (RFC 3261 section 7.3.1)."""
 
@@ -41,7 +56,9 @@ COMMON = (
 ).split()
 
 MEMO_NAMES = 2048
-"""How many spellings of names are remembered. Strangers choose names: past this theirs are worked out anew each time."""
+"""How many spellings of names are remembered. Strangers choose names: past this theirs are worked out anew each
+time.
+"""
 MEMO_LENGTH = 64
 """The longest spelling that is remembered, in octets; no registered name comes near."""
 

@@ -10,8 +10,8 @@ from proxy.sip.message import Request
 def server_key(request: Request) -> Hashable:
     """The key of the server transaction of a request; an ACK has the key of its INVITE.
 
-    With the cookie: branch, sent-by and method. The branch is compared without case (section 7.3.1). Without it: the rule
-    of RFC 2543, as section 17.2.3 has it. Raises ParseError.
+    With the cookie: branch, sent-by and method. The branch is compared without case (section 7.3.1). Without it: the
+    rule of RFC 2543, as section 17.2.3 has it. Raises ParseError.
     """
     via = request.via
     method = request.method
@@ -22,7 +22,8 @@ def server_key(request: Request) -> Hashable:
     # The To tag of an ACK is that of our response, which the INVITE did not have: it cannot be part of the key.
     tag = "" if method == "INVITE" else request.to_tag or ""
     return (
-        request.target, tag, request.from_tag or "", request.call_id, request.cseq.number, via.branch, via.sent_by, method,
+        request.target, tag, request.from_tag or "", request.call_id, request.cseq.number,
+        via.branch, via.sent_by, method,
     )  # fmt: skip
 
 

@@ -44,7 +44,19 @@ class CSeq(NamedTuple):
 class Message:
     """What requests and responses share. `lines` and `names` are parallel and are never changed."""
 
-    __slots__ = ("_cseq", "_first", "_from", "_from_shape", "_to", "_to_shape", "_via", "body", "lines", "names", "start")
+    __slots__ = (
+        "_cseq",
+        "_first",
+        "_from",
+        "_from_shape",
+        "_to",
+        "_to_shape",
+        "_via",
+        "body",
+        "lines",
+        "names",
+        "start",
+    )
 
     def __init__(self, start: bytes, lines: list[bytes], names: list[str], body: bytes) -> None:
         self.start = start

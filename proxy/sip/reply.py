@@ -32,9 +32,10 @@ def answer(request: Request, flow: Flow, status: int, phrase: str, tag: str, lin
 
 
 def way_back(via: Via, flow: Flow) -> Flow:
-    """Where the responses to a request go over UDP (section 18.2.2, RFC 3581 section 4): to the address that it came from,
-    at its port where rport asked for that, else at the port of sent-by. What Via itself claims to have been received
-    from is never believed."""
+    """Where the responses to a request go over UDP (section 18.2.2, RFC 3581 section 4): to the address that it came
+    from, at its port where rport asked for that, else at the port of sent-by. What Via itself claims to have been
+    received from is never believed.
+    """
     if via.wants_rport:
         return flow
     return Flow(flow.listener, flow.host, via.port or DEFAULT_PORT, flow.connection)

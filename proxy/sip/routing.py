@@ -1,4 +1,6 @@
-"""What a proxy does with the route of a request (RFC 3261 sections 16.3, 16.4 and 16.6). Pure: values in, values out."""
+"""What a proxy does with the route of a request (RFC 3261 sections 16.3, 16.4 and 16.6). Pure: values in, values
+out.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ URNS = "urn:service:"
 LOOP_FIELDS = frozenset(
     ("route", "call-id", "from", "to", "p-asserted-identity", "identity", "proxy-require", "proxy-authorization")
 )
-"""Header fields that our decision may rest on: where one of them changed, the request is a spiral and no loop (SIP-010)."""
+"""Header fields that our decision may rest on: where one of them changed, the request is a spiral and no loop
+(SIP-010).
+"""
 
 
 class Me:
@@ -89,14 +93,17 @@ class Routed:
 
 
 def route(request: Request, me: Me) -> Routed:
-    """Sections 16.4 and 16.6(6). Raises ParseError when the Request-URI cannot be read; a broken Route is left alone."""
+    """Sections 16.4 and 16.6(6). Raises ParseError when the Request-URI cannot be read; a broken Route is left
+    alone.
+    """
     edits = Edits()
     uri, target = request.uri, request.target
     tokens: list[str] = []
     routes = request.values("route") if "route" in request.names else []
     if not routes and "lr" not in uri.params and "maddr" not in uri.params:
         return Routed(target, edits, (), uri, me.owns(uri))
-    # A strict router in front of us put our own Record-Route value into the Request-URI: the last Route is the real one.
+    # A strict router in front of us put our own Record-Route value into the Request-URI: the last Route is the real
+    # one.
     if routes and "lr" in uri.params and not uri.user and me.owns(uri):
         token = uri.params.get(TOKEN_PARAM)
         tokens += [token] if token else []
@@ -158,7 +165,9 @@ def _drop_last(request: Request, edits: Edits) -> None:
 def _without(uri: Uri, names: tuple[str, ...], headers: bool = True) -> bytes:
     """A URI without some parameters, and without headers where it becomes a Request-URI (SIP-035)."""
     base, mark, tail = uri.raw.partition(b"?")
-    head, *params = base.split(b";") if uri.user is None or b";" not in uri.raw.partition(b"@")[0] else _after_user(base)
+    head, *params = (
+        base.split(b";") if uri.user is None or b";" not in uri.raw.partition(b"@")[0] else _after_user(base)
+    )
     kept = [part for part in params if part.partition(b"=")[0].strip().lower().decode("latin-1") not in names]
     if "maddr" in names:
         # The port and the transport belonged to maddr (section 16.4); the default ones are implied again.

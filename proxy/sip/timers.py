@@ -1,7 +1,8 @@
 """The timers of RFC 3261 (table 4), and the one that is due next.
 
-The RFC knows few durations, and time only grows, so the timers of one duration expire in the order in which they were started:
-one queue a duration, no heap. A cancelled timer stays in its queue as an empty husk and lets go of its owner at once.
+The RFC knows few durations, and time only grows, so the timers of one duration expire in the order in which they were
+started: one queue a duration, no heap. A cancelled timer stays in its queue as an empty husk and lets go of its owner
+at once.
 """
 
 from __future__ import annotations

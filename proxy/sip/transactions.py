@@ -1,7 +1,8 @@
-"""The four transaction machines (RFC 3261 section 17, with RFC 6026) as tables: (state, event) -> (next state, actions).
+"""The four transaction machines (RFC 3261 section 17, with RFC 6026) as tables: (state, event) -> (next state,
+actions).
 
-What is not in a table is ignored on purpose; `IGNORED` says so for each pair, and a test holds both together. Which bytes are sent
-and how long a timer runs is the endpoint's to know.
+What is not in a table is ignored on purpose; `IGNORED` says so for each pair, and a test holds both together. Which
+bytes are sent and how long a timer runs is the endpoint's to know.
 """
 
 from __future__ import annotations

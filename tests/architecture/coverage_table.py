@@ -1,7 +1,8 @@
-"""Makes tests/COVERAGE.md: which normative row is shown by which test. `python -m tests.architecture.coverage_table --write`
+"""Makes tests/COVERAGE.md: which normative row is shown by which test. `python -m tests.architecture.coverage_table
+--write`
 
-The rows are data (tests/requirements.toml); the citations are the `req` markers of the tests, read from their syntax trees,
-so that a test which does not run here (a peer is missing) still counts as written.
+The rows are data (tests/requirements.toml); the citations are the `req` markers of the tests, read from their syntax
+trees, so that a test which does not run here (a peer is missing) still counts as written.
 """
 
 from __future__ import annotations

@@ -17,8 +17,26 @@ PURE = ("shaken", "policy", "proxy/sip", "proxy/screening")
 
 # A pure room may not do any of these, under whatever name it was imported.
 FORBIDDEN_MODULES = {
-    "asyncio", "socket", "ssl", "logging", "time", "random", "os", "pathlib", "io", "mmap", "uuid", "secrets",
-    "threading", "multiprocessing", "subprocess", "selectors", "sqlite3", "tempfile", "shutil", "signal",
+    "asyncio",
+    "socket",
+    "ssl",
+    "logging",
+    "time",
+    "random",
+    "os",
+    "pathlib",
+    "io",
+    "mmap",
+    "uuid",
+    "secrets",
+    "threading",
+    "multiprocessing",
+    "subprocess",
+    "selectors",
+    "sqlite3",
+    "tempfile",
+    "shutil",
+    "signal",
 }
 FORBIDDEN_CALLS = {"open", "print", "input", "exec", "eval"}
 FORBIDDEN_METHODS = {"now", "utcnow", "today"}
@@ -69,7 +87,11 @@ def test_the_guard_sees_what_it_is_there_to_see(source: str) -> None:
 def test_the_import_contracts_hold() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -91,5 +113,7 @@ def test_the_packages_come_from_this_tree() -> None:
 def test_run_loads_no_lab() -> None:
     """Only `proxy.cli` may import a lab, and only inside its demo, lab and bench commands."""
     code = "import sys, proxy.cli, proxy.app; print([m for m in sys.modules if m.endswith('.lab') or '.lab.' in m])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.strip() == "[]"

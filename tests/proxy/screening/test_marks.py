@@ -123,7 +123,9 @@ def test_a_from_that_loses_a_verstat_is_given_back_in_responses() -> None:
 
 def tagged() -> Verdict:
     finding = Finding("campaign", Class.ANALYTICS, 50, "listed", campaign="Utility-SupplyCharges")
-    return Verdict(action="tag", would="tag", score=50, findings=(finding,), deciding=finding, campaign="Utility-SupplyCharges")
+    return Verdict(
+        action="tag", would="tag", score=50, findings=(finding,), deciding=finding, campaign="Utility-SupplyCharges"
+    )
 
 
 @pytest.mark.req("STI-075", "STI-077")
@@ -133,7 +135,16 @@ def test_our_marks_stand_in_the_asserted_identity_and_in_headers_of_our_own() ->
         "X-Screen-Verdict: allow",
     )
     marks = strip(request, prefix=PREFIX, keep_verdicts=False, keep_asserted=True)
-    add(marks, request, tagged(), prefix="X-Screen-", verstat="TN-Validation-Failed", attestation="A", origid="o-1", in_from=False)
+    add(
+        marks,
+        request,
+        tagged(),
+        prefix="X-Screen-",
+        verstat="TN-Validation-Failed",
+        attestation="A",
+        origid="o-1",
+        in_from=False,
+    )
     head = rebuilt(request, request.start, (), marks.edits).decode().split("\r\n\r\n")[0].split("\r\n")[6:]
     assert head == [
         "P-Asserted-Identity: <sip:+12025550123;verstat=TN-Validation-Failed@c.example;user=phone>,"
@@ -152,7 +163,16 @@ def test_our_marks_stand_in_the_asserted_identity_and_in_headers_of_our_own() ->
 def test_a_verstat_in_from_is_written_only_by_setting_and_given_back_in_responses() -> None:
     request = invite()
     marks = strip(request, prefix=PREFIX, keep_verdicts=False, keep_asserted=True)
-    add(marks, request, tagged(), prefix="X-Screen-", verstat="TN-Validation-Passed", attestation=None, origid=None, in_from=True)
+    add(
+        marks,
+        request,
+        tagged(),
+        prefix="X-Screen-",
+        verstat="TN-Validation-Passed",
+        attestation=None,
+        origid=None,
+        in_from=True,
+    )
     changed = marks.edits.swap[1]
     assert changed == (
         b'From: "EXAMPLE; verstat=no" <sip:+12025550123;verstat=TN-Validation-Passed@carrier.example.net>;tag=9f2c'
@@ -169,7 +189,9 @@ def test_text_from_outside_cannot_end_a_header_of_ours() -> None:
     assert all(b"\r" not in line and b"\n" not in line for line in marks.edits.add)
 
 
-PIECES = st.sampled_from([b";", b" ", b"verstat", b"ver", b"stat", b"=", b"x", b'"', b"\\", b"@", b">", b"%76", b",", b"\r\n "])
+PIECES = st.sampled_from(
+    [b";", b" ", b"verstat", b"ver", b"stat", b"=", b"x", b'"', b"\\", b"@", b">", b"%76", b",", b"\r\n "]
+)
 
 
 @given(st.lists(PIECES, max_size=20).map(b"".join))
@@ -182,7 +204,12 @@ def test_what_comes_together_by_stripping_is_stripped_too() -> None:
     assert without_verstat(b"Contact: <sip:a@b>; ;verstat=x verstat=1") == b"Contact: <sip:a@b>"
 
 
-@given(st.from_regex(r"<sip:\+1[0-9]{10}(;[a-z]{1,5}=[a-z0-9]{1,5}){0,2}@[a-z]{1,8}\.example(;[a-z]{1,5}=[a-z]{1,4}){0,2}>", fullmatch=True))
+@given(
+    st.from_regex(
+        r"<sip:\+1[0-9]{10}(;[a-z]{1,5}=[a-z0-9]{1,5}){0,2}@[a-z]{1,8}\.example(;[a-z]{1,5}=[a-z]{1,4}){0,2}>",
+        fullmatch=True,
+    )
+)
 def test_what_is_put_on_comes_off_again(value: str) -> None:
     line = b"P-Asserted-Identity: " + value.encode()
     assert without_verstat(with_verstat(line, "TN-Validation-Passed")) == line
