@@ -14,7 +14,6 @@ from cryptography.x509.oid import NameOID
 from certs import LAB
 from certs.files import FileError, read
 from shaken.credential import Anchors
-from shaken.errors import ShakenError
 
 SUFFIXES = (".pem", ".crt", ".cer")
 """What a folder is searched for; other files in it are left alone."""
@@ -29,16 +28,13 @@ def load(path: Path, *, lab: bool = False) -> Anchors:
     any other root (a lab fakes clocks and keys: it must never judge, or be trusted for, real calls).
     """
     files = _files(path) if path.is_dir() else [path]
-    bodies = []
+    roots: dict[x509.Certificate, None] = {}
     for file in files:
-        body = read(file)
-        for root in _certificates(file, body):
+        for root in _certificates(file, read(file)):
             _belongs(file, root, lab)
-        bodies.append(body)
-    try:
-        return Anchors.of(bodies)
-    except ShakenError as error:
-        raise FileError(path, f"cannot serve as trust anchors: {error}", "take out what is no root") from error
+            roots[root] = None
+    # Not `Anchors.of`: its bounds are those of a stranger's chain, and a trust list is longer.
+    return Anchors(tuple(roots))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -57,7 +53,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _certificates(file: Path, body: bytes) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(body)
+        # A mark of the byte order and foreign line ends are what editors leave behind (TRAP-83).
+        return x509.load_pem_x509_certificates(body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n"))
     except ValueError as error:
         cure = "it must hold certificates in PEM (-----BEGIN CERTIFICATE-----)"
         raise FileError(file, "holds no certificate that can be read", cure) from error

@@ -1,6 +1,4 @@
-"""Reading the operator's own files: anchors and keys. Bounded, regular files only, and an error that says what to
-do.
-"""
+"""The operator's own files, anchors and keys: bounded, regular files only, with an error that names the cure."""
 
 from __future__ import annotations
 
@@ -23,15 +21,18 @@ class FileError(Exception):
 def read(path: Path, *, private: bool = False, limit: int = MAX_FILE) -> bytes:
     """The octets of a regular file. A `private` one must be closed to the group and to others. Raises FileError."""
     try:
-        # O_NONBLOCK: a FIFO would hold us up at the open. Permissions are asked of what was opened, not of
-        # a name.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
+        # O_NONBLOCK: a FIFO would hold us up at the open. Permissions are asked of what was opened, not of a name.
+        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(opened)
             if not stat.S_ISREG(status.st_mode):
                 raise FileError(path, "is no regular file", "name a file")
             if private and (mode := stat.S_IMODE(status.st_mode)) & 0o077:
                 raise FileError(path, f"others than its owner may use it (mode {mode:04o})", f"run `chmod 600 {path}`")
-            octets = file.read(limit + 1)
+            with os.fdopen(opened, "rb", closefd=False) as file:
+                octets = file.read(limit + 1)
+        finally:
+            os.close(opened)
     except OSError as error:
         why = error.strerror or str(error)
         raise FileError(path, f"cannot be read: {why}", "check the path and who may read it") from error

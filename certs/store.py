@@ -131,7 +131,7 @@ class Store:
             if held.begins <= self._utc() < held.ends:
                 self._held.move_to_end(url)
                 return held.credential
-            if self._holds(held.credential):
+            if held.credential.valid_at(self._utc()):
                 return None  # `get` hands it out and sees to its successor
             del self._held[url]
         return self._failure(url)
@@ -240,10 +240,6 @@ class Store:
             return None
         # A lab has moved the clock of the certificates: what was expired may be valid now.
         return failed.failure if abs(self._utc() - failed.utc) <= self._limits.negative else None
-
-    def _holds(self, credential: Credential) -> bool:
-        utc = self._utc()
-        return credential.not_before <= utc < credential.not_after
 
 
 def unreachable(url: str, why: str) -> CredentialFailure:

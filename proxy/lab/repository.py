@@ -182,9 +182,7 @@ async def _empty(repository: Repository, request: web.Request, body: bytes) -> w
 
 
 async def _bomb(repository: Repository, request: web.Request, body: bytes) -> web.StreamResponse:
-    return web.Response(
-        body=gzip.compress(bytes(HUGE)), headers={"Content-Type": PEM_TYPE, "Content-Encoding": "gzip"}
-    )
+    return web.Response(body=gzip.compress(bytes(HUGE)), headers={"Content-Type": PEM_TYPE, "Content-Encoding": "gzip"})
 
 
 async def _cut(repository: Repository, request: web.Request, body: bytes) -> web.StreamResponse:

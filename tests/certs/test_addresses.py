@@ -57,16 +57,12 @@ def test_what_is_no_literal_address_is_refused(text: str) -> None:
     assert not is_allowed(text) and not is_allowed(text, lab=True)
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "::1", "fd00::1", "8.8.8.8"]
-)
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "::1", "fd00::1", "8.8.8.8"])
 def test_a_lab_may_use_this_machine_and_private_networks(address: str) -> None:
     assert is_allowed(address, lab=True)
 
 
-@pytest.mark.parametrize(
-    "address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "::"]
-)
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "::"])
 def test_even_a_lab_may_not_use_the_others(address: str) -> None:
     assert not is_allowed(address, lab=True)
 
@@ -76,9 +72,7 @@ def test_what_is_allowed_is_never_private_to_python_either(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
     if is_allowed(str(address)) and address not in ipaddress.ip_network("64:ff9b::/96"):
-        assert not (
-            address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
-        )
+        assert not (address.is_private or address.is_loopback or address.is_link_local or address.is_multicast)
         assert not (address.is_reserved or address.is_unspecified)
 
 

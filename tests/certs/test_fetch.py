@@ -94,9 +94,7 @@ async def test_nobody_listening_is_an_ordinary_failure(fetcher: Fetcher) -> None
 
 
 @pytest.mark.req("STI-071")
-async def test_a_repository_must_prove_who_it_is(
-    fetching: Make, repository: Repository, tmp_path: Path
-) -> None:
+async def test_a_repository_must_prove_who_it_is(fetching: Make, repository: Repository, tmp_path: Path) -> None:
     url = repository.put("carrier.pem", b"x")
     other = Authority(seed="another web")
     assert await refusal(fetching(Limits(lab=True, tls_ca=other.web_ca_pem)), url) == "tls"
@@ -270,9 +268,7 @@ def test_the_ways_in_which_servers_name_pem_are_accepted(kind: str) -> None:
     assert fetch.names_certificate(kind)
 
 
-@pytest.mark.parametrize(
-    "kind", ["text/html", "application/json", "image/png", "multipart/mixed", "nonsense"]
-)
+@pytest.mark.parametrize("kind", ["text/html", "application/json", "image/png", "multipart/mixed", "nonsense"])
 def test_what_is_no_certificate_by_its_own_word_is_refused(kind: str) -> None:
     assert not fetch.names_certificate(kind)
 

@@ -1,0 +1,379 @@
+"""The cache in virtual time: real chains and real validation, a fetch that ends when the test says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from certs.fetch import FetchError
+from certs.flights import Bounds
+from certs.lab import DAY, Authority
+from certs.store import COUNTS, MAX_KEPT, UNREACHABLE, Store, StoreLimits
+from shaken.credential import Anchors, Credential, CredentialFailure
+
+UTC = 1_767_225_600.0
+URL = "https://cr.example.net/709J.pem"
+
+
+class Library:
+    """A store, its two clocks, and the repositories of the world behind it."""
+
+    def __init__(self, authority: Authority, limits: StoreLimits | None = None) -> None:
+        self.utc, self.now = UTC, 1_000.0
+        self.files: dict[str, bytes | Exception] = {}
+        self.asked: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.open = asyncio.Event()
+        self.open.set()
+        self.store = Store(
+            self._get,
+            Anchors.of([authority.anchors_pem]),
+            lambda: self.utc,
+            lambda: self.now,
+            limits or StoreLimits(),
+            self._count,
+        )
+
+    async def _get(self, url: str) -> bytes:
+        self.asked[url] += 1
+        await self.open.wait()
+        found = self.files.get(url, FetchError("status", "answered 404"))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _count(self, name: str) -> None:
+        assert name in COUNTS
+        self.counts[name] += 1
+
+    def passes(self, seconds: float) -> None:
+        self.utc += seconds
+        self.now += seconds
+
+    async def landed(self) -> None:
+        for _ in range(1_000):
+            if not self.store.flying:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("something still flies")
+
+
+@pytest.fixture
+async def library(authority: Authority) -> AsyncIterator[Library]:
+    library = Library(authority)
+    library.files[URL] = authority.leaf("709J").chain_pem()
+    yield library
+    await library.store.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.req("STI-072", "STI-096")
+async def test_a_chain_is_fetched_once_and_then_remembered_whole(library: Library) -> None:
+    assert library.store.peek(URL) is None
+    first = await library.store.get(URL, 1.0)
+    assert isinstance(first, Credential) and first.spc == "709J"
+    assert library.store.peek(URL) is first
+    assert await library.store.get(URL, 1.0) is first
+    assert library.asked[URL] == 1 and len(library.store) == 1
+    assert library.counts == {"missed": 1, "verified": 1}
+
+
+@pytest.mark.req("STI-072")
+async def test_a_hundred_callers_share_one_fetch(library: Library) -> None:
+    library.open.clear()
+    callers = [asyncio.create_task(library.store.get(URL, 60.0)) for _ in range(100)]
+    await asyncio.sleep(0)
+    library.open.set()
+    results = await asyncio.gather(*callers)
+    assert library.asked[URL] == 1
+    assert len(set(map(id, results))) == 1 and isinstance(results[0], Credential)
+    assert library.counts == {"missed": 100, "joined": 99, "verified": 1}
+
+
+@pytest.mark.req("STI-071", "TRAP-79")
+async def test_a_slow_fetch_lets_the_caller_go_and_fills_the_cache_later(library: Library) -> None:
+    library.open.clear()
+    late = await library.store.get(URL, 0.0)
+    assert isinstance(late, CredentialFailure) and (late.slug, late.kind) == (UNREACHABLE, "unreachable")
+    assert library.store.peek(URL) is None  # being late is no fact about the repository
+    assert library.store.flying == 1
+    library.open.set()
+    await library.landed()
+    assert isinstance(library.store.peek(URL), Credential)
+    assert library.asked[URL] == 1
+
+
+async def test_a_caller_that_is_cancelled_does_not_end_the_fetch_of_another(library: Library) -> None:
+    library.open.clear()
+    one, other = (asyncio.create_task(library.store.get(URL, 60.0)) for _ in range(2))
+    await asyncio.sleep(0)
+    one.cancel()
+    library.open.set()
+    assert isinstance(await other, Credential)
+    with pytest.raises(asyncio.CancelledError):
+        await one
+
+
+@pytest.mark.req("TRAP-80")
+async def test_each_url_stands_for_itself_alone(library: Library, authority: Authority) -> None:
+    other = "https://cr.example.net/999X.pem"
+    library.files[other] = authority.leaf("999X").chain_pem()
+    first, second = [await library.store.get(url, 1.0) for url in (URL, other)]
+    assert isinstance(first, Credential) and isinstance(second, Credential)
+    assert (first.spc, second.spc) == ("709J", "999X")
+    assert isinstance(await library.store.get(URL.upper().replace("HTTPS", "https"), 1.0), CredentialFailure)
+
+
+@pytest.mark.req("STI-072", "TRAP-81")
+async def test_a_failure_is_remembered_for_half_a_minute_and_no_longer(library: Library) -> None:
+    good = library.files[URL]
+    library.files[URL] = FetchError("timeout", "too slow")
+    failure = await library.store.get(URL, 1.0)
+    assert isinstance(failure, CredentialFailure) and failure.kind == "unreachable" and "too slow" in failure.detail
+    library.passes(29.9)
+    assert library.store.peek(URL) is failure and library.asked[URL] == 1
+    library.files[URL] = good
+    library.passes(0.1)
+    assert library.store.peek(URL) is None
+    assert isinstance(await library.store.get(URL, 1.0), Credential)
+    assert library.counts["failed-timeout"] == 1
+
+
+async def test_a_moved_lab_clock_asks_again_at_once(library: Library, authority: Authority) -> None:
+    begins = UTC + 10 * DAY
+    library.files[URL] = authority.leaf(not_before=begins).chain_pem()
+    early = await library.store.get(URL, 1.0)
+    assert isinstance(early, CredentialFailure) and early.kind == "invalid" and early.slug == "identity-expired"
+    library.utc = begins + 1
+    assert isinstance(await library.store.get(URL, 1.0), Credential)
+    library.utc = begins - 1
+    assert library.store.peek(URL) is None
+
+
+@pytest.mark.req("STI-086", "STI-088", "TRAP-83", "TRAP-84")
+@pytest.mark.parametrize(
+    ("bad", "slug"),
+    [
+        ("expired", "identity-expired"),
+        ("not-yet-valid", "identity-expired"),
+        ("self-signed", "identity-untrusted-chain"),
+        ("stranger", "identity-untrusted-chain"),
+        ("ca-leaf", "identity-untrusted-chain"),
+        ("by-leaf", "identity-untrusted-chain"),
+        ("no-tnauthlist", "identity-no-authority"),
+        ("empty-tnauthlist", "identity-bad-certificate"),
+        ("garbage-tnauthlist", "identity-bad-certificate"),
+        ("p384", "identity-bad-certificate"),
+        ("no-intermediate", "identity-untrusted-chain"),
+        ("web", "identity-untrusted-chain"),
+    ],
+)
+async def test_a_bad_chain_is_a_failure_that_says_why(
+    library: Library, authority: Authority, bad: str, slug: str
+) -> None:
+    library.files[URL] = authority.leaf(bad=bad).chain_pem()
+    failure = await library.store.get(URL, 1.0)
+    assert isinstance(failure, CredentialFailure)
+    assert (failure.kind, failure.slug, failure.url) == ("invalid", slug, URL)
+    assert library.store.peek(URL) is failure and len(library.store) == 0
+    assert library.counts["invalid"] == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"garbage", b"-----BEGIN CERTIFICATE-----\n", bytes(range(256)) * 16])
+async def test_octets_that_are_no_certificate_are_a_failure(library: Library, body: bytes) -> None:
+    library.files[URL] = body
+    failure = await library.store.get(URL, 1.0)
+    assert isinstance(failure, CredentialFailure) and failure.kind == "invalid"
+
+
+@pytest.mark.req("STI-072")
+async def test_a_chain_is_used_no_longer_than_it_is_valid(library: Library, authority: Authority) -> None:
+    library.files[URL] = authority.leaf(not_after=UTC + 60).chain_pem()
+    assert isinstance(await library.store.get(URL, 1.0), Credential)
+    library.passes(61)
+    assert library.store.peek(URL) is None
+    failure = await library.store.get(URL, 1.0)
+    assert isinstance(failure, CredentialFailure) and failure.slug == "identity-expired"
+
+
+@pytest.mark.req("STI-072")
+async def test_a_chain_of_yesterday_serves_while_it_is_fetched_again(library: Library, authority: Authority) -> None:
+    old = await library.store.get(URL, 1.0)
+    library.passes(DAY)
+    library.files[URL] = authority.leaf("709J").chain_pem()
+    library.open.clear()
+    assert library.store.peek(URL) is None
+    assert await library.store.get(URL, 0.0) is old  # at once, twice, and one fetch
+    assert await library.store.get(URL, 0.0) is old
+    library.open.set()
+    await library.landed()
+    new = library.store.peek(URL)
+    assert isinstance(new, Credential) and new is not old
+    assert library.asked[URL] == 2 and library.counts["stale"] == 2
+
+
+async def test_a_dead_repository_takes_no_chain_away_that_is_still_valid(library: Library) -> None:
+    old = await library.store.get(URL, 1.0)
+    library.files[URL] = FetchError("connect", "nobody there")
+    library.passes(DAY)
+    assert await library.store.get(URL, 1.0) is old
+    await library.landed()
+    for _ in range(10):
+        assert await library.store.get(URL, 1.0) is old
+    assert library.asked[URL] == 2  # and it is not asked at each call
+    library.passes(30)
+    assert await library.store.get(URL, 1.0) is old
+    await library.landed()
+    assert library.asked[URL] == 3
+
+
+async def test_a_repository_that_serves_something_else_today_is_believed(
+    library: Library, authority: Authority
+) -> None:
+    await library.store.get(URL, 1.0)
+    library.files[URL] = authority.leaf(bad="stranger").chain_pem()
+    library.passes(DAY)
+    await library.store.get(URL, 1.0)
+    await library.landed()
+    assert isinstance(library.store.peek(URL), CredentialFailure) and len(library.store) == 0
+
+
+@pytest.mark.req("STI-072", "TRAP-79")
+async def test_no_flood_of_failures_pushes_out_a_good_chain(authority: Authority) -> None:
+    library = Library(authority, StoreLimits(urls=4, failures=8))
+    library.files[URL] = authority.leaf("709J").chain_pem()
+    good = await library.store.get(URL, 1.0)
+    for number in range(100):
+        await library.store.get(f"https://evil{number}.example/a.pem", 1.0)
+    assert library.store.peek(URL) is good
+    assert len(library.store) == 1 and len(library.store._failed) <= 8
+    await library.store.close()
+
+
+async def test_of_good_chains_the_least_lately_used_goes_first(authority: Authority) -> None:
+    library = Library(authority, StoreLimits(urls=2))
+    names = [f"https://cr.example.net/{number}.pem" for number in range(3)]
+    for name in names:
+        library.files[name] = authority.leaf("709J").chain_pem()
+    await library.store.get(names[0], 1.0)
+    await library.store.get(names[1], 1.0)
+    library.store.peek(names[0])
+    await library.store.get(names[2], 1.0)
+    assert [library.store.peek(name) is not None for name in names] == [True, False, True]
+    assert library.counts["evicted"] == 1
+
+
+async def test_old_failures_leave_by_themselves(library: Library) -> None:
+    for number in range(10):
+        await library.store.get(f"https://h{number}.example/a.pem", 1.0)
+    library.passes(31)
+    for number in range(10, 20):
+        await library.store.get(f"https://h{number}.example/a.pem", 1.0)
+    assert len(library.store._failed) == 10
+
+
+@pytest.mark.req("TRAP-79")
+async def test_too_many_fetches_fail_at_once_and_are_not_remembered(authority: Authority) -> None:
+    library = Library(authority, StoreLimits(bounds=Bounds(flights=1, per_host=1, waiting=1)))
+    library.open.clear()
+    first, second, third = (f"https://{name}.example/a.pem" for name in "abc")
+    await library.store.get(first, 0.0)
+    await library.store.get(second, 0.0)
+    failure = await library.store.get(third, 60.0)
+    assert isinstance(failure, CredentialFailure) and failure.slug == UNREACHABLE
+    assert library.counts == {"missed": 3, "late": 2, "busy": 1}
+    assert library.store.peek(third) is None
+    await library.store.close()
+
+
+@pytest.mark.req("STI-088")
+async def test_new_anchors_are_asked_about_all_chains_without_a_fetch(library: Library, authority: Authority) -> None:
+    other = Authority(UTC, seed="another")
+    old = await library.store.get(URL, 1.0)
+    library.store.replace_anchors(Anchors.of([other.anchors_pem, authority.anchors_pem]))
+    assert library.store.peek(URL) is None
+    again = await library.store.get(URL, 1.0)
+    assert isinstance(again, Credential) and again is not old and library.asked[URL] == 1
+    library.store.replace_anchors(Anchors.of([other.anchors_pem]))
+    assert isinstance(await library.store.get(URL, 1.0), CredentialFailure)
+    assert library.asked[URL] == 1 and library.counts["revalidated"] == 2
+
+
+async def test_new_anchors_do_not_make_an_old_file_young(library: Library, authority: Authority) -> None:
+    await library.store.get(URL, 1.0)
+    library.passes(DAY - 1)
+    library.store.replace_anchors(Anchors.of([authority.anchors_pem]))
+    assert isinstance(await library.store.get(URL, 1.0), Credential)
+    library.passes(1)
+    await library.store.get(URL, 1.0)
+    await library.landed()
+    assert library.asked[URL] == 2
+
+
+async def test_a_long_file_is_not_kept_but_fetched_again_for_new_anchors(
+    library: Library, authority: Authority
+) -> None:
+    chain = library.files[URL]
+    assert isinstance(chain, bytes)
+    library.files[URL] = chain + b"A trailing note.\n" * (MAX_KEPT // 16)
+    await library.store.get(URL, 1.0)
+    library.store.replace_anchors(Anchors.of([authority.anchors_pem]))
+    assert isinstance(await library.store.get(URL, 1.0), Credential)
+    assert library.asked[URL] == 2
+
+
+async def test_anchors_that_change_during_a_fetch_are_the_ones_that_count(library: Library) -> None:
+    library.open.clear()
+    await library.store.get(URL, 0.0)
+    library.store.replace_anchors(Anchors.of([Authority(UTC, seed="another").anchors_pem]))
+    library.open.set()
+    await library.landed()
+    assert isinstance(library.store.peek(URL), CredentialFailure)
+
+
+async def test_a_fault_of_ours_is_an_answer_a_count_and_a_report(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
+    library.files[URL] = ZeroDivisionError()
+    assert isinstance(await library.store.get(URL, 1.0), CredentialFailure)
+
+    def broken(*arguments: object) -> Credential:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("certs.store.validate", broken)
+    other = "https://cr.example.net/other.pem"
+    library.files[other] = b"x"
+    assert isinstance(await library.store.get(other, 1.0), CredentialFailure)
+    assert library.counts["fault"] == 2
+    assert [type(context["exception"]) for context in reported] == [ZeroDivisionError, RuntimeError]
+
+
+async def test_a_fetch_that_does_not_end_is_ended(authority: Authority) -> None:
+    library = Library(authority, StoreLimits(seconds=0.0))
+    library.open.clear()
+    failure = await library.store.get(URL, 60.0)
+    assert isinstance(failure, CredentialFailure) and failure.kind == "unreachable"
+    assert library.counts["failed-timeout"] == 1
+    await library.store.close()
+
+
+async def test_the_end_answers_all_who_wait_and_leaves_no_task(authority: Authority) -> None:
+    library = Library(authority)
+    library.open.clear()
+    callers = [asyncio.create_task(library.store.get(f"https://h{n}.example/a.pem", 60.0)) for n in range(100)]
+    await asyncio.sleep(0)
+    await library.store.close()
+    results = await asyncio.gather(*callers)
+    assert {result.slug for result in results if isinstance(result, CredentialFailure)} == {UNREACHABLE}
+    assert isinstance(await library.store.get(URL, 60.0), CredentialFailure)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_the_counts_are_few_and_distinct() -> None:
+    assert len(set(COUNTS)) == len(COUNTS) < 32
