@@ -20,6 +20,8 @@ from proxy.sip.uri import Uri
 DEFAULT_PORT = 5060
 MAX_NAMES = 1024
 """Names remembered; the oldest goes first."""
+MAX_FLOWS = 4096
+"""Numeric addresses remembered as flows; forgetting them costs a few microseconds each."""
 NAME_SECONDS = 60.0
 """How long an answer serves. The system's resolver does not tell the TTL."""
 LOOKUP_SECONDS = 2.0
@@ -39,10 +41,19 @@ class Resolver:
         self._outlets: dict[int, int] = {}
         for index, listener in enumerate(listeners):
             self._outlets.setdefault(ipaddress.ip_address(listener.host.strip("[]")).version, index)
+        self._flows: dict[tuple[str, int | None], Flow] = {}
         self._names: OrderedDict[str, tuple[float, str | None]] = OrderedDict()
 
     def flow(self, host: str, port: int | None) -> Flow | None:
         """The flow to a numeric host, by the first listener of its family; None when there is no way there."""
+        known = self._flows.get((host, port))
+        if known is None and (known := self._flow(host, port)) is not None:
+            if len(self._flows) >= MAX_FLOWS:
+                self._flows.clear()
+            self._flows[host, port] = known
+        return known
+
+    def _flow(self, host: str, port: int | None) -> Flow | None:
         try:
             address = ipaddress.ip_address(host.strip("[]"))
         except ValueError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shaken.errors import ParseError
 from shaken.passport import MAX_TOKEN
@@ -24,8 +24,7 @@ _PARAM = re.compile(
 ).match
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """One header value, taken apart."""
 
     token: bytes

@@ -12,8 +12,9 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from shaken.errors import ParseError
 
@@ -25,6 +26,8 @@ MAX_DESTINATIONS = 64
 MAX_IAT = 2**40
 """Seconds; the year 36812. Beyond it a number is no time (TRAP-13)."""
 SIGNATURE_SIZE = 64
+MAX_KEPT_HEADER = 512
+"""Octets of an encoded header that is remembered: a real one has 120 to 250, and 4,096 of them stay small."""
 
 _ALPHABET = re.compile(rb"[A-Za-z0-9_-]*\Z").match
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -35,8 +38,7 @@ _LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
-class Passport:
+class Passport(NamedTuple):
     """One token, taken apart. What the claims are worth is for `shaken.verify` to say."""
 
     header: Mapping[str, Json]
@@ -109,6 +111,12 @@ def _object(octets: bytes) -> dict[str, Json]:
     return found
 
 
+@lru_cache(maxsize=4096)
+def _header(text: bytes) -> Mapping[str, Json]:
+    """A JOSE header: the same for all calls of one signer, so the latest are remembered. Nobody may change it."""
+    return MappingProxyType(_object(decode(text)))
+
+
 def deep(value: Json, left: int = MAX_DEPTH) -> bool:
     """Whether a value is nested deeper than any real claim."""
     if isinstance(value, dict):
@@ -127,7 +135,8 @@ def parse(token: bytes) -> Passport:
     parts = token.split(b".")
     if len(parts) != 3:
         raise ParseError("a token has three parts")
-    header, claims = _object(decode(parts[0])), _object(decode(parts[1]))
+    header = _header(parts[0]) if len(parts[0]) <= MAX_KEPT_HEADER else _object(decode(parts[0]))
+    claims = _object(decode(parts[1]))
     if len(token) > 2048 and (deep(header) or deep(claims)):
         raise ParseError("the JSON of the token is nested too much")
     if not parts[2]:

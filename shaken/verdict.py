@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from shaken.credential import Credential
@@ -84,8 +84,7 @@ FAILURES = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The result for one header. The facts are independent; `failure` is the first in the order of the checks."""
 
     parsed: Fact = Fact.UNKNOWN

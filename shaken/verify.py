@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shaken import identity, passport
 from shaken.credential import Credential, CredentialFailure
@@ -27,8 +28,7 @@ _URL = re.compile(
 ).match
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What the call itself says, in canonical form."""
 
     caller: str | None
@@ -52,8 +52,7 @@ class Rules:
     """Any port: the lab's repository has no rights to 443."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exam:
+class Exam(NamedTuple):
     """What is known before any certificate. `url` is what must be fetched, None where that would change nothing."""
 
     url: str | None

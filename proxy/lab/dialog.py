@@ -145,8 +145,8 @@ def companion(request: Request, method: str, to: bytes | None = None) -> bytes:
     same target, same topmost Via, same Route; To as in the answer for an ACK."""
     lines = [
         _text(request.lines[request.find("via")]),
-        "From: " + _text(request.must("from")),
-        "To: " + _text(to if to is not None else request.must("to")),
+        "From: " + _text(value(request, "from")),
+        "To: " + _text(to if to is not None else value(request, "to")),
         "Call-ID: " + _text(request.call_id),
         f"CSeq: {request.cseq.number} {method}",
         *("Route: " + _text(value) for value in request.all("route")),
@@ -189,8 +189,8 @@ def as_caller(sent: Request, response: Response, fallback: Peer) -> Dialog:
     """The caller's dialog after a 2xx (section 12.1.2): the route set is Record-Route backwards."""
     return Dialog(
         call_id=_text(sent.call_id),
-        ours=_text(sent.must("from")),
-        theirs=_text(response.must("to")),
+        ours=_text(value(sent, "from")),
+        theirs=_text(value(response, "to")),
         target=_contact(response) or _text(sent.target),
         routes=tuple(_text(value) for value in reversed(response.values("record-route"))),
         sequence=sent.cseq.number,
@@ -200,8 +200,8 @@ def as_caller(sent: Request, response: Response, fallback: Peer) -> Dialog:
 
 def as_callee(request: Request, tag: str, source: Peer) -> Dialog:
     """The callee's dialog (section 12.1.1): the route set is Record-Route as it stands."""
-    theirs = _text(request.must("from"))
-    ours = _text(request.must("to"))
+    theirs = _text(value(request, "from"))
+    ours = _text(value(request, "to"))
     return Dialog(
         call_id=_text(request.call_id),
         ours=ours if request.to_tag is not None else f"{ours};tag={tag}",
@@ -220,3 +220,8 @@ def _contact(message: Request | Response) -> str | None:
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "surrogateescape")
+
+
+def value(message: Request | Response, name: str) -> bytes:
+    """The value of a header that has been seen to be there."""
+    return message.first(name) or b""

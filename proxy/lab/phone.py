@@ -33,6 +33,7 @@ from proxy.lab.dialog import (
     companion,
     opening,
     token,
+    value,
     via_line,
     where_to,
 )
@@ -232,7 +233,7 @@ class Phone:
                 calling.ack, calling.dialog.next_hop
             )  # each repeated 2xx gets it again (13.2.2.4)
         elif invite and response.status >= 300:
-            await self.send(companion(calling.request, "ACK", response.must("to")), calling.to)
+            await self.send(companion(calling.request, "ACK", value(response, "to")), calling.to)
         calling.news.set()
 
     # Answering

@@ -7,6 +7,7 @@ takes the credentials and gives the verdict. Both are pure: time and credentials
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -77,6 +78,14 @@ class Case:
     """What must be at hand before `judge`: the certificate URLs that cheap checks left standing."""
 
 
+# A number in full, as nearly every call has it: `"NAME" <sip:+12025550123@host>`, and so as a Request-URI. What does
+# not look exactly so (escapes, parameters in the user part, other schemes, nobody's host) is taken apart with care.
+_FULL = re.compile(
+    rb'(?:"([^"\\\x80-\xff]*)"[ \t]*|([A-Za-z0-9 .\-]*))<sips?:\+([1-9][0-9]{9,14})@(?![aA][nN][oO][nN])[^>]*>'
+).match
+_FULL_TARGET = re.compile(rb"sips?:\+([1-9][0-9]{9,14})@(?![aA][nN][oO][nN])").match
+
+
 def who(uri: Uri, plan: Plan) -> Party:
     """The party that a URI names, in canonical form."""
     return party(uri.scheme, uri.user or "", uri.host, uri.params, plan)
@@ -99,26 +108,35 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
     read.
     """
     trunk, plan = lane.trunk, lane.plan
-    source, name = request.from_, "From"
     # P-Asserted-Identity counts from a side that is trusted for it, and then before From (SIP-126, STI-056, TRAP-42).
-    if trunk.trust != "none" and (shown := asserted(request)) is not None:
-        source, name = shown, "P-Asserted-Identity"
-    caller = who(source.uri, plan)
-    dialled = who(request.uri, plan)
-    meant = who(request.to.uri, plan)
-    callees = tuple(dict.fromkeys(tn for tn in (meant.tn, dialled.tn) if tn is not None))
+    value, name = request.first("from") or b"", "From"
+    if trunk.trust != "none" and "p-asserted-identity" in request.names:
+        value, name = request.first("p-asserted-identity") or b"", "P-Asserted-Identity"
+    verstat: str | None = None
+    if trunk.trust != "verdicts" and (found := _FULL(value)) is not None:
+        digits = found[3].decode()
+        caller, text = Party("number", digits, None), "+" + digits
+        display = (found[1] or found[2]).decode().strip() or displayed(request)
+    else:
+        shown = asserted(request) if name != "From" else None
+        source, name = (request.from_, "From") if shown is None else (shown, name)
+        caller, display = who(source.uri, plan), source.display or displayed(request)
+        text = source.uri.user or source.uri.host
+        verstat = stated(source.uri) if trunk.trust == "verdicts" else None
+    dialled = number_at(request.target, request, plan)
+    meant = number_in(request.first("to") or b"", request, plan)
+    callees = (meant,) if meant == dialled and meant else tuple(tn for tn in (meant, dialled) if tn is not None)
     case = Case(
         lane=lane,
         caller=caller,
         caller_field=name,
-        caller_text=source.uri.user or source.uri.host,
-        display_name=source.display or request.from_.display,
-        callee=dialled.tn or meant.tn,
+        caller_text=text,
+        display_name=display,
+        callee=dialled or meant,
         callees=callees,
         call_id=request.call_id.decode("utf-8", "replace"),
+        verstat=verstat,
     )
-    if trunk.trust == "verdicts":
-        case.verstat = stated(source.uri)
     if lane.lab and (label := request.first(LAB_CAMPAIGN)) is not None:
         case.recognised = label.decode("utf-8", "replace")
     if "identity" in request.names:
@@ -129,6 +147,24 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         case.exams = exams
         case.urls = tuple(dict.fromkeys(exam.url for exam in exams if exam.url is not None))
     return case
+
+
+def number_at(target: bytes, request: Request, plan: Plan) -> str | None:
+    """The number that the Request-URI names."""
+    found = _FULL_TARGET(target)
+    return found[1].decode() if found is not None else who(request.uri, plan).tn
+
+
+def number_in(value: bytes, request: Request, plan: Plan) -> str | None:
+    """The number that To names."""
+    found = _FULL(value)
+    return found[3].decode() if found is not None else who(request.to.uri, plan).tn
+
+
+def displayed(request: Request) -> str:
+    """The name that From shows."""
+    found = _FULL(request.first("from") or b"")
+    return (found[1] or found[2]).decode().strip() if found is not None else request.from_.display
 
 
 def stated(uri: Uri) -> str | None:

@@ -27,6 +27,12 @@ ADDRESS_HEADERS = frozenset(
 )  # fmt: skip
 """Headers whose URIs or parameters may carry a verstat."""
 
+HARMLESS = frozenset(
+    "via max-forwards call-id cseq identity content-type content-length allow supported date user-agent record-route "
+    "route session-expires min-se max-breadth require accept".split()
+)
+"""Header names that are met in nearly every call and never carry a verdict."""
+
 QUOTED = rb'"(?:[^"\\]|\\.)*"'
 LWS = rb"(?:[ \t]|\r\n[ \t])*"
 
@@ -66,6 +72,10 @@ def without_verstat(line: bytes) -> bytes:
 def with_verstat(line: bytes, verstat: str) -> bytes:
     """A header line whose SIP and tel URIs carry our verstat in the user part (24.229 7.2A.20; STI-075)."""
     mark = b";verstat=" + verstat.encode()
+    # One SIP URI in angle brackets and nothing quoted is the rule: then the one "@" ends the user part.
+    if b'"' not in line and line.count(b"@") == 1 and line.count(b"<") == 1 and b"<sip:" in line:
+        user, _, rest = line.partition(b"@")
+        return user + mark + b"@" + rest
 
     def add(match: re.Match[bytes]) -> bytes:
         return match.group(0) if match.group(1) is not None else match.group(0) + mark
@@ -89,6 +99,8 @@ def strip(request: Request, *, prefix: str, keep_verdicts: bool, keep_asserted: 
     marks = Marks(Edits())
     edits, lines = marks.edits, request.lines
     for place, name in enumerate(request.names):
+        if name in HARMLESS:
+            continue
         if foreign(name, prefix) and not (keep_verdicts and not name.startswith(prefix)):
             edits.drop.add(place)
             marks.stripped += 1
@@ -125,7 +137,9 @@ def add(
         if place in edits.drop or not (name == "p-asserted-identity" or (in_from and name == "from")):
             continue
         # A side that is trusted for verdicts may have its verstat still there: ours, made from it, replaces it.
-        before = without_verstat(edits.swap.get(place, request.lines[place]))
+        before = edits.swap.get(place, request.lines[place])
+        if b"%" in before or b"verstat" in before.lower():
+            before = without_verstat(before)
         after = with_verstat(before, verstat)
         if after != request.lines[place]:
             edits.swap[place] = after
