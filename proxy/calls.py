@@ -103,6 +103,18 @@ class Calls:
         self._waiting = 0
         self._active: OrderedDict[bytes, float] = OrderedDict()
         self._done: deque[Story] = deque()
+        self._acts: dict[type, Callable[[Any, float], None]] = {
+            Arrived: self._arrived,
+            Ringing: self._ringing,
+            Finished: self._finished,
+            Acked: self._acked,
+            Cancelled: self._cancelled,
+            Refused: self._refused,
+            Stray: self._stray,
+            FailedOver: self._failed_over,
+            Loose: self._loose,
+            Retransmitted: self._retransmitted,
+        }
 
     @property
     def active(self) -> int:
@@ -116,28 +128,9 @@ class Calls:
 
     def handle(self, events: Sequence[Event], now: float) -> None:
         """Act on what the endpoint reports."""
+        acts = self._acts
         for event in events:
-            match event:
-                case Arrived():
-                    self._arrived(event, now)
-                case Ringing():
-                    self._ringing(event, now)
-                case Finished():
-                    self._finished(event, now)
-                case Acked():
-                    self._acked(event.request, event.flow, now)
-                case Cancelled():
-                    self.world.metrics.cancelled()
-                case Refused():
-                    self._refused(event)
-                case Stray():
-                    self.world.metrics.stray()
-                case FailedOver():
-                    self._failed_over(event)
-                case Loose():
-                    self._loose(event.request, event.flow, now)
-                case Retransmitted():
-                    self.world.metrics.retransmitted("sent" if event.ours else "received")
+            acts[type(event)](event, now)
 
     def afterwards(self) -> None:
         """The bookkeeping of finished calls, after their answers have left."""
@@ -255,8 +248,9 @@ class Calls:
         finally:
             self._waiting -= 1
 
-    def _acked(self, request: Request, flow: Flow, now: float) -> None:
+    def _acked(self, event: Acked, now: float) -> None:
         """The ACK of a 2xx follows its route set; it opens nothing, so it needs no token."""
+        request, flow = event.request, event.flow
         routed = route(request, self._me)
         trunk = self.world.trunks.find(flow.host, flow.port)
         lane = self.world.lanes.get(trunk.name) if trunk is not None else None
@@ -276,8 +270,9 @@ class Calls:
             self.world.metrics.stray,
         )
 
-    def _loose(self, request: Request, flow: Flow, now: float) -> None:
+    def _loose(self, event: Loose, now: float) -> None:
         """A CANCEL that matches nothing of ours is passed on without state (RFC 3261 16.10)."""
+        request, flow = event.request, event.flow
         trunk = self.world.trunks.find(flow.host, flow.port)
         if trunk is not None and (targets := self.world.routes.get(OTHER[trunk.side], ())):
             self._endpoint.relay(request, route(request, self._me), targets[0], None, now)
@@ -472,11 +467,20 @@ class Calls:
         if self.world.journal is not None:
             self.world.journal.put(ended(story, started))
 
-    def _refused(self, event: Refused) -> None:
+    def _cancelled(self, event: Cancelled, now: float) -> None:
+        self.world.metrics.cancelled()
+
+    def _stray(self, event: Stray, now: float) -> None:
+        self.world.metrics.stray()
+
+    def _retransmitted(self, event: Retransmitted, now: float) -> None:
+        self.world.metrics.retransmitted("sent" if event.ours else "received")
+
+    def _refused(self, event: Refused, now: float) -> None:
         self.world.metrics.parse_error(event.error.status)
         self.world.say("bad-message", source=event.flow.host, why=event.error.why, status=event.error.status)
 
-    def _failed_over(self, event: FailedOver) -> None:
+    def _failed_over(self, event: FailedOver, now: float) -> None:
         self.world.metrics.failed_over()
         self.world.say(
             "failover",

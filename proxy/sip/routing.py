@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from proxy.sip import address
 from proxy.sip.edit import Edits, drop_routes
@@ -39,6 +40,9 @@ class Me:
 
     def __init__(self, addresses: Iterable[tuple[str, int]]) -> None:
         self._own = frozenset((host.lower().strip("[]"), port) for host, port in addresses)
+        hosts = ((f"[{host}]" if ":" in host else host, port) for host, port in self._own)
+        self.records = tuple(f"<sip:{host}:{port};lr;{TOKEN_PARAM}=".encode() for host, port in hosts)
+        """How the Record-Route values begin that we write ourselves: what comes back so needs no taking apart."""
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI leads to us."""
@@ -77,8 +81,7 @@ def check(request: Request) -> Refusal | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(NamedTuple):
     """A request after its routes were looked at."""
 
     target: bytes
@@ -102,11 +105,18 @@ def route(request: Request, me: Me) -> Routed:
     routes = request.values("route") if "route" in request.names else []
     if not routes and "lr" not in uri.params and "maddr" not in uri.params:
         return Routed(target, edits, (), uri, me.owns(uri))
+    if len(routes) == 1 and "lr" not in uri.params and "maddr" not in uri.params:
+        # One Route, exactly as we wrote it: nearly every in-dialog request.
+        value = routes[0]
+        for record in me.records:
+            if value.startswith(record) and value[-1:] == b">" and b";" not in (token := value[len(record) : -1]):
+                edits.drop.add(request.find("route"))
+                return Routed(target, edits, (token.decode("latin-1"),), uri, me.owns(uri))
     # A strict router in front of us put our own Record-Route value into the Request-URI: the last Route is the real
     # one.
     if routes and "lr" in uri.params and not uri.user and me.owns(uri):
-        token = uri.params.get(TOKEN_PARAM)
-        tokens += [token] if token else []
+        mark = uri.params.get(TOKEN_PARAM)
+        tokens += [mark] if mark else []
         last = _uri_of(routes[-1])
         if last is not None:
             target, uri = last.raw, last
@@ -125,8 +135,8 @@ def route(request: Request, me: Me) -> Routed:
         if top is None or not me.owns(top):
             break
         own += 1
-        token = top.params.get(TOKEN_PARAM)
-        tokens += [token] if token else []
+        mark = top.params.get(TOKEN_PARAM)
+        tokens += [mark] if mark else []
         top = None
     if own:
         drop_routes(request, own, edits)
