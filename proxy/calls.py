@@ -45,6 +45,7 @@ from proxy.sip.endpoint import (
     Retransmitted,
     Ringing,
     Stray,
+    TimedOut,
 )
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
@@ -111,6 +112,7 @@ class Calls:
             Cancelled: self._cancelled,
             Refused: self._refused,
             Stray: self._stray,
+            TimedOut: self._timed_out,
             FailedOver: self._failed_over,
             Loose: self._loose,
             Retransmitted: self._retransmitted,
@@ -262,11 +264,11 @@ class Calls:
         edits = self._stripped(request, lane).edits
         if routed.own and lane is not None and (targets := self.world.routes.get(OTHER[lane.trunk.side], ())):
             # The sender keeps no route set, as simple test tools do: the way of its INVITE is the best guess.
-            self._endpoint.relay(request, routed, targets[0], edits, now)
+            self._endpoint.relay(request, routed, targets[0], edits, now, flow)
             return
         self._onward(
             routed,
-            lambda target: self._endpoint.relay(request, routed, target, edits, self.world.now()),
+            lambda target: self._endpoint.relay(request, routed, target, edits, self.world.now(), flow),
             self.world.metrics.stray,
         )
 
@@ -275,7 +277,7 @@ class Calls:
         request, flow = event.request, event.flow
         trunk = self.world.trunks.find(flow.host, flow.port)
         if trunk is not None and (targets := self.world.routes.get(OTHER[trunk.side], ())):
-            self._endpoint.relay(request, route(request, self._me), targets[0], None, now)
+            self._endpoint.relay(request, route(request, self._me), targets[0], None, now, flow)
 
     # Screening
 
@@ -469,6 +471,9 @@ class Calls:
 
     def _cancelled(self, event: Cancelled, now: float) -> None:
         self.world.metrics.cancelled()
+
+    def _timed_out(self, event: TimedOut, now: float) -> None:
+        """A request other than INVITE that nobody answered: it gets nothing, not even a 408 (RFC 4320 section 4.2)."""
 
     def _stray(self, event: Stray, now: float) -> None:
         self.world.metrics.stray()

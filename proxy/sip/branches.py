@@ -1,272 +1,321 @@
-"""The client side of the endpoint: branches, their order, their end, and which answer is the best (sections 16.6 to
-16.10).
+"""The branches of a request: where it is sent, what comes back, and which answer goes upstream (RFC 3261 sections
+16.6 to 16.10, RFC 4320, RFC 5393).
+
+One target at a time: the next one when a hop fails or is silent. A silent hop is not given up: it stays until its own
+timer, and the first hop that says anything has the call.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from proxy.sip import reply, transactions
-from proxy.sip.context import Branch, Context, Event, FailedOver, Transaction
-from proxy.sip.edit import rebuilt
+from proxy.sip.context import Branch, Context, Event, FailedOver, Finished, Ringing, TimedOut
+from proxy.sip.edit import Edits, drop_top_via, rebuilt
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
+from proxy.sip.layer import Layer, Transaction
 from proxy.sip.message import Request, Response
+from proxy.sip.options import Options, Tokens
 from proxy.sip.parser import parse
-from proxy.sip.routing import TOKEN_PARAM
-from proxy.sip.timers import Timers
+from proxy.sip.routing import TOKEN_PARAM, hostport
 
-if TYPE_CHECKING:
-    from proxy.sip.endpoint import Options, Tokens
-
-PREFERRED = (401, 407, 415, 420, 484)
+PREFERRED = frozenset((401, 407, 415, 420, 484))
 """Within 4xx: those that tell the caller how to try again (section 16.7(6))."""
-
-
-def hostport(host: str, port: int) -> bytes:
-    """As it stands in a URI or a Via; IPv6 in brackets, the default port written too."""
-    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
+FAILURES = frozenset((408, 503))
+"""Finals that say only that this hop did not serve: a hop that is still silent may do better."""
+CHALLENGES = frozenset(("www-authenticate", "proxy-authenticate"))
 
 
 def rank(status: int) -> tuple[int, int]:
     """The order of final responses, the best first (section 16.7(6)): any 6xx, else the lowest class."""
     if status >= 600:
         return (0, 0)
-    return (status // 100, 0 if status in PREFERRED else 2 if status in (503, 408) else 1)
+    return (status // 100, 0 if status in PREFERRED else 2 if status in FAILURES else 1)
 
 
 class Branches:
-    """What the endpoint does towards the next hops."""
+    """What an endpoint does towards the next hops, and with what they say."""
 
-    def __init__(self, options: Options, tokens: Tokens) -> None:
-        self._options, self._tokens = options, tokens
-        self._timers = Timers()
-        self._out: list[tuple[bytes, Flow]] = []
-        self._pending: list[Event] = []
-        self._clients: dict[str, Branch] = {}
-        self._cancels: dict[str, Branch] = {}
-        self._unanswered: dict[str, Branch] = {}
-        self._sending = b""
-        self._current: Response | None = None
-        addresses = [hostport(one.advertised_host, one.advertised_port) for one in options.listeners]
-        self._vias = [
-            b"Via: SIP/2.0/%s %s;branch=" % (one.transport.upper().encode(), address)
-            for one, address in zip(options.listeners, addresses, strict=True)
+    __slots__ = ("_layer", "_options", "_records", "_tokens", "pending", "settled", "unanswered", "vias")
+
+    def __init__(self, options: Options, tokens: Tokens, layer: Layer) -> None:
+        self._options, self._tokens, self._layer = options, tokens, layer
+        self.pending: list[Event] = []
+        """What is to be told to the user."""
+        self.settled: list[Context] = []
+        """Contexts whose final was sent since `to_send` was last called."""
+        self.unanswered: dict[bytes, Branch] = {}
+        shown = [hostport(one.advertised_host, one.advertised_port) for one in options.listeners]
+        self.vias = [
+            b"Via: SIP/2.0/%s %s;branch=z9hG4bK" % (one.transport.upper().encode(), address)
+            for one, address in zip(options.listeners, shown, strict=True)
         ]
-        self._records = [
-            b"Record-Route: <sip:" + address + b";lr;" + TOKEN_PARAM.encode() + b"=" for address in addresses
-        ]
-        self._sent_by = frozenset((one.advertised_host.lower(), one.advertised_port) for one in options.listeners)
-        self._sent_by_bytes = tuple(addresses)
-        whole = 64 * options.t1
-        self._seconds = {
-            "B": whole, "F": whole, "H": whole, "J": whole, "L": whole, "M": whole, "D": max(32.0, whole),
-            "I": options.t4, "K": options.t4,
-        }  # fmt: skip
+        """For each listener, our Via line up to the part of the branch that is unique."""
+        self._records = {
+            scheme: [b"Record-Route: <%s:%s;lr;%s=" % (scheme, address, TOKEN_PARAM.encode()) for address in shown]
+            for scheme in (b"sip", b"sips")
+        }
 
-    # What the endpoint gives us.
-    def _feed(self, one: Transaction, event: str, now: float) -> None:
-        raise AssertionError("the endpoint's")
+    # Upstream
 
-    def _upstream(self, context: Context, response: Response, branch: Branch | None, now: float) -> None:
-        raise AssertionError("the endpoint's")
+    def respond(self, context: Context, event: str, data: bytes, now: float) -> tuple[str, ...]:
+        """A response to where the request came from, if its transaction lets it."""
+        if context.soon is not None:
+            self._layer.timers.cancel(context.soon)
+            context.soon = None
+        return self._layer.feed(context, event, now, data)
 
-    def _finish(self, context: Context, status: int, reason: str, now: float) -> None:
-        """A final of our own after the branches have failed."""
-        self._answer(context, status, reason, now)
+    def tag(self, context: Context) -> str:
+        """Our To tag for a request, made when it is first needed."""
+        if not context.tag:
+            context.tag = self._tokens.tag()
+        return context.tag
 
-    def _answer(self, context: Context, status: int, reason: str, now: float) -> None:
-        raise AssertionError("the endpoint's")
+    def answer(
+        self, context: Context, status: int, phrase: str, now: float, lines: tuple[bytes, ...] = ()
+    ) -> None:
+        """A final response of our own."""
+        if self._options.server_name:
+            lines = (*lines, b"Server: " + self._options.server_name.encode("utf-8", "replace"))
+        data = reply.answer(context.request, context.flow, status, phrase, self.tag(context), lines)
+        self.respond(context, transactions.sending(status), data, now)
+        self._settle(context, status, None, None)
 
-    def _reported(self) -> list[Event]:
-        events, self._pending = self._pending, []
-        return events
+    def give_up(self, context: Context) -> None:
+        """No final at all: RFC 4320 section 4.2 allows none so late."""
+        self._layer.timers.cancel(context.soon)
+        context.soon = None
+        self._layer.end(context)
+        context.dead = True
+        self.settled.append(context)
+        self.pending.append(TimedOut(context))
 
-    def _start_timer(self, one: Transaction, name: str, now: float) -> None:
-        if name in "AEG":
-            # Doubled each time: A without a limit of its own, E and G up to T2; Proceeding repeats at T2 (17.1.2.2).
-            t1, t2 = self._options.t1, self._options.t2
-            one.retry = one.retry * 2 or t1
-            if name != "A":
-                one.retry = t2 if name == "E" and one.state == transactions.PROCEEDING else min(one.retry, t2)
-            one.retry_timer = self._timers.start(one.retry, one, name, now)
+    def _settle(self, context: Context, status: int, response: Response | None, flow: Flow | None) -> None:
+        context.final, context.dead = status, True
+        self.settled.append(context)
+        self.pending.append(Finished(context, status, response, flow))
+
+    def _upstream(self, context: Context, response: Response, flow: Flow | None, now: float) -> None:
+        """Pass a response on: our Via comes off, lines that we edited are given back, nothing else changes (16.7)."""
+        lines, names, status = response.lines, response.names, response.status
+        at = names.index("via")
+        if b"," in lines[at] or context.swap:
+            edits = Edits()
+            drop_top_via(response, edits)
+            for ours, theirs in context.swap:
+                if ours in lines:
+                    edits.swap[lines.index(ours)] = theirs
+            if at in edits.drop and names.count("via") == 1:
+                return
+            data = rebuilt(response, response.start, (), edits)
         else:
-            one.timer = self._timers.start(self._seconds[name], one, name, now)
+            if names.count("via") == 1:
+                return  # no Via is left: it was for us (section 16.7(3); SIP-057)
+            data = b"\r\n".join((response.start, *lines[:at], *lines[at + 1 :], b"", response.body))
+        sent = self.respond(context, transactions.sending(status), data, now)
+        if status < 200:
+            if sent:
+                self.pending.append(Ringing(context, response))
+            return
+        if sent and not context.final:
+            self._settle(context, status, response, flow)
+        elif not sent and status < 300 and context.table is transactions.INVITE_SERVER:
+            # A 2xx goes upstream also after another final, and after its transaction has ended (16.7(5); SIP-048).
+            self._layer.out.append((data, context.to))
 
     # Going out
 
-    def _start(self, request: Request, target: bytes) -> bytes:
-        if target == request.target:
-            return request.start
-        return request.method.encode() + b" " + target + b" SIP/2.0"
-
-    def _next_branch(self, context: Context, now: float) -> None:
-        """Try the next target: a new branch, with a Via and a transaction of its own (SIP-041)."""
-        plan = context.plan
-        assert plan is not None and context.prepared is not None
-        target = plan.targets[context.next_target]
-        context.next_target += 1
+    def next_branch(self, context: Context, now: float) -> None:
+        """Try the next target: a new branch with a Via and a transaction of its own (section 16.6(7), (8); SIP-041)."""
+        plan, edits = context.plan, context.edits
+        assert plan is not None and edits is not None
+        target = plan.targets[context.tried]
+        context.tried += 1
         request = context.request
-        name = f"z9hG4bK{self._tokens.branch()}.{context.mark}"
-        head = [self._vias[target.listener] + name.encode()]
-        if plan.record_route is not None:
-            head.append(self._records[target.listener] + plan.record_route + b">")
-            if context.flow.listener != target.listener:
-                # Both sides of us are named where they differ, the far one on top (RFC 5658 section 6.2).
-                head.append(self._records[context.flow.listener] + plan.record_route + b">")
-        data = rebuilt(request, self._start(request, plan.routed.target), head, context.prepared)
+        layer, timers = self._layer, self._layer.timers
+        key = self._tokens.branch().encode() + context.mark
         if request.method == "INVITE":
-            branch = Branch("INVITE_CLIENT", transactions.INVITE_CLIENT, transactions.CALLING, name, context, target)
-            first, last = "A", "B"
-            branch.timer_c = self._timers.start(self._options.timer_c, branch, "C", now)
+            branch = Branch(transactions.INVITE_CLIENT, transactions.CALLING, key, layer.clients, target, context)
+            layer.start_timer(branch, "A", now)
+            layer.start_timer(branch, "B", now)
+            branch.timer_c = timers.start(self._options.timer_c, branch, "C", now)
         else:
-            branch = Branch("CLIENT", transactions.CLIENT, transactions.TRYING, name, context, target)
-            first, last = "E", "F"
-        branch.last = data
-        context.branches.append(branch)
-        self._clients[name] = self._unanswered[name] = branch
-        self._start_timer(branch, first, now)
-        self._start_timer(branch, last, now)
-        if context.next_target < len(plan.targets):
-            branch.silence_timer = self._timers.start(self._options.silence, branch, "silence", now)
-        self._out.append((data, target))
+            branch = Branch(transactions.CLIENT, transactions.TRYING, key, layer.clients, target, context)
+            layer.start_timer(branch, "E", now)
+            layer.start_timer(branch, "F", now)
+        if context.tried < len(plan.targets) and not context.serial:
+            branch.silence_timer = timers.start(self._options.silence, branch, "silence", now)
+        head = [self.vias[target.listener] + key]
+        if context.breadth:
+            branch.breadth = self._share(context, len(plan.targets) - context.tried + 1)
+            head.append(b"Max-Breadth: %d" % branch.breadth)
+        if (token := plan.record_route) is not None:
+            # A sips request keeps to sips (section 16.6(4)). Where the two sides of us differ both are named, the far
+            # one on top (RFC 5658 section 6.2).
+            records = self._records[b"sips" if plan.routed.target[:5].lower() == b"sips:" else b"sip"]
+            head.append(records[target.listener] + token + b">")
+            if context.flow.listener != target.listener:
+                head.append(records[context.flow.listener] + token + b">")
+        start = request.start
+        if plan.routed.target != request.target:
+            start = b"%s %s SIP/2.0" % (request.method.encode(), plan.routed.target)
+        branch.last = data = rebuilt(request, start, head, edits)
+        context.branches = (*context.branches, branch)
+        layer.clients[key] = self.unanswered[key] = branch
+        layer.out.append((data, target))
 
-    # What comes back, by the actions of the tables
+    @staticmethod
+    def _share(context: Context, left: int) -> int:
+        """What a branch gets of the request's Max-Breadth: all that is free, less a share for each target after it.
 
-    def _act(self, branch: Branch, action: str, now: float) -> None:
-        if action == transactions.PASS:
-            self._passed(branch, now)
-        elif action == transactions.ACKNOWLEDGE:
-            self._acknowledge(branch)
-        elif action == transactions.TIMEOUT:
-            self._failed(branch, 408, "timeout", now)
-        elif action == transactions.FAIL:
-            self._failed(branch, 503, "transport", now)
+        The sum over the branches without a final never exceeds it (RFC 5393 section 5.3.3; SIP-118).
+        """
+        if context.serial:
+            return context.breadth
+        free = context.breadth - sum(one.breadth for one in context.branches if not one.done)
+        return free // left
 
-    def _passed(self, branch: Branch, now: float) -> None:
-        response, context = self._current, branch.context
-        if response is None:
+    def _hunt(self, branch: Branch, why: str, now: float) -> None:
+        """Try the next target, unless the call has moved on or is given up."""
+        context, plan = branch.context, branch.context.plan
+        if plan is None or context.cancelled or context.final or branch.abandoned:
             return
-        self._heard(branch)
-        status = response.status
-        if branch.key in self._cancels and self._cancels[str(branch.key)] is branch:
-            return  # the answer to our own CANCEL ends here (SIP-057)
+        if context.tried < len(plan.targets):
+            taken = plan.targets[context.tried]
+            self.next_branch(context, now)
+            self.pending.append(FailedOver(context, branch.to, taken, why))
+
+    def silent(self, branch: Branch, now: float) -> None:
+        """Nothing was heard of a hop in time: the next one is tried, and this one stays until its own timer."""
+        branch.silence_timer = None
+        before = branch.context.tried
+        self._hunt(branch, "silence", now)
+        branch.abandoned = branch.context.tried > before
+
+    # Coming back
+
+    def heard(self, branch: Branch) -> None:
+        """Something came of a hop, or nothing will come any more."""
+        if branch.silence_timer is not None:
+            self._layer.timers.cancel(branch.silence_timer)
+            branch.silence_timer = None
+        self.unanswered.pop(branch.key, None)
+
+    def _over(self, branch: Branch) -> None:
+        """A branch has its final, or gets none any more."""
+        branch.done = True
+        if branch.timer_c is not None:
+            self._layer.timers.cancel(branch.timer_c)
+            branch.timer_c = None
+
+    def received(self, branch: Branch, response: Response, now: float) -> None:
+        """A response that the transaction passes up (section 16.7)."""
+        self.heard(branch)
+        status, context = response.status, branch.context
         if status < 200:
             self._provisional(branch, response, now)
             return
-        branch.done = True
-        self._timers.cancel(branch.timer_c)
-        branch.timer_c = None
-        if status < 300:
+        self._over(branch)
+        if branch.table is not transactions.INVITE_CLIENT or status < 300:
             branch.last = None
-            self._upstream(context, response, branch, now)
-            self._cancel_others(context, branch, now)
+        if status < 300:
+            self._upstream(context, response, branch.to, now)
+            self._cancel_others(branch, now)
             return
-        context.best.append(response)
+        if context.dead:
+            return
+        context.best = (*context.best, (response, branch))
         if status >= 600:
-            self._cancel_others(context, branch, now)
-            context.next_target = len(context.plan.targets) if context.plan is not None else 0
+            self._cancel_others(branch, now)
+            if context.plan is not None:
+                context.tried = len(context.plan.targets)
         elif status == 503:
             self._hunt(branch, "503", now)
         self._conclude(context, now)
 
-    def _heard(self, branch: Branch) -> None:
-        if branch.silence_timer is not None:
-            self._timers.cancel(branch.silence_timer)
-            branch.silence_timer = None
-        self._unanswered.pop(str(branch.key), None)
-
     def _provisional(self, branch: Branch, response: Response, now: float) -> None:
         context = branch.context
-        first, branch.provisional = not branch.provisional, True
-        if branch.cancel_wanted:
-            self._cancel_branch(branch, now)
+        branch.provisional = True
+        if branch.cancel_wanted or context.final:
+            self.cancel(branch, now)
             return
-        if branch.abandoned:
-            if context.final or any(not other.done and not other.abandoned for other in context.branches):
-                # The call has moved on to another hop: this one may stop ringing (SIP-048).
-                self._cancel_branch(branch, now)
+        if len(context.branches) > 1:
+            others = [one for one in context.branches if one is not branch and not one.done]
+            if any(one.provisional and not one.cancel_wanted for one in others):
+                # Another hop has the call: this one stops ringing.
+                self.cancel(branch, now)
                 return
             branch.abandoned = False
-        if first and branch.timer_c is None and branch.kind == "INVITE_CLIENT":
-            branch.timer_c = self._timers.start(self._options.timer_c, branch, "C", now)
-        if response.status > 100:
+            for one in others:
+                one.abandoned = True
+                self._layer.timers.cancel(one.silence_timer)
+                one.silence_timer = None
+        if response.status > 100 and branch.table is transactions.INVITE_CLIENT:
             if branch.timer_c is not None:
-                self._timers.cancel(branch.timer_c)
-                branch.timer_c = self._timers.start(self._options.timer_c, branch, "C", now)
-            if not context.final and branch.kind == "INVITE_CLIENT":
-                self._upstream(context, response, branch, now)
-            # A non-INVITE's provisional other than 100 is not passed on (RFC 4320 section 4.1).
+                self._layer.timers.cancel(branch.timer_c)
+                branch.timer_c = self._layer.timers.start(self._options.timer_c, branch, "C", now)
+            self._upstream(context, response, branch.to, now)
+        # A provisional of any other request goes no further (RFC 4320 section 4.1).
 
-    def _acknowledge(self, branch: Branch) -> None:
-        """Our own ACK for a non-2xx final, to where the INVITE went (section 17.1.1.3)."""
-        if branch.last is None or self._current is None:
-            return
-        try:
-            sent = parse(branch.last)
-        except ParseError:
-            return
-        if isinstance(sent, Request):
-            self._out.append((reply.acknowledgement(sent, self._current), branch.target))
-
-    def _failed(self, branch: Branch, status: int, why: str, now: float) -> None:
-        """A branch that gave no final: as if it had answered 408 or 503 (sections 16.8 and 16.9)."""
-        self._heard(branch)
-        if self._cancels.get(str(branch.key)) is branch:
-            return
-        branch.done = True
+    def failed(self, branch: Branch, why: str, now: float) -> None:
+        """A branch that gave no final: as if it had answered 408, or 503 to a transport error (sections 16.8, 16.9)."""
+        self.heard(branch)
+        self._over(branch)
+        if why == "timeout":
+            branch.context.timed_out = True
         self._hunt(branch, why, now)
         self._conclude(branch.context, now)
 
-    def _hunt(self, branch: Branch, why: str, now: float) -> None:
-        """Try the next target after a failure, unless the call has moved on or is given up."""
-        context, plan = branch.context, branch.context.plan
-        if plan is None or context.cancelled or context.final or branch.abandoned:
-            return
-        if context.next_target < len(plan.targets):
-            self._next_branch(context, now)
-            taken = plan.targets[context.next_target - 1]
-            self._pending.append(FailedOver(context, branch.target, taken, why))
-
-    def _silent(self, branch: Branch, now: float) -> None:
-        """Nothing was heard of a hop: the next one is tried, and this one stays until its own timer."""
-        branch.silence_timer = None
-        self._hunt(branch, "silence", now)
-        if branch.context.branches[-1] is not branch:
-            branch.abandoned = True
+    def acknowledge(self, branch: Branch, response: Response) -> None:
+        """Our own ACK of a non-2xx final, to where the INVITE went; again for each that comes again (17.1.1.3)."""
+        if not branch.done:
+            sent = _sent(branch)
+            branch.last = reply.acknowledgement(sent, response) if sent is not None else None
+        if branch.last is not None:
+            self._layer.out.append((branch.last, branch.to))
 
     def _conclude(self, context: Context, now: float) -> None:
         """Send the best final upstream once nothing is left to wait for (section 16.7(5) to (7))."""
-        if context.final or any(not one.done and not one.abandoned for one in context.branches):
+        if context.dead:
             return
-        if not context.best and any(not one.done for one in context.branches):
-            return  # all that is left was silent so far: it may still answer
-        invite = context.request.method == "INVITE"
-        if context.best:
-            best = min(context.best, key=lambda one: rank(one.status))
-            if best.status == 503:
-                # A 503 would make the element before us avoid us altogether (section 16.7(6); SIP-051).
-                self._finish(context, 500, "Server Internal Error", now)
-            else:
-                self._upstream(context, self._with_challenges(best, context.best), None, now)
-        elif not invite:
-            context.dead = True  # no 408 for a non-INVITE (RFC 4320 section 4.2)
-        elif context.cancelled:
-            self._finish(context, 487, "Request Terminated", now)
+        alive = False
+        for one in context.branches:
+            if not one.done:
+                if not one.abandoned:
+                    return
+                alive = True
+        best, giver = min(context.best, key=_rank, default=_NOTHING)
+        if best is None or best.status in FAILURES:
+            if alive:
+                return  # what is left was silent so far, and may still answer
+        status = best.status if best is not None else 408
+        if context.timed_out and 500 <= status < 600:
+            best, status = None, 408  # the 408 that we make for a timeout is of a lower class
+        if context.table is not transactions.INVITE_SERVER and status == 408:
+            self.give_up(context)
+        elif context.cancelled and status in FAILURES:
+            self.answer(context, 487, reply.PHRASES[487], now)
+        elif best is None:
+            self.answer(context, 408, reply.PHRASES[408], now)
+        elif status == 503:
+            # A 503 would make the element before us avoid us altogether (section 16.7(6); SIP-051).
+            self.answer(context, 500, reply.PHRASES[500], now)
         else:
-            self._finish(context, 408, "Request Timeout", now)
+            flow = giver.to if giver is not None else None
+            self._upstream(context, self._with_challenges(best, context), flow, now)
+        for one in context.branches:
+            self.cancel(one, now)
 
     @staticmethod
-    def _with_challenges(best: Response, others: list[Response]) -> Response:
+    def _with_challenges(best: Response, context: Context) -> Response:
         """A 401 or 407 with the challenges of all the others (section 16.7(7))."""
-        if best.status not in (401, 407) or len(others) == 1:
+        if best.status not in (401, 407) or len(context.best) == 1:
             return best
         more = [
             (line, name)
-            for other in others
+            for other, _ in context.best
             if other is not best and other.status in (401, 407)
             for line, name in zip(other.lines, other.names, strict=True)
-            if name in ("www-authenticate", "proxy-authenticate")
+            if name in CHALLENGES
         ]
         return Response(
             best.start, [*best.lines, *(line for line, _ in more)], [*best.names, *(name for _, name in more)],
@@ -275,56 +324,63 @@ class Branches:
 
     # Ending
 
-    def _cancel_others(self, context: Context, winner: Branch, now: float) -> None:
-        for other in context.branches:
-            if other is not winner:
-                self._cancel_branch(other, now)
+    def _cancel_others(self, winner: Branch, now: float) -> None:
+        for one in winner.context.branches:
+            if one is not winner:
+                self.cancel(one, now)
 
-    def _cancel_branch(self, branch: Branch, now: float) -> None:
-        """CANCEL a branch, once something provisional came and no final did; else as soon as it comes (section 9.1)."""
-        if branch.done or branch.cancel_sent or branch.kind != "INVITE_CLIENT":
+    def cancel(self, branch: Branch, now: float) -> None:
+        """CANCEL a branch that has no final, once something provisional came; until then it is only wished (9.1)."""
+        if branch.done or branch.cancel_sent or branch.table is not transactions.INVITE_CLIENT:
             return
+        layer = self._layer
         branch.cancel_wanted = True
-        self._timers.cancel(branch.silence_timer)
+        layer.timers.cancel(branch.silence_timer)
         branch.silence_timer = None
-        if not branch.provisional or branch.last is None:
+        if not branch.provisional:
             return
         branch.cancel_sent = True
-        sent = parse(branch.last)
-        if not isinstance(sent, Request):
-            return
-        data = reply.cancellation(sent, branch.context.reasons)
-        name = str(branch.key)
-        own = Branch("CLIENT", transactions.CLIENT, transactions.TRYING, name, branch.context, branch.target)
-        own.last = data
-        self._cancels[name] = own
-        self._start_timer(own, "E", now)
-        self._start_timer(own, "F", now)
-        self._out.append((data, branch.target))
-        # A hop that does not answer the CANCEL either is given up after 64*T1 (section 9.1).
-        self._timers.cancel(branch.timer_c)
+        # A hop that lets the CANCEL change nothing is given up after 64*T1 (section 9.1): Timer B runs again.
+        layer.timers.cancel(branch.timer_c)
         branch.timer_c = None
-        if branch.timer is None:
-            branch.timer = self._timers.start(self._seconds["B"], branch, "B", now)
+        layer.start_timer(branch, "B", now)
+        sent = _sent(branch)
+        if sent is None:
+            return
+        key: bytes = branch.key
+        own = Transaction(transactions.CLIENT, transactions.TRYING, key, layer.cancels, branch.to)
+        own.last = reply.cancellation(sent, branch.context.reasons)
+        layer.cancels[key] = own
+        layer.start_timer(own, "E", now)
+        layer.start_timer(own, "F", now)
+        layer.out.append((own.last, branch.to))
 
-    def _timer_c(self, branch: Branch, now: float) -> None:
+    def timer_c(self, branch: Branch, now: float) -> None:
         """Section 16.8: with a provisional, CANCEL; without one, as if a 408 had come."""
         branch.timer_c = None
-        if not branch.done:
-            if branch.provisional:
-                self._cancel_branch(branch, now)
-            else:
-                self._feed(branch, transactions.TIMER_B, now)
-
-    def _forget(self, branch: Branch) -> None:
-        """A client transaction has ended."""
-        for timer in (branch.timer_c, branch.silence_timer):
-            self._timers.cancel(timer)
-        branch.timer_c = branch.silence_timer = None
-        name = str(branch.key)
-        if self._cancels.get(name) is branch:
-            del self._cancels[name]
+        if branch.done:
             return
-        branch.done = True
-        self._clients.pop(name, None)
-        self._unanswered.pop(name, None)
+        if branch.provisional:
+            self.cancel(branch, now)
+        elif self._layer.feed(branch, transactions.TIMER_B, now):
+            self.failed(branch, "timeout", now)
+
+
+_NOTHING: tuple[None, None] = (None, None)
+
+
+def _rank(given: tuple[Response, Branch]) -> tuple[int, int]:
+    return rank(given[0].status)
+
+
+def _sent(branch: Branch) -> Request | None:
+    """The request of a branch as it was sent."""
+    if branch.last is None:
+        return None
+    try:
+        message = parse(branch.last)
+    except ParseError as error:
+        return error.partial  # an emergency call that was let through with a fault
+    return message if isinstance(message, Request) else None
+
+

@@ -1,24 +1,24 @@
-"""The response context of section 16: one request, the branches that it was sent out on, and what came back.
-
-Values only; `endpoint` moves them. A context is let go when its last transaction has ended.
+"""The response context of section 16: one request, the branches that it was sent out on, and what came back. Values
+only; `branches` and `endpoint` move them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxy.sip.edit import Edits
+from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
+from proxy.sip.layer import Transaction
 from proxy.sip.message import Request, Response
 from proxy.sip.routing import Routed
 from proxy.sip.timers import Timer
 from proxy.sip.transactions import Table
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What the user wants done with a request."""
 
     targets: Sequence[Flow]
@@ -32,84 +32,92 @@ class Plan:
     """(line as we sent it, line as we received it): given back in the responses."""
 
 
-class Transaction:
-    """One of the four machines. `timers` are those that run; a machine has two at most."""
-
-    __slots__ = ("context", "key", "kind", "last", "retry", "retry_timer", "state", "table", "timer")
-
-    def __init__(self, kind: str, table: Table, state: str, key: Hashable, context: Context) -> None:
-        self.kind = kind
-        self.table = table
-        self.state = state
-        self.key = key
-        self.context = context
-        self.last: bytes | None = None
-        """What is sent again: our last response, or our request."""
-        self.retry = 0.0
-        self.retry_timer: Timer | None = None
-        self.timer: Timer | None = None
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} {self.state}>"
+GONE = Request(b"", [], [], b"", "", b"")
+"""Stands for a request that is not needed any more: a lingering transaction keeps only what the RFC asks of it."""
 
 
 class Branch(Transaction):
-    """A client transaction: one attempt at one hop."""
+    """A client transaction: one attempt at one hop (`to`)."""
 
     __slots__ = (
-        "abandoned", "cancel_sent", "cancel_wanted", "done", "provisional", "silence_timer", "target", "timer_c",
+        "abandoned", "breadth", "cancel_sent", "cancel_wanted", "context", "cseq", "done", "provisional",
+        "silence_timer", "timer_c",
     )  # fmt: skip
 
-    def __init__(self, kind: str, table: Table, state: str, key: str, context: Context, target: Flow) -> None:
-        super().__init__(kind, table, state, key, context)
-        self.target = target
+    def __init__(
+        self, table: Table, state: str, key: bytes, home: dict[bytes, Branch], to: Flow, context: Context
+    ) -> None:
+        Transaction.__init__(self, table, state, key, home, to)
+        self.context = context
+        self.cseq = context.request.line("cseq")
+        """The line as we sent it: a response that repeats it needs no closer look."""
+        self.breadth = 0
+        """The Max-Breadth that it was given, where a bound came with the request."""
         self.provisional = False
-        """Something came back, and no final yet."""
+        """Something came back."""
         self.done = False
         """A final came, or will not come any more."""
         self.abandoned = False
-        """Left for silence: the next hop was tried, this one may still answer."""
+        """Left for silence: another hop was tried, and this one may still answer."""
         self.cancel_wanted = False
         self.cancel_sent = False
         self.silence_timer: Timer | None = None
         self.timer_c: Timer | None = None
 
 
-class Context:
-    """One request on its way through us."""
+class Context(Transaction):
+    """One request on its way through us, and its server transaction.
+
+    The user reads `request`, `flow`, `forwarded` and `dead`, and has `case` for himself. Once the final response has
+    left, `request` and `case` are let go at the next `to_send()`: keep what you need longer.
+    """
 
     __slots__ = (
-        "back", "best", "branches", "cancelled", "case", "dead", "final", "flow", "forwarded", "mark", "next_target",
-        "plan", "prepared", "reasons", "request", "server", "tag", "timer",
+        "best", "branches", "breadth", "cancelled", "case", "dead", "edits", "final", "flow", "forwarded", "mark",
+        "plan", "reasons", "request", "serial", "soon", "swap", "tag", "timed_out", "tried",
     )  # fmt: skip
 
-    def __init__(self, request: Request, flow: Flow, back: Flow, tag: str) -> None:
+    def __init__(
+        self, table: Table, state: str, key: Any, home: dict[Any, Any], to: Flow, request: Request, flow: Flow
+    ) -> None:
+        Transaction.__init__(self, table, state, key, home, to)
         self.request = request
         self.flow = flow
         """Where it came from."""
-        self.back = back
-        """Where the responses go."""
-        self.tag = tag
-        """Our To tag, should we answer ourselves: one for all answers (SIP-055)."""
         self.case: Any = None
         """The user's own."""
-        self.server: Transaction | None = None
-        self.branches: list[Branch] = []
-        self.plan: Plan | None = None
-        self.prepared: Edits | None = None
-        self.mark = ""
-        self.next_target = 0
         self.forwarded = False
+        self.dead = False
+        """Answered or given up: the user cannot act on it any more."""
         self.final = 0
         """The status of the first final that was sent upstream; 0 before that."""
-        self.best: list[Response] = []
-        """Non-2xx finals of the branches."""
         self.cancelled = False
-        self.dead = False
-        """Answered or given up: the user may not act on it any more."""
+        self.tag = ""
+        """Our To tag, once we answered ourselves: one for all answers (SIP-055)."""
+        self.soon: Timer | None = None
+        """For the 100 that is due when nothing else was sent; after it, for the user who does not come back."""
+        self.plan: Plan | None = None
+        self.edits: Edits | None = None
+        self.mark = b""
+        self.tried = 0
+        """How many of the targets."""
+        self.breadth = 0
+        """The Max-Breadth that came with the request; 0 where none did, or where one target takes it all."""
+        self.serial = False
+        """Max-Breadth allows one branch at a time."""
+        self.timed_out = False
+        """A branch gave no final in time."""
+        self.branches: Sequence[Branch] = ()
+        self.best: Sequence[tuple[Response, Branch]] = ()
+        """Non-2xx finals, and who gave them."""
         self.reasons: tuple[bytes, ...] = ()
-        self.timer: Timer | None = None
-        """For the 100 that is due when the user takes his time."""
+        self.swap: tuple[tuple[bytes, bytes], ...] = ()
+
+    def settle(self) -> None:
+        """The final has left: keep what late responses and retransmissions need."""
+        self.request = GONE
+        self.case = self.plan = self.edits = None
+        self.branches = self.best = ()
 
 
 # What the endpoint reports to its user.
@@ -159,6 +167,13 @@ class Finished:
 
 
 @dataclass(slots=True)
+class TimedOut:
+    """Nothing came in time, and nothing was sent upstream: a request other than INVITE has no 408 (RFC 4320)."""
+
+    context: Context
+
+
+@dataclass(slots=True)
 class Cancelled:
     """The caller gave up."""
 
@@ -167,10 +182,11 @@ class Cancelled:
 
 @dataclass(slots=True)
 class Refused:
-    """Bytes that are no acceptable message. They were answered where that is possible."""
+    """Bytes that are no acceptable message, answered where that is possible; or, with status 503 and dropped without an
+    answer, a request beyond `max_transactions`."""
 
     flow: Flow
-    error: Any
+    error: ParseError
     partial: Request | None
 
 
@@ -184,7 +200,7 @@ class Stray:
 
 @dataclass(slots=True)
 class FailedOver:
-    """The next hop was tried."""
+    """The next hop was tried. `why`: 503, transport, timeout or silence."""
 
     context: Context
     left: Flow
@@ -194,11 +210,11 @@ class FailedOver:
 
 @dataclass(slots=True)
 class Retransmitted:
-    """A request came again and was absorbed, or we sent one again."""
+    """A request came again and was absorbed, or we sent something again (`ours`)."""
 
     ours: bool
 
 
 Event = (
-    Arrived | Acked | Loose | Ringing | Finished | Cancelled | Refused | Stray | FailedOver | Retransmitted
+    Arrived | Acked | Loose | Ringing | Finished | TimedOut | Cancelled | Refused | Stray | FailedOver | Retransmitted
 )

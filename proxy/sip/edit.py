@@ -86,6 +86,18 @@ def drop_top_via(response: Response, edits: Edits) -> None:
 _PART = re.compile(rb'(?:[^;"]++|"(?:[^"\\]++|\\.)*+"|")++', re.DOTALL)
 
 
+def _plain(line: bytes) -> bool:
+    """Whether a Via can be stamped in one go: one value, one `;rport`, no quotes, folds or blanks in its parameters."""
+    return (
+        line.count(b";rport") == 1
+        and (b";rport;" in line or line[-6:] == b";rport")
+        and b"," not in line
+        and b'"' not in line
+        and b"\r" not in line
+        and line.rfind(b" ") < line.index(b";")
+    )
+
+
 def stamp_via(request: Request, host: str, port: int, edits: Edits) -> None:
     """Notes in the top Via where the request came from (RFC 3261 section 18.2.1, RFC 3581 section 4).
 
@@ -99,6 +111,10 @@ def stamp_via(request: Request, host: str, port: int, edits: Edits) -> None:
         return
     at = request.find("via")
     line = edits.line(request, at)
+    if wants and "received" not in via.params and _plain(line):
+        # As nearly all of them are: one value, no blanks, and the flag is written in lower case.
+        edits.swap[at] = line.replace(b";rport", b";rport=%d;received=%s" % (port, host.encode("ascii")))
+        return
     start = line.index(b":") + 1
     end = start + first_of(line[start:])
     parts = _PART.findall(line, start, end)
@@ -150,9 +166,17 @@ def set_max_forwards(request: Request, number: int, edits: Edits) -> None:
     edits.swap[at] = (found[1] if found else line[: line.index(b":") + 1] + b" ") + b"%d" % number
 
 
+COUNTED = {b"Max-Forwards: %d" % number: b"Max-Forwards: %d" % (number - 1) for number in range(1, 256)}
+"""The line as nearly all write it, less one."""
+
+
 def count_down(request: Request, edits: Edits) -> None:
     """Max-Forwards less one; 70 where it is absent or no number (SIP-004, SIP-005, SIP-007). Zero is the caller's to
     refuse.
     """
+    line = request.line("max-forwards")
+    if line is not None and (less := COUNTED.get(line)) is not None:
+        edits.swap[request.names.index("max-forwards")] = less
+        return
     now = request.max_forwards
     set_max_forwards(request, DEFAULT_MAX_FORWARDS if now is None else max(now - 1, 0), edits)

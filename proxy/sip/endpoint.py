@@ -1,18 +1,16 @@
-"""The endpoint: bytes and time in; bytes, events and one next timer out. A transaction-stateful proxy (RFC 3261
+"""The endpoint: bytes and time in; bytes, events and one next timer out. A transaction-stateful proxy (RFC 3261,
 section 16).
 
-It finds the transaction of each message, lets the tables of `transactions` say what follows, and keeps the response
-contexts. It decides nothing about a call: its user does, with `reply`, `forward` and `relay`.
+It finds the transaction of each message, lets the transaction layer move, and leaves the branches to `branches`. It
+decides nothing about a call: its user does, with `reply`, `forward` and `relay`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from hashlib import blake2b
 
-from proxy.sip import matching, reply, transactions
-from proxy.sip import timers as clock
+from proxy.sip import reply, timers, transactions
 from proxy.sip.branches import Branches
 from proxy.sip.context import (
     Acked,
@@ -29,77 +27,50 @@ from proxy.sip.context import (
     Retransmitted,
     Ringing,
     Stray,
-    Transaction,
+    TimedOut,
 )
-from proxy.sip.edit import Edits, count_down, drop_top_via, rebuilt, stamp_via
+from proxy.sip.edit import Edits, count_down, rebuilt, stamp_via
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
+from proxy.sip.layer import Layer, Transaction
+from proxy.sip.matching import server_key
 from proxy.sip.message import Request, Response
-from proxy.sip.parser import check, parse
-from proxy.sip.routing import MAX_BREADTH, Routed, loop_mark
+from proxy.sip.options import MAX_TRANSACTIONS, Listener, Options, Tokens
+from proxy.sip.parser import answerable, check, parse
+from proxy.sip.routing import MAX_BREADTH, Routed, breadth, loop_mark, loops
 
 __all__ = [
-    "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Finished", "Listener", "Loose", "Options",
-    "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "Tokens",
+    "MAX_TRANSACTIONS", "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Finished", "Listener",
+    "Loose", "Options", "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "TimedOut", "Tokens",
 ]  # fmt: skip
 
-MAX_TRANSACTIONS = 400_000
-"""Live server transactions: 6,000 calls a second for the 32 seconds that an answered one lingers, twice."""
-COOKIE = b"z9hG4bK"
+BREADTH_LINE = b"Max-Breadth: %d" % MAX_BREADTH
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """An address that we listen on, and what we write of it into Via and Record-Route."""
+class Endpoint:
+    """The machine. Its five verbs are those of every sans-I/O protocol; four more belong to its user."""
 
-    transport: str
-    host: str
-    port: int
-    advertised_host: str
-    advertised_port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What may be set; times in seconds."""
-
-    listeners: tuple[Listener, ...]
-    t1: float = clock.T1
-    t2: float = clock.T2
-    t4: float = clock.T4
-    timer_c: float = clock.TIMER_C
-    silence: float = 2.0
-    """Without any answer of a hop for so long, the next one is tried."""
-    max_transactions: int = MAX_TRANSACTIONS
-
-
-class Tokens(Protocol):
-    """Unguessable tokens of RFC 3261's token characters."""
-
-    def branch(self) -> str: ...
-    def tag(self) -> str: ...
-
-
-class Endpoint(Branches):
-    """The machine. Its five verbs are those of every sans-I/O protocol; three more belong to its user."""
+    __slots__ = ("_branches", "_layer", "_options", "_sent_by", "_via_parts", "_vias")
 
     def __init__(self, options: Options, tokens: Tokens) -> None:
-        super().__init__(options, tokens)
-        self._servers: dict[Hashable, Transaction] = {}
+        self._options = options
+        self._layer = Layer(options)
+        self._branches = Branches(options, tokens, self._layer)
+        self._vias = self._branches.vias
+        self._via_parts = tuple(line.partition(b" ")[2].partition(b" ")[2] for line in self._vias)
+        self._sent_by = frozenset((one.advertised_host.lower(), one.advertised_port) for one in options.listeners)
 
     @property
     def transactions(self) -> int:
         """Live transactions, both sides."""
-        return len(self._servers) + len(self._clients) + len(self._cancels)
+        return len(self._layer)
 
-    # Bytes and time in
+    # Bytes and time in, bytes and events out
 
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Event]:
         """One datagram. Never raises."""
-        if len(data) < 4 or data[0] < 0x21:
-            # A keep-alive of line ends, or STUN: the first two bits of that are zero (RFC 5626 section 8, SIP-102).
-            if not data.strip(b"\r\n\0") or data[0] < 0x04:
-                return []
+        if data[:1] < b"!" and (data[:1] in _STUN or not data.strip(b"\r\n\0 ")):
+            return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
         try:
             message = parse(data)
             if isinstance(message, Response):
@@ -108,284 +79,274 @@ class Endpoint(Branches):
                 check(message)
                 self._request(message, flow, now)
         except ParseError as error:
-            self._answer_bad(error, flow)
-            self._pending.append(Refused(flow, error, error.partial))
+            self._faulty(error, flow, now)
         return self._reported()
 
     def handle_timer(self, now: float) -> list[Event]:
         """Let everything happen that is due."""
-        for owner, name in self._timers.expired(now):
-            if isinstance(owner, Context):
-                owner.timer = None
-                self.trying(owner, now)
-            elif name == "silence":
-                self._silent(owner, now)
+        layer, branches = self._layer, self._branches
+        for owner, name in layer.timers.expired(now):
+            if name == "silence":
+                branches.silent(owner, now)
             elif name == "C":
-                self._timer_c(owner, now)
+                branches.timer_c(owner, now)
+            elif name == "100":
+                owner.soon = None
+                self._trying(owner, now)
+            elif name == "user":
+                owner.soon = None
+                self._left_alone(owner, now)
             else:
-                self._feed(owner, name, now)
+                actions = layer.feed(owner, name, now)
+                if transactions.RESEND in actions:
+                    branches.pending.append(Retransmitted(True))
+                elif transactions.TIMEOUT in actions and isinstance(owner, Branch):
+                    branches.failed(owner, "timeout", now)
         return self._reported()
 
     def next_timer(self) -> float | None:
-        """When `handle_timer` wants to be called at the latest."""
-        return self._timers.next()
+        """When `handle_timer` wants to be called at the latest; None while nothing runs."""
+        return self._layer.timers.next()
 
     def transport_error(self, flow: Flow, now: float) -> list[Event]:
-        """Nothing could be sent to this flow: its branches that heard nothing yet have failed (section 16.9)."""
-        for branch in [one for one in self._unanswered.values() if one.target == flow]:
-            self._feed(branch, transactions.ERROR, now)
+        """Nothing could be sent to this flow: its branches that heard nothing yet have failed (section 16.9).
+
+        That a response could not be sent destroys nothing (RFC 6026 section 7.1; SIP-061, SIP-081).
+        """
+        for branch in [one for one in self._branches.unanswered.values() if one.to == flow]:
+            if transactions.FAIL in self._layer.feed(branch, transactions.ERROR, now):
+                self._branches.failed(branch, "transport", now)
         return self._reported()
 
     def to_send(self) -> list[tuple[bytes, Flow]]:
-        """What is to be sent, handed over."""
-        out, self._out = self._out, []
+        """What is to be sent, handed over. Call it when the events have been dealt with."""
+        layer, settled = self._layer, self._branches.settled
+        out, layer.out = layer.out, []
+        if settled:
+            for context in settled:
+                context.settle()
+            settled.clear()
         return out
 
     # The user's verbs
 
     def trying(self, context: Context, now: float) -> None:
-        """Send 100, unless something was sent already (section 17.2.1)."""
-        server = context.server
-        if server is not None and server.last is None and not context.final:
-            data = reply.answer(context.request, context.flow, 100, "Trying", context.tag)
-            self._respond(context, transactions.SEND_1XX, data, now)
+        """Send 100 to an INVITE at once, unless something was sent already (section 17.2.1)."""
+        if context.table is transactions.INVITE_SERVER:
+            self._trying(context, now)
 
-    def reply(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> list[Event]:
-        """Answer a request ourselves, with a final response. Does nothing where the caller has an answer."""
-        if not (context.final or context.dead):
-            self._answer(context, status, reason, now, lines)
+    def reply(
+        self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()
+    ) -> list[Event]:
+        """Answer a request with a final response of ours. Does nothing where it has one, or was sent on."""
+        if not (context.dead or context.forwarded):
+            self._branches.answer(context, status, reason, now, tuple(lines))
         return self._reported()
-
-    def _answer(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> None:
-        context.dead = True
-        data = reply.answer(context.request, context.flow, status, reason, context.tag, lines)
-        context.final = status
-        self._respond(context, transactions.response_event(status, send=True), data, now)
-        self._pending.append(Finished(context, status, None, None))
 
     def forward(self, context: Context, plan: Plan, now: float) -> list[Event]:
-        """Send a request on. Does nothing where the caller has given up or has an answer."""
-        if context.dead or context.forwarded or not plan.targets:
+        """Send a request on (section 16.6). Does nothing where the caller has given up or has an answer."""
+        if context.dead or context.forwarded:
             return self._reported()
-        request = context.request
-        context.mark = loop_mark(request, request.target)
-        if self._loops(request, context.mark):
-            self._answer(context, 482, "Loop Detected", now)
+        request, branches, targets = context.request, self._branches, len(plan.targets)
+        if not targets:
+            branches.answer(context, 480, reply.PHRASES[480], now)
             return self._reported()
-        context.forwarded, context.plan = True, plan
-        edits = context.prepared = Edits()
+        if targets > 1 or plan.record_route is not None:
+            # Requests of a dialog with one way to go bear no mark: Max-Forwards ends their loops (SIP-008).
+            context.mark = loop_mark(request)
+            if loops(request, context.mark, self._via_parts):
+                branches.answer(context, 482, reply.PHRASES[482], now)
+                return self._reported()
+        context.forwarded, context.plan, context.swap = True, plan, plan.response_swap
+        if context.soon is not None and context.soon[2] == "user":
+            self._layer.timers.cancel(context.soon)
+            context.soon = None
+        edits = context.edits = Edits()
         stamp_via(request, context.flow.host, context.flow.port, edits)
         count_down(request, edits)
-        if "max-breadth" not in request.names:
-            edits.add.append(b"Max-Breadth: %d" % MAX_BREADTH)
+        self._spread(context, targets, edits)
         edits.take(plan.routed.edits).take(plan.edits)
-        self._next_branch(context, now)
+        branches.next_branch(context, now)
         return self._reported()
 
-    def relay(self, request: Request, routed: Routed, target: Flow, edits: Edits | None, now: float) -> None:
-        """Send a request on without state: the ACK of a 2xx, a CANCEL that matches nothing (section 16.11)."""
+    def relay(
+        self,
+        request: Request,
+        routed: Routed,
+        target: Flow,
+        edits: Edits | None,
+        now: float,
+        source: Flow | None = None,
+    ) -> None:
+        """Send a request on without state (section 16.11): the ACK of a 2xx, a CANCEL that matches nothing.
+
+        With `source`, where it came from, its Via is stamped. One that may go no further is dropped (SIP-070).
+        """
         if request.max_forwards == 0:
             return
         ours = Edits()
+        if source is not None:
+            stamp_via(request, source.host, source.port, ours)
         count_down(request, ours)
         ours.take(routed.edits).take(edits)
-        # The same request gets the same branch, however often it comes: what 16.11 asks of a stateless element.
-        mark = loop_mark(request, request.via.branch.encode("utf-8", "surrogateescape") + request.target)
-        via = self._vias[target.listener] + COOKIE + b"-" + mark.encode()
-        self._out.append((rebuilt(request, self._start(request, routed.target), (via,), ours), target))
+        # The same request gets the same branch, however often it comes; it is none of our transactions'.
+        same = (request.line("via") or b"") + request.target + (request.line("cseq") or b"")
+        via = self._vias[target.listener] + b"-" + blake2b(same, digest_size=8).hexdigest().encode()
+        start = request.start
+        if routed.target != request.target:
+            start = b"%s %s SIP/2.0" % (request.method.encode(), routed.target)
+        self._layer.out.append((rebuilt(request, start, (via,), ours), target))
+
+    def _reported(self) -> list[Event]:
+        branches = self._branches
+        events, branches.pending = branches.pending, []
+        return events
 
     # Requests
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         method = request.method
-        if method == "CANCEL":
-            self._cancel(request, flow, now)
-            return
-        key = matching.server_key(request)
-        server = self._servers.get(key)
+        layer, pending = self._layer, self._branches.pending
+        key = server_key(request)
+        server = layer.servers.get(key)
         if method == "ACK":
-            if server is None or server.kind != "INVITE_SERVER" or server.state == transactions.ACCEPTED:
-                self._pending.append(Acked(request, flow))
+            if server is None or server.state == transactions.ACCEPTED:
+                pending.append(Acked(request, flow))
             else:
-                self._feed(server, transactions.ACK, now)
+                layer.feed(server, transactions.ACK, now)
             return
         if server is not None:
-            self._feed(server, transactions.REQUEST, now)
-            self._pending.append(Retransmitted(False))
+            layer.feed(server, transactions.REQUEST, now)
+            pending.append(Retransmitted(False))
             return
-        if len(self._servers) >= self._options.max_transactions:
-            raise ParseError("too many transactions are open", 503, request)
-        context = Context(request, flow, reply.way_back(request.via, flow), self._tokens.tag())
+        if method == "CANCEL":
+            self._cancel(request, flow, key, now)
+            return
+        room = self._options.max_transactions
+        if len(layer.servers) >= room and (
+            request.to_tag is None or len(layer.servers) >= room + room // 4
+        ):
+            pending.append(Refused(flow, ParseError("too many transactions are open", 503, request), request))
+            return
+        to = reply.way_back(request.via, flow)
         if method == "INVITE":
-            server = Transaction("INVITE_SERVER", transactions.INVITE_SERVER, transactions.PROCEEDING, key, context)
-            context.timer = self._timers.start(clock.AT_ONCE, context, "100", now)
+            context = Context(
+                transactions.INVITE_SERVER, transactions.PROCEEDING, key, layer.servers, to, request, flow
+            )
+            context.soon = layer.timers.start(timers.AT_ONCE, context, "100", now)
         else:
-            server = Transaction("SERVER", transactions.SERVER, transactions.TRYING, key, context)
-            context.timer = self._timers.start(clock.LATE_100, context, "100", now)
-        context.server = self._servers[key] = server
-        self._pending.append(Arrived(context, request, flow))
+            context = Context(transactions.SERVER, transactions.TRYING, key, layer.servers, to, request, flow)
+            context.soon = layer.timers.start(timers.LATE_100, context, "100", now)
+        layer.servers[key] = context
+        pending.append(Arrived(context, request, flow))
 
-    def _cancel(self, request: Request, flow: Flow, now: float) -> None:
+    def _cancel(self, request: Request, flow: Flow, key: Hashable, now: float) -> None:
         """Section 16.10: answered at once, then every pending branch is cancelled."""
-        key = matching.server_key(request)
-        if (again := self._servers.get(key)) is not None:
-            self._feed(again, transactions.REQUEST, now)
-            self._pending.append(Retransmitted(False))
+        layer, branches = self._layer, self._branches
+        context = layer.servers.get(server_key(request, "INVITE"))
+        if not isinstance(context, Context):
+            branches.pending.append(Loose(request, flow))
             return
-        invite = self._servers.get(matching.invite_key(request))
-        if invite is None:
-            self._pending.append(Loose(request, flow))
-            return
-        context = invite.context
-        own = Context(request, flow, reply.way_back(request.via, flow), context.tag)
-        own.server = self._servers[key] = Transaction("SERVER", transactions.SERVER, transactions.TRYING, key, own)
-        own.dead, own.final = True, 200
-        self._respond(own, transactions.SEND_2XX, reply.answer(request, flow, 200, "OK", context.tag), now)
-        if context.final or context.cancelled:
+        own = Transaction(
+            transactions.SERVER, transactions.TRYING, key, layer.servers, reply.way_back(request.via, flow)
+        )
+        layer.servers[key] = own
+        layer.feed(own, transactions.SEND_2XX, now, reply.answer(request, flow, 200, "OK", branches.tag(context)))
+        if context.dead or context.cancelled:
             return
         context.cancelled = True
         context.reasons = tuple(
             line for line, name in zip(request.lines, request.names, strict=True) if name == "reason"
         )
+        branches.pending.append(Cancelled(context))
         if not context.forwarded:
-            self._answer(context, 487, "Request Terminated", now)
+            branches.answer(context, 487, reply.PHRASES[487], now)
         for branch in context.branches:
-            self._cancel_branch(branch, now)
-        self._pending.append(Cancelled(context))
+            branches.cancel(branch, now)
 
-    def _answer_bad(self, error: ParseError, flow: Flow) -> None:
-        """A 400 or its like, without state; silence where no answer is possible (SIP-016)."""
+    def _spread(self, context: Context, targets: int, edits: Edits) -> None:
+        """Max-Breadth (RFC 5393 section 5.3.3): a request without gets ours; a bound that came is kept, or shared."""
+        request = context.request
+        bound = breadth(request)
+        if bound is None:
+            edits.add.append(BREADTH_LINE)
+            edits.drop.update(request.where("max-breadth"))
+        elif targets > 1 or request.first("max-breadth") != b"%d" % bound or request.names.count("max-breadth") > 1:
+            context.breadth = max(bound, 1)
+            context.serial = bound < targets
+            edits.drop.update(request.where("max-breadth"))
+
+    def _trying(self, context: Context, now: float) -> None:
+        """100, if nothing was sent yet; and from now on the user has a deadline."""
+        if context.dead or context.state not in _UNANSWERED or context.last is not None:
+            return
+        data = reply.answer(context.request, context.flow, 100, "Trying", "")
+        self._branches.respond(context, transactions.SEND_1XX, data, now)
+        if not context.forwarded:
+            context.soon = self._layer.timers.start(self._options.patience, context, "user", now)
+
+    def _left_alone(self, context: Context, now: float) -> None:
+        """The user did not come back to a request: it must not stay for ever."""
+        if context.dead or context.forwarded:
+            return
+        if context.table is transactions.INVITE_SERVER:
+            self._branches.answer(context, 500, reply.PHRASES[500], now)
+        else:
+            self._branches.give_up(context)
+
+    def _faulty(self, error: ParseError, flow: Flow, now: float) -> None:
+        """Bytes with a fault: a 400 or its like without state; silence where no answer is possible (SIP-016)."""
         partial = error.partial
-        if partial is None or partial.method == "ACK":
-            return
-        try:
-            back = reply.way_back(partial.via, flow)
-            answer = reply.answer(
-                partial, flow, error.status, PHRASES.get(error.status, "Bad Request"), self._tokens.tag()
-            )
-        except ParseError:
-            return
-        self._out.append((answer, back))
+        if partial is not None and partial.method != "ACK":
+            vital = self._options.vital
+            if vital is not None and error.status != 505 and vital(partial.target):
+                try:
+                    answerable(partial)
+                    self._request(partial, flow, now)
+                    return
+                except ParseError:
+                    pass
+            if partial.line("via") is not None:
+                phrase = reply.PHRASES.get(error.status, reply.PHRASES[400])
+                tag = reply.stateless_tag(partial)
+                try:
+                    back = reply.way_back(partial.via, flow)
+                except ParseError:
+                    back = flow
+                self._layer.out.append((reply.answer(partial, flow, error.status, phrase, tag), back))
+        self._branches.pending.append(Refused(flow, error, partial))
 
     # Responses
 
     def _response(self, response: Response, flow: Flow, now: float) -> None:
-        via = response.via
-        branch: Branch | None = None
-        if (via.host.lower(), via.port or reply.DEFAULT_PORT) in self._sent_by:
-            name = via.branch
-            method = response.cseq.method
-            branch = self._cancels.get(name) if method == "CANCEL" else self._clients.get(name)
-            if branch is not None and method not in ("CANCEL", branch.context.request.method):
+        layer = self._layer
+        line = response.line("via")
+        if line is None:
+            raise ParseError("a response without Via")
+        # Nearly always our Via and our CSeq come back as we wrote them; then neither is taken apart.
+        ours = self._vias[flow.listener]
+        branch = layer.clients.get(line[len(ours) :].partition(b";")[0]) if line.startswith(ours) else None
+        if branch is None or response.line("cseq") != branch.cseq:
+            # Raises ParseError for what cannot be read: that is dropped.
+            via, method = response.via, response.cseq.method
+            key = b""
+            if via.cookie and (via.host.lower(), via.port or reply.DEFAULT_PORT) in self._sent_by:  # SIP-092
+                key = via.branch[7:].encode("utf-8", "surrogateescape")
+            if method == "CANCEL" and (cancel := layer.cancels.get(key)) is not None:
+                layer.feed(cancel, transactions.received(response.status), now)
+                return  # the answer to a CANCEL of ours ends here (SIP-057)
+            branch = layer.clients.get(key)
+            if branch is not None and (branch.cseq or b"").split()[-1:] != [method.encode()]:
                 branch = None
         if branch is None:
-            self._pending.append(Stray(flow, response))
+            self._branches.pending.append(Stray(flow, response))
             return
-        self._current = response
-        self._feed(branch, transactions.response_event(response.status), now)
-        self._current = None
-
-    def _upstream(self, context: Context, response: Response, branch: Branch | None, now: float) -> None:
-        """Forward a response: our Via comes off, lines that we edited come back, nothing else changes (section
-        16.7).
-        """
-        edits = Edits()
-        drop_top_via(response, edits)
-        plan = context.plan
-        if plan is not None:
-            for ours, theirs in plan.response_swap:
-                for place, line in enumerate(response.lines):
-                    if line == ours:
-                        edits.swap[place] = theirs
-        data = rebuilt(response, response.start, (), edits)
-        status = response.status
-        first = not context.final
-        if status >= 200 and first:
-            context.final, context.dead = status, True
-        server = context.server
-        if server is not None and (
-            server.state in _OPEN or (server.state == transactions.ACCEPTED and 200 <= status < 300)
-        ):
-            self._respond(context, transactions.response_event(status, send=True), data, now)
-        elif 200 <= status < 300 and context.request.method == "INVITE":
-            # A late 2xx goes upstream even after another final (section 16.7(5); SIP-048).
-            self._out.append((data, context.back))
-        if status >= 200 and first:
-            self._pending.append(Finished(context, status, response, branch.target if branch is not None else None))
-        elif status > 100 and first:
-            self._pending.append(Ringing(context, response))
-
-    def _respond(self, context: Context, event: str, data: bytes, now: float) -> None:
-        if context.timer is not None:
-            self._timers.cancel(context.timer)
-            context.timer = None
-        server = context.server
-        if server is None:
-            return
-        self._sending = data
-        self._feed(server, event, now)
-
-    # The machines
-
-    def _feed(self, one: Transaction, event: str, now: float) -> None:
-        """One event into one machine; what its table says is done."""
-        found = one.table.get((one.state, event))
-        if found is None:
-            return
-        one.state, actions = found
-        for action in actions:
-            if action == transactions.SEND:
-                one.last = self._sending
-                self._out.append((self._sending, one.context.back))
-            elif action == transactions.RESEND:
-                if one.last is not None:
-                    self._out.append((one.last, one.target if isinstance(one, Branch) else one.context.back))
-                    if event != transactions.REQUEST:
-                        self._pending.append(Retransmitted(True))
-            elif action == transactions.STOP:
-                self._timers.cancel(one.retry_timer)
-                self._timers.cancel(one.timer)
-                one.retry_timer = one.timer = None
-            elif action[0] == "+":
-                self._start_timer(one, action[1], now)
-            elif isinstance(one, Branch):
-                self._act(one, action, now)
-        if one.state == transactions.TERMINATED:
-            self._terminate(one)
-        elif one.state == transactions.ACCEPTED and one.kind == "INVITE_SERVER":
-            # Nothing is sent again from here: the bytes may go, the key stays for 32 seconds.
-            one.last = None
-
-    def _terminate(self, one: Transaction) -> None:
-        self._timers.cancel(one.retry_timer)
-        self._timers.cancel(one.timer)
-        one.retry_timer = one.timer = None
-        if isinstance(one, Branch):
-            self._forget(one)
-        else:
-            self._servers.pop(one.key, None)
-            if one.context.server is one:
-                one.context.server = None
-                self._timers.cancel(one.context.timer)
-                one.context.timer = None
-
-    def _loops(self, request: Request, mark: str) -> bool:
-        """Whether the request was here before, unchanged (section 16.3(4), RFC 5393 section 4.2)."""
-        suffix = b"." + mark.encode()
-        return any(
-            name == "via" and suffix in line and any(via[8:] in line for via in self._sent_by_bytes)
-            for name, line in zip(request.names, request.lines, strict=True)
-        )
+        actions = layer.feed(branch, transactions.received(response.status), now)
+        if transactions.ACKNOWLEDGE in actions:
+            self._branches.acknowledge(branch, response)
+        if transactions.PASS in actions:
+            self._branches.received(branch, response, now)
 
 
-_OPEN = frozenset((transactions.PROCEEDING, transactions.TRYING))
-
-PHRASES = {
-    400: "Bad Request",
-    413: "Request Entity Too Large",
-    416: "Unsupported URI Scheme",
-    501: "Not Implemented",
-    503: "Service Unavailable",
-    505: "Version Not Supported",
-    513: "Message Too Large",
-}
+_STUN = frozenset((b"\0", b"\1", b"\2", b"\3"))
+_UNANSWERED = frozenset((transactions.PROCEEDING, transactions.TRYING))

@@ -5,33 +5,27 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from proxy.sip.message import Request
+from proxy.sip.via import COOKIE
 
 
-def server_key(request: Request) -> Hashable:
+def server_key(request: Request, method: str | None = None) -> Hashable:
     """The key of the server transaction of a request; an ACK has the key of its INVITE.
 
-    With the cookie: branch, sent-by and method. The branch is compared without case (section 7.3.1). Without it: the
-    rule of RFC 2543, as section 17.2.3 has it. Raises ParseError.
+    `method` asks for another transaction of the same branch: a CANCEL for the INVITE that it aims at (section 9.2).
+
+    With the cookie, it is branch, sent-by (host and port) and method; the branch is compared without case (section
+    7.3.1). Without it, the rule of RFC 2543 as section 17.2.3 has it. Raises ParseError.
     """
     via = request.via
-    method = request.method
-    if method == "ACK":
-        method = "INVITE"
-    if via.cookie:
-        return (via.branch.lower(), via.sent_by, method)
-    # The To tag of an ACK is that of our response, which the INVITE did not have: it cannot be part of the key.
+    if method is None:
+        method = request.method
+        if method == "ACK":
+            method = "INVITE"
+    branch = (via.params.get("branch") or "").lower()
+    if len(branch) > len(COOKIE) and branch.startswith(COOKIE):
+        return (branch, via.host.lower(), via.port, method)
+    # The To tag of an ACK is that of our response, which its INVITE did not have: it is no part of that key.
     tag = "" if method == "INVITE" else request.to_tag or ""
     return (
-        request.target, tag, request.from_tag or "", request.call_id, request.cseq.number,
-        via.branch, via.sent_by, method,
-    )  # fmt: skip
-
-
-def invite_key(cancel: Request) -> Hashable:
-    """The key of the INVITE server transaction that a CANCEL aims at (section 9.2). Raises ParseError."""
-    via = cancel.via
-    if via.cookie:
-        return (via.branch.lower(), via.sent_by, "INVITE")
-    return (
-        cancel.target, "", cancel.from_tag or "", cancel.call_id, cancel.cseq.number, via.branch, via.sent_by, "INVITE",
+        request.target, tag, request.from_tag or "", request.call_id, request.cseq.number, branch, via.sent_by, method,
     )  # fmt: skip

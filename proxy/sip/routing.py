@@ -1,56 +1,65 @@
-"""What a proxy does with the route of a request (RFC 3261 sections 16.3, 16.4 and 16.6). Pure: values in, values
-out.
-"""
+"""What a proxy does with the route of a request (RFC 3261 sections 16.3, 16.4 and 16.6): values in, values out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
+from itertools import compress
 from typing import NamedTuple
+from zlib import crc32
 
 from proxy.sip import address
-from proxy.sip.edit import Edits, drop_routes
+from proxy.sip.edit import COUNTED, Edits, drop_routes
 from proxy.sip.errors import ParseError
+from proxy.sip.headers import split_list, value_of
 from proxy.sip.message import Request
 from proxy.sip.uri import Uri
 from proxy.sip.uri import parse as parse_uri
 
-DEFAULT_PORT = 5060
+DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
 TOKEN_PARAM = "rw"
 """The parameter of our Record-Route URI in which the user's token travels."""
 MAX_BREADTH = 60
-"""RFC 5393 section 5.3.3."""
+"""RFC 5393 section 5.3.3: what a request gets that comes without, and the most that one keeps."""
 MAX_OWN_ROUTES = 8
-"""Route values of ours taken off one request; double record-routing makes two a pass."""
+"""Route values of ours that are taken off one request; double record-routing makes two a pass."""
 
-UNDERSTOOD = frozenset(("sip", "sips", "tel"))
-URNS = "urn:service:"
+UNDERSTOOD = ("sip", "sips", "tel")
+SERVICE = b"urn:service:"
+"""The URNs that we understand (RFC 5031): emergency and other services, which the user knows the way to."""
 
 LOOP_FIELDS = frozenset(
     ("route", "call-id", "from", "to", "p-asserted-identity", "identity", "proxy-require", "proxy-authorization")
 )
-"""Header fields that our decision may rest on: where one of them changed, the request is a spiral and no loop
-(SIP-010).
-"""
+"""Header fields that a decision may rest on: where one of them changed, it is a spiral and no loop (SIP-010)."""
 
 
 class Me:
     """Who we are: the addresses that we listen on and those that we write into Via and Record-Route."""
 
+    __slots__ = ("_own", "echoes")
+
     def __init__(self, addresses: Iterable[tuple[str, int]]) -> None:
-        self._own = frozenset((host.lower().strip("[]"), port) for host, port in addresses)
-        hosts = ((f"[{host}]" if ":" in host else host, port) for host, port in self._own)
-        self.records = tuple(f"<sip:{host}:{port};lr;{TOKEN_PARAM}=".encode() for host, port in hosts)
-        """How the Record-Route values begin that we write ourselves: what comes back so needs no taking apart."""
+        own = [(host.lower().strip("[]"), port) for host, port in addresses]
+        self._own = frozenset(own)
+        self.echoes = tuple(
+            b"Route: <sip:" + hostport(host, port) + b";lr;" + TOKEN_PARAM.encode() + b"=" for host, port in own
+        )
+        """How a Route line begins that gives back our own Record-Route as we wrote it."""
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI leads to us."""
-        return uri.scheme in ("sip", "sips") and (uri.host.lower(), uri.port or DEFAULT_PORT) in self._own
+        default = DEFAULT_PORTS.get(uri.scheme)
+        return default is not None and (uri.host.lower(), uri.port or default) in self._own
 
     def at(self, host: str, port: int | None) -> bool:
-        """Whether this is an address of ours (SIP-092, SIP-107)."""
-        return (host.lower().strip("[]"), port or DEFAULT_PORT) in self._own
+        """Whether this is an address of ours."""
+        return (host.lower().strip("[]"), port or 5060) in self._own
+
+
+def hostport(host: str, port: int) -> bytes:
+    """As it stands in a URI or a Via; IPv6 in brackets, the default port written too."""
+    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +72,33 @@ class Refusal:
 
 
 def check(request: Request) -> Refusal | None:
-    """Section 16.3, steps 2, 3 and 5; the syntax was `parser.check`'s, loops are found when it is forwarded."""
+    """Section 16.3, steps 2, 3 and 5, and Max-Breadth. The syntax was `parser.check`'s, loops are `forward`'s."""
     # 2. The scheme of the Request-URI.
     target = request.target
-    if target[:4] not in (b"sip:", b"tel:") and target[:5] != b"sips:":
+    if target[:4] != b"sip:":
         scheme = target.partition(b":")[0].lower().decode("latin-1")
-        if scheme not in UNDERSTOOD and not target[: len(URNS)].lower() == URNS.encode():
+        if scheme not in UNDERSTOOD and target[: len(SERVICE)].lower() != SERVICE:
             return Refusal(416, "Unsupported URI Scheme")
     # 3. Max-Forwards.
-    if request.max_forwards == 0:
+    if request.line("max-forwards") not in COUNTED and request.max_forwards == 0:
         return Refusal(483, "Too Many Hops")
     # 5. Proxy-Require: we have no extension that a caller could demand of us.
-    if "proxy-require" in request.names and request.method not in ("ACK", "CANCEL"):
-        unknown = b", ".join(tag for tag in request.values("proxy-require") if tag)
+    if request.line("proxy-require") is not None and request.method not in ("ACK", "CANCEL"):
+        unknown = b", ".join(request.values("proxy-require"))
         if unknown:
             return Refusal(420, "Bad Extension", (b"Unsupported: " + unknown,))
+    # RFC 5393 section 5.3.3: nobody is left that it could be sent to.
+    if breadth(request) == 0:
+        return Refusal(440, "Max-Breadth Exceeded")
     return None
+
+
+def breadth(request: Request) -> int | None:
+    """The Max-Breadth of a request, 60 at most; None where there is none, or none that can be read."""
+    if request.line("max-breadth") is None:
+        return None
+    values = [int(value) for value in request.all("max-breadth") if value.isdigit() and len(value) <= 10]
+    return min(*values, MAX_BREADTH) if values else None
 
 
 class Routed(NamedTuple):
@@ -96,36 +116,35 @@ class Routed(NamedTuple):
 
 
 def route(request: Request, me: Me) -> Routed:
-    """Sections 16.4 and 16.6(6). Raises ParseError when the Request-URI cannot be read; a broken Route is left
-    alone.
-    """
+    """Sections 16.4 and 16.6(6). Raises ParseError if the Request-URI cannot be read; a broken Route is left alone."""
     edits = Edits()
     uri, target = request.uri, request.target
-    tokens: list[str] = []
-    routes = request.values("route") if "route" in request.names else []
-    if not routes and "lr" not in uri.params and "maddr" not in uri.params:
-        return Routed(target, edits, (), uri, me.owns(uri))
-    if len(routes) == 1 and "lr" not in uri.params and "maddr" not in uri.params:
-        # One Route, exactly as we wrote it: nearly every in-dialog request.
-        value = routes[0]
-        for record in me.records:
-            if value.startswith(record) and value[-1:] == b">" and b";" not in (token := value[len(record) : -1]):
+    params = uri.params
+    line = request.line("route")
+    if "maddr" not in params and "lr" not in params:
+        if line is None:
+            return Routed(target, edits, (), uri, me.owns(uri))
+        # The one Route is our own Record-Route as we wrote it: nearly every request of a dialog.
+        if line.startswith(me.echoes) and line[-1:] == b">" and request.names.count("route") == 1:
+            token = line[line.index(b"=") + 1 : -1]
+            if token.isascii() and not _NOT_PLAIN.intersection(token):
                 edits.drop.add(request.find("route"))
-                return Routed(target, edits, (token.decode("latin-1"),), uri, me.owns(uri))
+                return Routed(target, edits, (token.decode(),), uri, me.owns(uri))
+    routes = request.values("route") if line is not None else []
+    tokens: list[str] = []
     # A strict router in front of us put our own Record-Route value into the Request-URI: the last Route is the real
     # one.
-    if routes and "lr" in uri.params and not uri.user and me.owns(uri):
-        mark = uri.params.get(TOKEN_PARAM)
-        tokens += [mark] if mark else []
+    if routes and "lr" in params and not uri.user and me.owns(uri):
+        _collect(uri, tokens)
         last = _uri_of(routes[-1])
         if last is not None:
-            target, uri = last.raw, last
+            uri, target = last, _without(last, ("method",), headers=False)
             _drop_last(request, edits)
             routes.pop()
-    # maddr that names us has done its work (section 16.4).
+    # A maddr that names us has done its work, and so have the port and the transport that belong to it (section 16.4).
     maddr = uri.params.get("maddr")
-    if maddr and me.at(maddr, uri.port):
-        target = _without(uri, ("maddr", "transport"))
+    if maddr and me.at(maddr, uri.port) and (uri.params.get("transport") or "udp").lower() == "udp":
+        target = _without(uri, ("maddr", "transport"), port=False)
         uri = parse_uri(target)
     # Our own values on top: one, or two where we changed between two addresses of ours (RFC 5658 section 6.2).
     own = 0
@@ -135,20 +154,26 @@ def route(request: Request, me: Me) -> Routed:
         if top is None or not me.owns(top):
             break
         own += 1
-        mark = top.params.get(TOKEN_PARAM)
-        tokens += [mark] if mark else []
-        top = None
+        _collect(top, tokens)
     if own:
         drop_routes(request, own, edits)
-    if top is None and own == len(routes):
+    if own == len(routes):
         return Routed(target, edits, tuple(tokens), uri, me.owns(uri))
     if top is None or "lr" in top.params:
-        # A Route that cannot be read leads nowhere; the Request-URI stays, and the user answers.
-        return Routed(target, edits, tuple(tokens), top or uri, top is not None and me.owns(top))
+        # A Route that cannot be read leads nowhere: the Request-URI is what is left to go by.
+        return Routed(target, edits, tuple(tokens), top or uri, me.owns(top or uri))
     # The next hop is a strict router: it goes into the Request-URI, and that to the end of the routes.
     drop_routes(request, own + 1, edits)
     edits.add.append(b"Route: <" + target + b">")
     return Routed(_without(top, ("method",), headers=False), edits, tuple(tokens), top, False)
+
+
+_NOT_PLAIN = frozenset(b"<>,;? \t\r\n\"")
+
+
+def _collect(uri: Uri, tokens: list[str]) -> None:
+    if token := uri.params.get(TOKEN_PARAM):
+        tokens.append(token)
 
 
 def _uri_of(value: bytes) -> Uri | None:
@@ -161,45 +186,46 @@ def _uri_of(value: bytes) -> Uri | None:
 def _drop_last(request: Request, edits: Edits) -> None:
     """Takes the last Route value off."""
     at = request.where("route")[-1]
-    line = edits.line(request, at)
-    start = line.index(b":") + 1
-    from proxy.sip.headers import split_list, value_of
-
+    line = request.lines[at]
     left = split_list(value_of(line))[:-1]
     if left:
-        edits.swap[at] = line[:start] + b" " + b", ".join(left)
+        edits.swap[at] = line[: line.index(b":") + 1] + b" " + b", ".join(left)
     else:
         edits.drop.add(at)
 
 
-def _without(uri: Uri, names: tuple[str, ...], headers: bool = True) -> bytes:
-    """A URI without some parameters, and without headers where it becomes a Request-URI (SIP-035)."""
-    base, mark, tail = uri.raw.partition(b"?")
-    head, *params = (
-        base.split(b";") if uri.user is None or b";" not in uri.raw.partition(b"@")[0] else _after_user(base)
-    )
-    kept = [part for part in params if part.partition(b"=")[0].strip().lower().decode("latin-1") not in names]
-    if "maddr" in names:
-        # The port and the transport belonged to maddr (section 16.4); the default ones are implied again.
-        pass
-    return b";".join((head, *kept)) + (mark + tail if headers else b"")
+def _without(uri: Uri, names: tuple[str, ...], headers: bool = True, port: bool = True) -> bytes:
+    """A URI without some parameters; without its headers where it becomes a Request-URI (SIP-035); without port."""
+    if uri.scheme not in DEFAULT_PORTS:
+        return uri.raw
+    raw, host = uri.raw, uri.host.encode("utf-8", "surrogateescape")
+    # The user part may hold ";" and "?" too, but no "@"; what follows the host is ours to look through.
+    start = raw.index(b"@") + 1 if uri.user is not None else raw.index(b":") + 1
+    end = start + len(host) + (2 if raw[start : start + 1] == b"[" else 0)
+    tail, mark, query = raw[end:].partition(b"?")
+    shown, *params = tail.split(b";")
+    kept = [part for part in params if part.partition(b"=")[0].lower().decode("latin-1") not in names]
+    return b";".join((raw[:end] + (shown if port else b""), *kept)) + (mark + query if headers else b"")
 
 
-def _after_user(base: bytes) -> list[bytes]:
-    user, at, rest = base.rpartition(b"@")
-    first, *params = rest.split(b";")
-    return [user + at + first, *params]
+def loop_mark(request: Request) -> bytes:
+    """The second part of our branch: the same for the same request, another when anything changed that decides.
 
-
-def loop_mark(request: Request, target: bytes) -> str:
-    """The second part of our branch: the same for the same request, another when anything changed that we look at.
-
-    It does not depend on the method, so a CANCEL has the mark of its INVITE (section 16.6(8), RFC 5393 section 4.2.1).
+    It does not depend on the method (section 16.6(8), RFC 5393 section 4.2.1).
     """
-    lines = request.lines
-    parts = [target]
-    for place, name in enumerate(request.names):
-        if name in LOOP_FIELDS:
-            parts.append(lines[place])
+    parts = list(compress(request.lines, map(LOOP_FIELDS.__contains__, request.names)))
     parts.append(b"%d" % request.cseq.number)
-    return blake2b(b"\n".join(parts), digest_size=6).hexdigest()
+    parts.append(request.target)
+    # A checksum is enough: whoever makes two requests with the same one stops nobody's calls but his own.
+    return b".%08x" % crc32(b"\n".join(parts))
+
+
+def loops(request: Request, mark: bytes, ours: Iterable[bytes]) -> bool:
+    """Whether the request was here before, unchanged: a Via of ours bears its mark (16.3(4), RFC 5393 section 4.2).
+
+    `ours` is what stands in our Via values between the transport and the branch.
+    """
+    if mark not in b"\n".join(request.lines):
+        return False
+    vias = [request.lines[place] for place in request.where("via")]
+    return any(mark in line and one in line for line in vias for one in ours)

@@ -1,81 +1,125 @@
 """The timers of RFC 3261 (table 4), and the one that is due next.
 
 The RFC knows few durations, and time only grows, so the timers of one duration expire in the order in which they were
-started: one queue a duration, no heap. A cancelled timer stays in its queue as an empty husk and lets go of its owner
-at once.
+started: one queue a duration, no heap. A cancelled timer lets go of its owner at once and stays in its queue as a husk;
+husks go when they reach the front, or when half of a queue is husks.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 T1 = 0.5
+"""Seconds: the estimate of a round trip."""
 T2 = 4.0
+"""Seconds: the longest interval between retransmissions of a non-INVITE request or of a response to an INVITE."""
 T4 = 5.0
+"""Seconds: how long a message may live in the network."""
 TIMER_C = 185.0
-"""Section 16.6(11): more than three minutes."""
+"""Seconds; more than three minutes (section 16.6(11))."""
 AT_ONCE = 0.2
-"""Section 17.2.1: an INVITE without any answer gets its 100 after 200 ms."""
+"""Seconds: an INVITE without any answer gets its 100 then (section 17.2.1)."""
 LATE_100 = 3.5
-"""RFC 4320 section 4.1: when Timer E would reach T2."""
+"""Seconds: when Timer E would reach T2, any other request gets its 100 (RFC 4320 section 4.1)."""
+MIN_D = 32.0
+"""Seconds: Timer D is never shorter over UDP (section 17.1.1.2)."""
+
+HUSKS = 64
+"""So many husks are left in a queue without counting what share of it they are."""
 
 Timer = list[Any]
-"""[due, owner or None, name]: a list, because cancelling changes it in place."""
+"""[due, owner or None, name, queue or None]: a list, because cancelling changes it in place."""
+
+
+class _Queue(deque[Timer]):
+    """The timers of one duration, the earliest first."""
+
+    __slots__ = ("husks",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.husks = 0
 
 
 class Timers:
-    """Started, cancelled and expired in constant time."""
+    """Started and cancelled in constant time; what is due comes out in order."""
 
-    __slots__ = ("_queues", "_soonest", "live")
+    __slots__ = ("_queues", "_soonest")
 
     def __init__(self) -> None:
-        self._queues: dict[float, deque[Timer]] = {}
+        self._queues: dict[float, _Queue] = {}
         self._soonest: float | None = None
-        self.live = 0
-        """Timers that were started and neither cancelled nor expired."""
+
+    def __len__(self) -> int:
+        """Timers that run."""
+        return sum(len(queue) - queue.husks for queue in self._queues.values())
+
+    @property
+    def held(self) -> int:
+        """Timers and husks in the queues: what they cost in memory."""
+        return sum(map(len, self._queues.values()))
 
     def start(self, seconds: float, owner: object, name: str, now: float) -> Timer:
         """A timer that is due `seconds` after `now`."""
-        timer: Timer = [now + seconds, owner, name]
+        due = now + seconds
         queue = self._queues.get(seconds)
         if queue is None:
-            queue = self._queues[seconds] = deque()
+            queue = self._queues[seconds] = _Queue()
+        timer: Timer = [due, owner, name, queue]
         queue.append(timer)
-        self.live += 1
-        if self._soonest is None or timer[0] < self._soonest:
-            self._soonest = timer[0]
+        soonest = self._soonest
+        if soonest is None or due < soonest:
+            self._soonest = due
         return timer
 
     def cancel(self, timer: Timer | None) -> None:
-        """It will not expire; its owner is let go. Once is enough, twice does no harm."""
+        """It will not expire, and its owner is let go. Once is enough, twice does no harm, after it expired neither."""
         if timer is not None and timer[1] is not None:
             timer[1] = None
-            self.live -= 1
+            queue: _Queue | None = timer[3]
+            if queue is None:
+                return  # it is due, and its turn would have come
+            queue.husks += 1
+            if queue.husks > HUSKS and 2 * queue.husks > len(queue):
+                live = [one for one in queue if one[1] is not None]
+                queue.clear()
+                queue.extend(live)
+                queue.husks = 0
 
     def next(self) -> float | None:
-        """When to look again: never after the next timer is due, maybe a little before."""
+        """When to look again: never after the next timer is due, sometimes before, None if nothing runs."""
         return self._soonest
 
-    def expired(self, now: float) -> list[tuple[Any, str]]:
-        """The owners and names of the timers that are due, the earliest first, each told once."""
+    def expired(self, now: float) -> Iterator[tuple[Any, str]]:
+        """The owners and names of the timers that are due, the earliest first, each told once.
+
+        A timer that is cancelled because of an earlier one of the same run is not told.
+        """
+        if self._soonest is None or self._soonest > now:
+            return
         due: list[Timer] = []
         soonest: float | None = None
         for queue in self._queues.values():
-            while queue and (queue[0][1] is None or queue[0][0] <= now):
+            while queue and (queue[0][0] <= now or queue[0][1] is None):
                 timer = queue.popleft()
-                if timer[1] is not None:
+                if timer[1] is None:
+                    queue.husks -= 1
+                else:
+                    timer[3] = None
                     due.append(timer)
             if queue and (soonest is None or queue[0][0] < soonest):
                 soonest = queue[0][0]
         self._soonest = soonest
         due.sort(key=_due)
-        found = [(timer[1], timer[2]) for timer in due]
         for timer in due:
-            timer[1] = None
-        self.live -= len(due)
-        return found
+            owner = timer[1]
+            if owner is not None:
+                timer[1] = None
+                yield owner, timer[2]
 
 
 def _due(timer: Timer) -> float:
-    return float(timer[0])
+    due: float = timer[0]
+    return due

@@ -1,8 +1,8 @@
-"""The four transaction machines (RFC 3261 section 17, with RFC 6026) as tables: (state, event) -> (next state,
-actions).
+"""The four transaction machines (RFC 3261 section 17, with RFC 6026) as tables: (state, event) -> (state, actions).
 
-What is not in a table is ignored on purpose; `IGNORED` says so for each pair, and a test holds both together. Which
-bytes are sent and how long a timer runs is the endpoint's to know.
+For UDP. What is not in a table is ignored on purpose: `IGNORED` names those pairs, and a test holds both together.
+Which bytes are sent and how long a timer runs is the `layer`'s to know. `drawn(table)` prints one, to be laid beside
+the figure of the RFC.
 """
 
 from __future__ import annotations
@@ -28,12 +28,18 @@ RESEND = "resend"
 PASS = "pass"
 """Hand it to the transaction user."""
 ACKNOWLEDGE = "acknowledge"
+"""Send the ACK of a final response that is no 2xx."""
 TIMEOUT = "timeout"
+"""Tell the user that nothing came."""
 FAIL = "fail"
+"""Tell the user that nothing could be sent."""
 STOP = "stop"
 """Stop the timers that run."""
 START_A, START_B, START_D, START_E, START_F, START_G = "+A", "+B", "+D", "+E", "+F", "+G"
 START_H, START_I, START_J, START_K, START_L, START_M = "+H", "+I", "+J", "+K", "+L", "+M"
+
+STARTS = {f"+{name}": name for name in "ABDEFGHIJKLM"}
+"""The actions that start a timer -> its name."""
 
 Table = Mapping[tuple[str, str], tuple[str, tuple[str, ...]]]
 
@@ -98,7 +104,8 @@ CLIENT: Table = {  # figure 6
 }  # fmt: skip
 
 IGNORED: Mapping[str, frozenset[tuple[str, str]]] = {
-    # A final is sent once; what comes after it changes nothing. An ERROR of a response destroys nothing (RFC 6026 7.1).
+    # A final is sent once; what comes after it changes nothing. A response that cannot be sent destroys nothing: that
+    # is RFC 6026 section 7.1 for INVITE, and for the others the same reason holds.
     "INVITE_SERVER": frozenset(
         {
             (PROCEEDING, ACK), (PROCEEDING, ERROR), (COMPLETED, ERROR), (CONFIRMED, ERROR), (ACCEPTED, ERROR),
@@ -114,7 +121,8 @@ IGNORED: Mapping[str, frozenset[tuple[str, str]]] = {
             (COMPLETED, SEND_1XX), (COMPLETED, SEND_2XX), (COMPLETED, SEND_3XX_6XX),
         }
     ),
-    # A response of another class after the final one is a fault of the far end.
+    # A response of another class after the final one is a fault of the far end. Once it has answered, that something
+    # could not be sent to it ends nothing: what it sends again is acknowledged again.
     "INVITE_CLIENT": frozenset(
         {
             (PROCEEDING, ERROR), (COMPLETED, R1XX), (COMPLETED, R2XX), (COMPLETED, ERROR),
@@ -125,10 +133,28 @@ IGNORED: Mapping[str, frozenset[tuple[str, str]]] = {
 }  # fmt: skip
 
 
-def response_event(status: int, send: bool = False) -> str:
-    """The event of a response by its class."""
-    if status < 200:
-        return SEND_1XX if send else R1XX
-    if status < 300:
-        return SEND_2XX if send else R2XX
-    return SEND_3XX_6XX if send else R3XX_6XX
+NAMES = {
+    id(table): name
+    for name, table in (
+        ("INVITE_SERVER", INVITE_SERVER), ("SERVER", SERVER), ("INVITE_CLIENT", INVITE_CLIENT), ("CLIENT", CLIENT),
+    )
+}  # fmt: skip
+"""What a table is called, by its identity."""
+
+
+def received(status: int) -> str:
+    """The event of a response that came, by its class."""
+    return R1XX if status < 200 else R2XX if status < 300 else R3XX_6XX
+
+
+def sending(status: int) -> str:
+    """The event of a response that the user sends, by its class."""
+    return SEND_1XX if status < 200 else SEND_2XX if status < 300 else SEND_3XX_6XX
+
+
+def drawn(table: Table) -> str:
+    """A table as text: a line for each arrow of the figure."""
+    return "\n".join(
+        f"{state:<11} {event:<13} -> {after:<11} {' '.join(actions)}".rstrip()
+        for (state, event), (after, actions) in table.items()
+    )
