@@ -89,10 +89,12 @@ async def place(case: Case, world: World) -> tuple[Outcome, list[str]]:
     """Make the call; what came of it, and what of that is not as expected."""
     caller, callee = (world.pbx, world.carrier) if case.outbound else (world.carrier, world.pbx)
     call = invitation(case, world)
-    outcome = await caller.call(call, world.proxy)
+    outcome = await caller.call(call, world.proxy, hang_up=False)
     faults = [] if outcome.status == case.status else [f"SIP {outcome.status}, expected {case.status}"]
     if case.phrase and outcome.phrase != case.phrase:
         faults.append(f"phrase {outcome.phrase!r}, expected {case.phrase!r}")
+    if outcome.dialog is not None and (ended := await caller.within(outcome.dialog, "BYE")).status != 200:
+        faults.append(f"BYE was answered {ended.status}")
     arrived = callee.requests("INVITE", call.call_id)
     if case.status == 200:
         faults += await seen(case, callee, call.call_id, world)

@@ -36,7 +36,7 @@ async def run(
     shown = Shown(console)
     place_of = folder or Path(tempfile.mkdtemp(prefix="ringwarden-demo-"))
     try:
-        async with World(place_of, wanted if wanted is not None else DEMO_PORTS) as world:
+        async with World(place_of, (wanted or None) if wanted is not None else DEMO_PORTS) as world:
             shown.head(head(world))
             bad, rows = await calls(world, shown)
             shown.console.print()

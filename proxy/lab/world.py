@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,10 +162,12 @@ class World:
         *,
         campaigns: str | None = None,
         level: str = "warning",
+        amend: Callable[[str], str] = lambda text: text,
     ) -> None:
+        """`campaigns`: the text of the campaign list; `amend` changes the configuration before it is written."""
         self.folder = folder
         self.ports = ports(wanted)
-        self._campaigns, self._level = campaigns, level
+        self._campaigns, self._level, self._amend = campaigns, level, amend
         self._stack = AsyncExitStack()
         self.said: list[str] = []
         """What ringwarden wrote."""
@@ -217,7 +219,8 @@ class World:
         (folder / "campaigns.csv").write_text(self._campaigns or recent_campaigns(time.time()))
         own = "[" + ", ".join(f'"{entry}"' for entry in OWN) + "]"
         self.config = folder / "ringwarden.toml"
-        self.config.write_text(CONFIG.format(**self.ports, own=own, url=url, origid=ORIGID, level=self._level))
+        text = CONFIG.format(**self.ports, own=own, url=url, origid=ORIGID, level=self._level)
+        self.config.write_text(self._amend(text))
         self.carrier = await self._stack.enter_async_context(Phone(port=self.ports["carrier"], user="carrier"))
         self.pbx = await self._stack.enter_async_context(Phone(port=self.ports["pbx"], user="pbx"))
         await self.run()

@@ -1,0 +1,187 @@
+"""The story of a call against a real ringwarden on loopback: who is let through, who is asked, and what nothing may stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from proxy.lab.calling import Answer
+from proxy.lab.cases import CALLEE, UTILITY
+from proxy.lab.dialog import Invitation
+from proxy.lab.phone import Phone
+from proxy.lab.world import World, free_port
+from shaken.sign import Signer
+
+
+def call(world: World, caller: str, dialled: str = f"+{CALLEE}", *lines: str, callee: str = "") -> Invitation:
+    identity = f"<sip:+{caller}@carrier.example.net>"
+    target = f"sip:{dialled}@127.0.0.1:{world.ports['proxy']}"
+    return Invitation(target, identity, callee=callee, lines=(f"P-Asserted-Identity: {identity}", *lines))
+
+
+def mode(name: str) -> Callable[[str], str]:
+    return lambda text: text.replace('mode = "enforce"', f'mode = "{name}"')
+
+
+@pytest.mark.req("SIP-034", "STI-041", "SIP-117", "SIP-005")
+async def test_a_fresh_install_changes_nothing_but_what_a_proxy_must(tmp_path: Path) -> None:
+    async with World(tmp_path, amend=mode("observe")) as world:
+        lines = ("X-Screen-Verdict: forged", "P-Attestation-Indicator: A", "X-Odd: ;;,,;", "Max-Forwards: 0068")
+        sent = call(world, UTILITY, f"+{CALLEE}", *lines)
+        outcome = await world.carrier.call(sent, world.proxy)
+        assert outcome.status == 200
+        heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
+        before, after = outcome.sent.split(b"\r\n"), heard.data.split(b"\r\n")
+        ours = [line for line in after if line not in before]
+        assert [line.partition(b":")[0] for line in ours] == [b"Via", b"Record-Route", b"Via", b"Max-Forwards", b"Max-Breadth"]
+        assert b"Max-Forwards: 67" in ours and b"Max-Breadth: 60" in ours
+        # And what is left is in the order in which it was sent.
+        kept = [line for line in after if line in before]
+        assert kept == [line for line in before if line in kept]
+
+
+@pytest.mark.req("EMG-001", "EMG-003", "REG-009", "TRAP-77", "TRAP-78")
+@pytest.mark.parametrize("name", ["observe", "tag", "enforce"])
+@pytest.mark.parametrize("target", ["911", "933", "112", "9911", "+1911"])
+async def test_an_emergency_call_passes_in_every_mode_whatever_else_is_wrong(target: str, name: str, tmp_path: Path) -> None:
+    # The caller is listed, the token is forged, the call comes from the carrier's side: nobody asks.
+    async with World(tmp_path, amend=mode(name)) as world:
+        sent = call(world, UTILITY, target, "Identity: nonsense", "Proxy-Require: nothing-we-know")
+        assert (await world.carrier.call(sent, world.proxy)).status == 200
+        heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
+        assert heard.header("identity") == "nonsense"
+        assert heard.header("x-screen-verdict") is None
+        stranger_call = call(world, "12025550177", target)
+        async with Phone() as stranger:
+            assert (await stranger.call(stranger_call, world.proxy)).status == 200
+        await world.carrier.hears("INVITE", call_id=stranger_call.call_id)
+
+
+@pytest.mark.req("EMG-001")
+async def test_urn_service_sos_passes_too(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        sent = Invitation("urn:service:sos", "<sip:+12025550100@pbx.example.com>")
+        assert (await world.pbx.call(sent, world.proxy)).status == 200
+        await world.carrier.hears("INVITE", call_id=sent.call_id)
+
+
+@pytest.mark.req("TRAP-63", "SIP-071")
+async def test_a_to_tag_proves_nothing_and_the_sealed_route_does(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        # A listed caller who writes a To tag is screened all the same.
+        tagged = call(world, UTILITY, f"+{CALLEE}", callee=f"<sip:+{CALLEE}@pbx.example.com>;tag=made-up")
+        assert (await world.carrier.call(tagged, world.proxy)).status == 603
+        # A good call's re-INVITE passes unscreened in both directions, by its route set.
+        sent = call(world, "12025550301")
+        outcome = await world.carrier.call(sent, world.proxy, hang_up=False)
+        assert outcome.status == 200 and outcome.dialog is not None
+        again = await world.carrier.within(outcome.dialog, "INFO", ("X-Screen-Verdict: forged", "X-Other: kept"))
+        assert again.status == 200
+        heard = await world.pbx.hears("INFO", call_id=sent.call_id)
+        assert heard.header("x-screen-verdict") is None and heard.header("x-other") == "kept"
+        back = await world.pbx.within(world.pbx.dialogs[sent.call_id], "BYE")
+        assert back.status == 200
+        await world.carrier.hears("BYE", call_id=sent.call_id)
+
+
+async def test_a_stranger_is_refused_and_an_options_ping_is_answered(tmp_path: Path) -> None:
+    async with World(tmp_path) as world, Phone() as stranger:
+        assert (await stranger.call(call(world, "12025550301"), world.proxy)).status == 403
+        ping = Invitation(f"sip:127.0.0.1:{world.ports['proxy']}", "<sip:probe@pbx.example.com>", method="OPTIONS")
+        assert (await world.pbx.call(ping, world.proxy)).status == 200
+
+
+@pytest.mark.req("SIP-114", "SIP-041")
+async def test_the_second_next_hop_is_tried_when_the_first_does_not_answer(tmp_path: Path) -> None:
+    dead = free_port()
+
+    def two(text: str) -> str:
+        return text.replace('[next_hop]\n', "[next_hop]\nsilence_ms = 500\n").replace('pbx = ["', f'pbx = ["127.0.0.1:{dead}", "')
+
+    async with World(tmp_path, amend=two) as world:
+        sent = call(world, "12025550301")
+        outcome = await world.carrier.call(sent, world.proxy, seconds=10)
+        assert outcome.status == 200
+        assert "ringwarden_failovers_total 1.0" in await metrics(world)
+
+
+@pytest.mark.req("SIP-051")
+async def test_a_503_of_the_only_hop_reaches_the_caller_as_500(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        world.pbx.answers = Answer(503, "Service Unavailable", rings=False)
+        assert (await world.carrier.call(call(world, "12025550301"), world.proxy)).status == 500
+
+
+@pytest.mark.req("SIP-062", "SIP-067")
+async def test_a_caller_can_give_up_while_it_rings(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        world.pbx.answers = Answer(until=asyncio.Event())
+        calling = await world.carrier.invite(call(world, "12025550301"), world.proxy)
+        await calling.response(180)
+        assert (await world.carrier.cancel(calling)).status == 200
+        assert (await calling.outcome()).status == 487
+
+
+@pytest.mark.req("EMG-004", "SIP-016")
+async def test_hostile_bytes_and_broken_storage_cost_no_call(tmp_path: Path) -> None:
+    busy = socket.socket()
+    busy.bind(("127.0.0.1", 0))
+    busy.listen()
+    port = busy.getsockname()[1]
+
+    def broken(text: str) -> str:
+        lines = text.replace('journal = "journal.db"', 'journal = "no/such/folder/\\u0000/journal.db"')
+        lines = text.replace('journal = "journal.db"', 'journal = "taken"')
+        return "\n".join(
+            f'address = "127.0.0.1:{port}"' if "address" in line and "127.0.0.1:" in line and "listen" not in line and at > 5 else line
+            for at, line in enumerate(lines.split("\n"))
+        )
+
+    (tmp_path / "taken").mkdir()  # the journal's name is a folder: no database can be there
+    async with World(tmp_path, amend=broken) as world:
+        for data in (b"", b"\r\n\r\n", b"\0" * 100, os.urandom(2000), b"INVITE x SIP/2.0\r\n\r\n", b"SIP/2.0 200\r\n\r\n"):
+            await world.carrier.send(data, world.proxy)
+        assert (await world.carrier.call(call(world, "12025550301"), world.proxy)).status == 200
+        assert (await world.carrier.call(call(world, UTILITY), world.proxy)).status == 603
+        assert (await world.pbx.call(call(world, "12025550100", "911"), world.proxy)).status == 200
+    busy.close()
+
+
+@pytest.mark.req("EMG-004")
+async def test_a_locked_database_stops_no_call(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        assert (await world.carrier.call(call(world, "12025550301"), world.proxy)).status == 200
+        other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+        try:
+            other.execute("BEGIN EXCLUSIVE")
+            assert (await world.carrier.call(call(world, "12025550302"), world.proxy)).status == 200
+        finally:
+            other.close()
+
+
+@pytest.mark.req("STI-070", "STI-071", "LAB-14")
+async def test_a_repository_that_hangs_costs_the_call_its_deadline_and_no_more(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        slow = Signer(world.carrier_leaf.key, world.repository.put("slow.pem", world.carrier_leaf.chain_pem(), "hang"))
+        value = slow.identity(
+            orig="12025550301", dest=[CALLEE], iat=int(time.time()), attest="A", origid="123e4567-e89b-42d3-a456-426655440000"
+        )
+        sent = call(world, "12025550301", f"+{CALLEE}", f"Identity: {value.decode()}")
+        outcome = await world.carrier.call(sent, world.proxy)
+        assert outcome.status == 200
+        assert outcome.statuses[0] == 100  # at once, because a wait was ahead
+        heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
+        assert "verstat=No-TN-Validation" in (heard.header("p-asserted-identity") or "")
+
+
+async def metrics(world: World) -> str:
+    async with aiohttp.ClientSession() as session, session.get(f"{world.admin}/metrics") as answer:
+        return await answer.text()
