@@ -4,10 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG ?= deploy/ringwarden.example.toml
 
-.PHONY: demo run test check bench clean
+.PHONY: demo letter run test check bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ringwarden demo
+
+letter: $(VENV)/.installed
+	$(BIN)/python -m proxy.lab.letter
 
 run: $(VENV)/.installed
 	$(BIN)/ringwarden run --config $(CONFIG)
