@@ -32,7 +32,7 @@ class Plan(NamedTuple):
     """(line as we sent it, line as we received it): given back in the responses."""
 
 
-GONE = Request(b"", [], [], b"", "", b"")
+GONE = Request(b"", [], [], b"", "", b"sip:gone.invalid")
 """Stands for a request that is not needed any more: a lingering transaction keeps only what the RFC asks of it."""
 
 

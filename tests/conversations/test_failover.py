@@ -1,0 +1,215 @@
+"""Several next hops, tried one after the other (RFC 3261 sections 16.6, 16.7, 16.9; RFC 5393)."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.sip.endpoint import FailedOver, Finished
+from tests.conversations.wire import Wire
+
+
+def ways(wire: Wire) -> list[str]:
+    return [event.why for event in wire.told(FailedOver)]
+
+
+@pytest.mark.req("SIP-041", "SIP-114")
+@pytest.mark.parametrize("why", ["503", "transport", "silence"])
+def test_the_next_hop_is_tried_when_the_first_does_not_serve(fork: Wire, why: str) -> None:
+    first, second = fork.callees
+    if why == "transport":
+        fork.dead.add((first.flow.host, first.flow.port))
+    fork.caller.invites()
+    if why == "503":
+        lost = first.gets("INVITE")
+        first.answers(503)
+        assert first.gets("ACK").via.branch == lost.via.branch
+    elif why == "silence":
+        fork.advance(2.1)
+    one = second.gets("INVITE")
+    if why == "503":
+        assert one.via.branch != lost.via.branch
+    second.answers(180)
+    second.answers(200)
+    if why == "silence":
+        fork.caller.hears(100)
+    fork.caller.hears(180)
+    fork.caller.hears(200)
+    assert ways(fork) == [why]
+    assert fork.told(FailedOver)[0].left == first.flow and fork.told(FailedOver)[0].taken == second.flow
+    assert fork.told(Finished)[0].flow == second.flow
+    fork.quiet()
+
+
+@pytest.mark.req("SIP-050")
+def test_any_other_final_of_a_hop_is_an_answer_and_no_reason_to_try_the_next(fork: Wire) -> None:
+    fork.caller.invites()
+    fork.callees[0].gets("INVITE")
+    fork.callees[0].answers(486)
+    fork.caller.hears(486)
+    fork.callees[1].hears_nothing()
+
+
+@pytest.mark.req("SIP-048")
+def test_a_silent_hop_that_rings_late_is_cancelled_when_another_rings(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    late = first.gets("INVITE")
+    first.inbox.clear()
+    second.gets("INVITE")
+    second.answers(180)
+    fork.caller.hears(100)
+    fork.caller.hears(180)
+    first.answers(180, to=late)
+    fork.caller.hears_nothing()
+    cancel = first.gets("CANCEL")
+    first.answers(200, to=cancel)
+    first.answers(487, to=late)
+    first.gets("ACK")
+    second.answers(200)
+    fork.caller.hears(200)
+    fork.quiet()
+
+
+@pytest.mark.req("SIP-048")
+def test_a_silent_hop_that_answers_late_is_heard_upstream(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    late = first.gets("INVITE")
+    second.gets("INVITE")
+    second.answers(200, tag="second")
+    fork.caller.hears(100)
+    assert fork.caller.hears(200).to_tag == "second"
+    first.answers(200, to=late, tag="first")
+    assert fork.caller.hears(200).to_tag == "first"
+    fork.quiet()
+
+
+def test_the_first_hop_to_say_anything_has_the_call(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    late, also = first.gets("INVITE"), second.gets("INVITE")
+    first.inbox.clear()
+    first.answers(180, to=late)
+    fork.caller.hears(100)
+    fork.caller.hears(180)
+    second.answers(100, to=also)
+    assert second.gets("CANCEL").via.branch == also.via.branch
+    second.answers(487, to=also)
+    second.gets("ACK")
+    fork.caller.hears_nothing()
+    first.answers(200, to=late)
+    fork.caller.hears(200)
+    fork.quiet()
+
+
+def test_a_silent_hop_is_used_when_it_is_the_only_one_alive(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    late = first.gets("INVITE")
+    second.gets("INVITE")
+    second.answers(503)
+    second.gets("ACK")
+    fork.caller.hears(100)
+    fork.caller.hears_nothing()
+    first.answers(180, to=late)
+    fork.caller.hears(180)
+    first.answers(200, to=late)
+    fork.caller.hears(200)
+    fork.quiet()
+
+
+def test_a_real_answer_of_the_second_hop_does_not_wait_for_the_silent_first(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    late = first.gets("INVITE")
+    first.inbox.clear()
+    second.gets("INVITE")
+    second.answers(486)
+    fork.caller.hears(100)
+    fork.caller.hears(486)
+    first.answers(180, to=late)  # too late: it stops ringing
+    first.gets("CANCEL")
+    fork.quiet()
+
+
+@pytest.mark.req("SIP-044", "SIP-061")
+def test_when_no_hop_can_be_reached_it_is_408(fork: Wire) -> None:
+    for callee in fork.callees:
+        fork.dead.add((callee.flow.host, callee.flow.port))
+    fork.caller.invites()
+    fork.caller.hears(408)
+    assert ways(fork) == ["transport"]
+
+
+@pytest.mark.req("SIP-052")
+def test_when_no_hop_answers_it_is_408_after_the_last_one_timed_out(fork: Wire) -> None:
+    fork.caller.invites()
+    fork.advance(33)
+    fork.caller.hears(100)
+    fork.caller.hears_nothing()
+    fork.advance(2)
+    fork.caller.hears(408)
+    fork.quiet()
+
+
+@pytest.mark.req("SIP-061", "SIP-081")
+def test_a_response_that_cannot_be_sent_cancels_nothing(wire: Wire) -> None:
+    invite = wire.caller.invites()
+    wire.callee.gets("INVITE")
+    wire.dead.add((wire.caller.flow.host, wire.caller.flow.port))
+    wire.callee.answers(180)
+    wire.callee.hears_nothing()
+    wire.dead.clear()
+    wire.caller.says(invite)
+    wire.caller.hears(180)
+    wire.callee.hears_nothing()
+
+
+@pytest.mark.req("SIP-118")
+@pytest.mark.parametrize(
+    ("given", "shares"),
+    [(None, [60, 60]), (60, [30, 30]), (200, [30, 30]), (9, [4, 5]), (2, [1, 1])],
+)
+def test_max_breadth_is_shared_among_hops_that_may_be_asked_together(
+    fork: Wire, given: int | None, shares: list[int]
+) -> None:
+    fork.caller.invites(lines=[f"Max-Breadth: {given}"] if given is not None else [])
+    fork.advance(2.1)
+    got = [callee.gets("INVITE").all("max-breadth") for callee in fork.callees]
+    assert got == [[b"%d" % share] for share in shares]
+
+
+@pytest.mark.req("SIP-118")
+def test_max_breadth_1_makes_it_strictly_one_after_the_other(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites(lines=["Max-Breadth: 1"])
+    assert first.gets("INVITE").all("max-breadth") == [b"1"]
+    fork.advance(20)
+    second.hears_nothing()
+    first.answers(503)
+    assert second.gets("INVITE").all("max-breadth") == [b"1"]
+
+
+@pytest.mark.req("SIP-117", "SIP-119")
+@pytest.mark.parametrize(("given", "kept"), [(None, 60), ("60", 60), ("7", 7), ("200", 60), ("x", 60)])
+def test_one_hop_keeps_the_whole_max_breadth(wire: Wire, given: str | None, kept: int) -> None:
+    wire.caller.invites(lines=[f"Max-Breadth: {given}"] if given is not None else [])
+    assert wire.callee.gets("INVITE").all("max-breadth") == [b"%d" % kept]
+
+
+@pytest.mark.req("SIP-074")
+def test_other_requests_fail_over_too(fork: Wire) -> None:
+    fork.caller.asks("OPTIONS")
+    fork.advance(2.1)
+    fork.callees[1].gets("OPTIONS")
+    fork.callees[1].answers(200)
+    fork.caller.hears(200)
+    fork.callees[0].gets("OPTIONS")
+    fork.callees[0].answers(200)
+    fork.caller.hears_nothing()  # late
+    fork.quiet()
