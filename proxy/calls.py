@@ -132,7 +132,12 @@ class Calls:
         """Act on what the endpoint reports."""
         acts = self._acts
         for event in events:
-            acts[type(event)](event, now)
+            try:
+                acts[type(event)](event, now)
+            except Exception as error:
+                # A fault of ours in one event must cost no other: counted, said, and the turn goes on.
+                self.world.metrics.internal_error()
+                self.world.say("fault", level="error", event_kind=type(event).__name__, fault=repr(error))
 
     def afterwards(self) -> None:
         """The bookkeeping of finished calls, after their answers have left."""
@@ -490,7 +495,7 @@ class Calls:
         self.world.say(
             "failover",
             level="warning",
-            call_id=event.context.request.call_id.decode("utf-8", "replace"),
+            call_id=story.call_id if isinstance(story := event.context.case, Story) else "",
             left=f"{event.left.host}:{event.left.port}",
             taken=f"{event.taken.host}:{event.taken.port}",
             why=event.why,
