@@ -155,6 +155,7 @@ class App:
         """Bind, connect everything, read. Raises OSError when an address cannot be had."""
         settings, parts, clock = self.settings, self.parts, self.clock
         self.log = Log(settings.log.level)
+        self.log.capture()
         self._closing.append(self.log.close)
         self._bind()
         self.metrics = Metrics(reason_slugs(), tuple(FAILURES))

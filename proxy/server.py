@@ -14,6 +14,8 @@ from proxy.sip.endpoint import Endpoint, Event
 from proxy.sip.flow import Flow
 from proxy.transports import Udp
 
+OVERSIZE = 1300
+"""Octets above which a datagram may not arrive whole (RFC 3261 section 18.1.1); counted, until TCP carries them."""
 SOONEST = 0.001
 """Seconds: a timer that is due is served after what has already arrived, not in a busy loop."""
 
@@ -66,6 +68,8 @@ class Server:
 
     def _send(self, now: float) -> None:
         for data, flow in self._endpoint.to_send():
+            if len(data) > OVERSIZE:
+                self._calls.world.metrics.oversize()
             if not self._sockets[flow.listener].send(data, flow.host, flow.port):
                 self._failed(flow, now)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import ssl
 import sys
 import time
 import uuid
@@ -74,11 +73,12 @@ def check(args: argparse.Namespace) -> int:
     if exam.url is not None:
         try:
             trusted = anchors.load(Path(args.anchors), lab=args.lab) if args.anchors is not None else None
+            tls_ca = Path(args.tls_ca).read_bytes() if args.tls_ca is not None else None
             pem = Path(args.cert).read_bytes() if args.cert is not None else None
-            credential = asyncio.run(obtain(args, exam.url, trusted, pem, utc))
+            credential = asyncio.run(obtain(args, exam.url, trusted, pem, tls_ca, utc))
         except OSError as error:
             return complain(f"cannot read: {error}")
-        except (ShakenError, FileError) as error:
+        except (ShakenError, FileError, ValueError) as error:
             return complain(str(error))
     return tell(judge(exam, credential, utc), token, utc, args.json)
 
@@ -93,14 +93,14 @@ def when(text: str | None, token: Passport | None) -> float | None:
 
 
 async def obtain(
-    args: argparse.Namespace, url: str, trusted: Anchors | None, pem: bytes | None, utc: float
+    args: argparse.Namespace, url: str, trusted: Anchors | None, pem: bytes | None, tls_ca: bytes | None, utc: float
 ) -> Credential | CredentialFailure:
     """The credential: from a file, or fetched; validated against the anchors that were named."""
     if trusted is None:
         return CredentialFailure("identity-untrusted-chain", "invalid", "no --anchors were given", url)
     try:
         if pem is None:
-            fetcher = Fetcher(Limits(lab=args.lab), ssl.create_default_context(cafile=args.tls_ca))
+            fetcher = Fetcher(Limits(lab=args.lab, tls_ca=tls_ca))
             try:
                 pem = await fetcher.get(url)
             finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from policy.decide import reason_slugs
 from proxy.app import App, prepare
 from proxy.cli import OK, USAGE, complain
 from proxy.settings import Settings, SettingsError, load
@@ -23,7 +24,7 @@ wasted.
 def read(file: str) -> Settings | None:
     """The settings, or None after saying what is wrong with them."""
     try:
-        return load(Path(file))
+        return load(Path(file), reason_slugs())
     except SettingsError as error:
         complain(str(error))
         return None

@@ -69,6 +69,8 @@ class Case:
     identities: int = 0
     verstat: str | None = None
     """The upstream's own verdict, where the trunk is trusted for verdicts."""
+    attested: str | None = None
+    """The attestation that such an upstream states with it."""
     recognised: str | None = None
     judgement: Judgement | None = None
     verdict: Verdict | None = None
@@ -137,6 +139,8 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         call_id=request.call_id.decode("utf-8", "replace"),
         verstat=verstat,
     )
+    if verstat is not None and (level := request.first("p-attestation-indicator") or request.first("attestation-info")):
+        case.attested = level.decode("ascii", "replace") if level in (b"A", b"B", b"C") else None
     if lane.lab and (label := request.first(LAB_CAMPAIGN)) is not None:
         case.recognised = label.decode("utf-8", "replace")
     if "identity" in request.names:
@@ -195,6 +199,7 @@ def judge(case: Case, credentials: Credentials, book: Rulebook, utc: float, atte
         display_name=case.display_name,
         judgement=case.judgement,
         verstat=case.verstat,
+        attested=case.attested,
         recognised=case.recognised,
         attempts=attempts,
         call_id=case.call_id,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.sip.endpoint import Arrived, Finished, TimedOut
+from proxy.sip.endpoint import Arrived, Finished, Plan, TimedOut
+from proxy.sip.parser import parse
+from proxy.sip.routing import route
 from tests.conversations.wire import Wire
 
 
@@ -93,8 +95,11 @@ def test_a_cancel_while_the_user_thinks_ends_the_call(wire: Wire) -> None:
     wire.release()
     context = wire.told(Arrived)[0].context
     assert context.dead
-    wire.forward(context)  # a user who does not look
-    wire.proxy.reply(context, 603, "Decline", wire.now)
+    # A user who does not look.
+    routed = route(parse(invite), wire.me)
+    assert wire.proxy.forward(context, Plan(wire.acts.targets, routed, None, None), wire.now) == []
+    assert wire.proxy.reply(context, 603, "Decline", wire.now) == []
+    wire.proxy.trying(context, wire.now)
     wire.drain()
     wire.callee.hears_nothing()
     wire.caller.acks(invite, ended)
