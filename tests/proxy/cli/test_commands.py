@@ -1,0 +1,107 @@
+"""The commands as a person meets them: what they print, and the exit codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from certs.lab import Authority
+from proxy.cli import NEGATIVE, OK, USAGE, main
+
+ORIG, DEST = "12025550101", "12025550123"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    authority = Authority(seed="commands")
+    authority.leaf("709J").save(tmp_path, "signer")
+    (tmp_path / "anchors.pem").write_bytes(authority.anchors_pem)
+    return tmp_path
+
+
+def signed(keys: Path, capsys: pytest.CaptureFixture[str], *more: str) -> Path:
+    url = "https://127.0.0.1:8443/signer.pem"
+    assert main(["passport", "sign", "--key", str(keys / "signer.key"), "--x5u", url, "--orig", ORIG, "--dest", DEST, *more]) == OK
+    path = keys / "identity.txt"
+    path.write_text("Identity: " + capsys.readouterr().out)
+    return path
+
+
+def check(keys: Path, path: Path, *more: str) -> int:
+    return main(["passport", "check", str(path), "--lab", "--anchors", str(keys / "anchors.pem"), "--cert", str(keys / "signer.pem"), *more])
+
+
+def test_what_passport_sign_makes_passport_check_proves(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = signed(keys, capsys, "--attest", "B")
+    assert check(keys, path, "--json") == OK
+    told = json.loads(capsys.readouterr().out)
+    assert (told["proved"], told["attestation"], told["spc"], told["orig"]) == (True, "B", "709J", ORIG)
+    assert set(told["facts"].values()) == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (("--orig", "12025550199"), "identity-orig-mismatch"),
+        (("--dest", "12025550199"), "identity-dest-mismatch"),
+        (("--time", "1767225600"), "identity-stale-iat"),
+    ],
+)
+def test_a_token_that_is_not_of_this_call_is_a_negative_verdict(
+    more: tuple[str, str], reason: str, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = signed(keys, capsys)
+    assert check(keys, path, "--json", *more) == NEGATIVE
+    assert json.loads(capsys.readouterr().out)["reason"] == reason
+
+
+def test_an_old_token_can_be_checked_at_its_own_time(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = signed(keys, capsys, "--iat", "1767225600")
+    assert check(keys, path) == NEGATIVE
+    assert check(keys, path, "--time", "iat") == OK
+    assert "proved: TN-Validation-Passed" in capsys.readouterr().out
+
+
+def test_without_anchors_nothing_is_proved(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = signed(keys, capsys)
+    assert main(["passport", "check", str(path), "--lab"]) == NEGATIVE
+    assert "identity-untrusted-chain" in capsys.readouterr().out
+
+
+def test_a_key_that_is_none_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "key").write_text("no key")
+    line = ["passport", "sign", "--key", str(tmp_path / "key"), "--x5u", "https://a.example/b", "--orig", ORIG, "--dest", DEST]
+    assert main(line) == USAGE
+    assert "private key" in capsys.readouterr().err
+
+
+@pytest.mark.req("REG-025")
+def test_lists_import_reconciles_the_letter(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lists", "import"]) == OK
+    assert capsys.readouterr().out == "expected 125, parsed 125: 86 numbers, 28 campaigns\n"
+
+
+def test_lists_import_says_when_rows_are_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("notified,called,caller,campaign\n2023-09-08,2023-09-07,+12025550101,Utility-SupplyCharges\n")
+    assert main(["lists", "import", str(table), "--expect", "2"]) == NEGATIVE
+    assert "expected 2, parsed 1" in capsys.readouterr().out
+    out = tmp_path / "out.csv"
+    assert main(["lists", "import", str(table), "--expect", "1", "--out", str(out)]) == OK
+    assert main(["lists", "import", str(out)]) == OK
+
+
+def test_check_config_names_file_key_and_cure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("[lissten]\n")
+    assert main(["check-config", str(path)]) == USAGE
+    said = capsys.readouterr().err
+    assert str(path) in said and "lissten" in said and "did you mean `listen`?" in said
+    assert main(["run", "--config", str(path)]) == USAGE
+
+
+def test_explain_asks_for_a_journal_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "7", "--journal", str(tmp_path / "none.db")]) == USAGE
+    assert "none.db" in capsys.readouterr().err
