@@ -155,15 +155,15 @@ def route(request: Request, me: Me) -> Routed:
             break
         own += 1
         _collect(top, tokens)
-    if own:
-        drop_routes(request, own, edits)
+    strict = own < len(routes) and top is not None and "lr" not in top.params
+    if own or strict:
+        drop_routes(request, own + strict, edits)
     if own == len(routes):
         return Routed(target, edits, tuple(tokens), uri, me.owns(uri))
-    if top is None or "lr" in top.params:
+    if top is None or not strict:
         # A Route that cannot be read leads nowhere: the Request-URI is what is left to go by.
         return Routed(target, edits, tuple(tokens), top or uri, me.owns(top or uri))
     # The next hop is a strict router: it goes into the Request-URI, and that to the end of the routes.
-    drop_routes(request, own + 1, edits)
     edits.add.append(b"Route: <" + target + b">")
     return Routed(_without(top, ("method",), headers=False), edits, tuple(tokens), top, False)
 
