@@ -231,7 +231,6 @@ def test_one_hop_that_leads_back_to_us_is_a_loop_too(wire: Wire) -> None:
     mirror.hears(482)
 
 
-@pytest.mark.req("SIP-106")
 def test_a_server_name_is_only_in_our_own_answers() -> None:
     wire = Wire(server_name="ringwarden")
     wire.acts.mode = "reject"
