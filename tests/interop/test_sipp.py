@@ -1,0 +1,28 @@
+"""sipp calls sipp through ringwarden: two thousand calls, each with a PASSporT of its own that was signed a moment ago."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import feed, sipp
+from benchmarks.ringwarden import Ringwarden
+from benchmarks.stage import Stage
+
+pytestmark = pytest.mark.peer("sipp")
+CALLS, RATE = 2_000, 200.0
+
+
+@pytest.mark.req("STI-066", "LAB-01")
+def test_two_thousand_signed_calls_complete_verified_and_none_is_sent_twice(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage, Ringwarden(stage, tmp_path) as ours:
+        path = feed.write(tmp_path / "calls.feed", feed.signed(CALLS, stage.signer, time.time()))
+        with sipp.Callee(stage.pbx, tmp_path) as callee:
+            caller = sipp.call(stage.carrier, ours.me, path, calls=CALLS, rate=RATE, folder=tmp_path)
+            called = callee.settled(CALLS)
+        assert caller.clean and caller.successful == CALLS, caller
+        assert called.clean, called
+        assert ours.count("ringwarden_verify_total", result="passed") == CALLS
+        assert ours.count("ringwarden_retransmissions_total") == 0
