@@ -213,3 +213,80 @@ def test_other_requests_fail_over_too(fork: Wire) -> None:
     fork.callees[0].answers(200)
     fork.caller.hears_nothing()  # late
     fork.quiet()
+
+
+@pytest.mark.req("SIP-048")
+def test_a_late_answer_goes_upstream_also_after_another_hop_refused(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    late, other = first.gets("INVITE"), second.gets("INVITE")
+    second.answers(486, to=other)
+    fork.caller.hears(100)
+    fork.caller.hears(486)
+    first.answers(200, to=late)
+    fork.caller.hears(200)  # the callee has picked up: somebody must say so
+    first.inbox.clear()
+    first.answers(486, to=other)
+    fork.caller.hears_nothing()
+    assert [event.status for event in fork.told(Finished)] == [486]
+    fork.quiet()
+
+
+def test_a_late_failure_after_the_end_changes_nothing(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    late, other = first.gets("INVITE"), second.gets("INVITE")
+    first.inbox.clear()
+    second.answers(486, to=other)
+    fork.caller.hears(100)
+    fork.caller.hears(486)
+    first.answers(503, to=late)
+    first.gets("ACK")
+    fork.caller.inbox.clear()
+    fork.callees[1].gets("ACK")
+    second.hears_nothing()
+    fork.quiet()
+
+
+@pytest.mark.req("SIP-050", "SIP-052")
+def test_a_timeout_counts_as_408_and_so_comes_before_a_503(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    first.gets("INVITE")
+    second.gets("INVITE")
+    second.answers(503)
+    fork.advance(31)
+    fork.caller.hears(100)
+    fork.caller.hears(408)
+    fork.quiet()
+
+
+def test_a_hop_that_answers_before_the_end_of_its_neighbours_silence_keeps_the_call() -> None:
+    """Three hops: the second answers while the third was not tried yet, so it never is."""
+    wire = Wire(callees=3)
+    wire.caller.invites()
+    wire.advance(2.1)
+    wire.callees[1].gets("INVITE")
+    wire.callees[1].answers(180)
+    wire.advance(30)
+    wire.callees[2].hears_nothing()
+    assert ways(wire) == ["silence"]
+
+
+def test_an_emergency_call_with_a_fault_fails_over_and_is_cancelled_like_any_other() -> None:
+    wire = Wire(callees=2, vital=lambda uri: b"911" in uri)
+    invite = wire.caller.invites(target="sip:911@pbx.example.com", lines=["Call-ID: again", "bad name: x"])
+    first, second = wire.callees
+    first.inbox.clear()
+    wire.advance(2.1)
+    (_, request, data) = second.inbox.popleft()
+    assert b"bad name: x" in data
+    second.answers(180, to=request)
+    wire.caller.cancels(invite)
+    second.gets("CANCEL")
+    second.answers(487, to=request)
+    second.gets("ACK")
+    wire.quiet()

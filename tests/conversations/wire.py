@@ -23,6 +23,7 @@ from proxy.sip.endpoint import (
     Loose,
     Options,
 )
+from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
@@ -30,6 +31,15 @@ from proxy.sip.routing import Me, check, route
 
 OWN = ("203.0.113.5", 5060)
 SDP = b"v=0\r\no=- 1 1 IN IP4 198.51.100.10\r\ns=-\r\nc=IN IP4 198.51.100.10\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+
+def read(data: bytes) -> Request | Response:
+    """What a tolerant phone makes of it: an emergency call goes on with the faults that it came with."""
+    try:
+        return parse(data)
+    except ParseError as error:
+        assert error.partial is not None, error.why
+        return error.partial
 
 
 class CountedTokens:
@@ -270,7 +280,7 @@ class Wire:
                 elif phone is None:
                     self.lost.append(data)
                 else:
-                    phone.inbox.append((self.now, parse(data), data))
+                    phone.inbox.append((self.now, read(data), data))
 
     # The user of the endpoint
 
