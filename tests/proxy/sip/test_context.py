@@ -7,6 +7,7 @@ import sys
 import weakref
 
 from proxy.sip.context import GONE, Branch, Context
+from proxy.sip.layer import Transaction
 from tests.conversations.wire import Wire
 
 
@@ -57,3 +58,35 @@ def test_a_rejected_call_keeps_the_rejection_until_it_is_acknowledged() -> None:
     assert isinstance(context, Context) and context.request is GONE and context.last is not None
     wire.caller.acks(invite, wire.caller.hears(603))
     assert context.last is None
+
+
+def test_what_has_ended_is_freed_without_the_garbage_collector() -> None:
+    """No cycles: with tens of thousands of transactions a collection would hold up every call."""
+    wire = Wire(callees=2)
+    gc.collect()
+    before = _transactions()
+    gc.disable()
+    try:
+        seen = 0
+        for number, status in enumerate((200, 486, 503, 603, None)):
+            invite = wire.caller.invites(call=f"call-{number}")
+            wire.callees[0].gets("INVITE")
+            if status is not None:
+                wire.callees[0].answers(180)
+                wire.callees[0].answers(status)
+            else:
+                wire.caller.cancels(invite)
+            seen += wire.proxy.transactions
+            for phone in wire.phones.values():
+                phone.inbox.clear()
+        wire.events.clear()
+        wire.advance(400)
+        wire.events.clear()
+        assert seen > 10 and wire.proxy.transactions == 0
+        assert _transactions() == before
+    finally:
+        gc.enable()
+
+
+def _transactions() -> int:
+    return sum(isinstance(one, Transaction) for one in gc.get_objects())
