@@ -1,0 +1,20 @@
+"""`python -m benchmarks`: every question, one after the other, as tables. `--quick` asks whether they run at all."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import blackhole, invite
+
+
+def main() -> int:
+    quick = ["--quick"] if "--quick" in sys.argv[1:] else []
+    worst = 0
+    for target in ("verify", "reject", "relay"):
+        worst = max(worst, invite.main(["--target", target, *quick]))
+        print()
+    return max(worst, blackhole.main(quick))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
