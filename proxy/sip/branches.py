@@ -43,7 +43,8 @@ class Branches:
         """What is to be told to the user."""
         self.settled: list[Context] = []
         """Contexts whose final was sent since `to_send` was last called."""
-        self.unanswered: dict[bytes, Branch] = {}
+        self.unanswered: dict[Flow, dict[bytes, Branch]] = {}
+        """Branches that nothing was heard of, by where they went: those that fail together."""
         shown = [hostport(one.advertised_host, one.advertised_port) for one in options.listeners]
         self.vias = [
             b"Via: SIP/2.0/%s %s;branch=z9hG4bK" % (one.transport.upper().encode(), address)
@@ -160,7 +161,11 @@ class Branches:
             start = b"%s %s SIP/2.0" % (request.method.encode(), plan.routed.target)
         branch.last = data = rebuilt(request, start, head, edits)
         context.branches = (*context.branches, branch)
-        layer.clients[key] = self.unanswered[key] = branch
+        layer.clients[key] = branch
+        waiting = self.unanswered.get(target)
+        if waiting is None:
+            waiting = self.unanswered[target] = {}
+        waiting[key] = branch
         layer.out.append((data, target))
 
     @staticmethod
@@ -198,7 +203,9 @@ class Branches:
         if branch.silence_timer is not None:
             self._layer.timers.cancel(branch.silence_timer)
             branch.silence_timer = None
-        self.unanswered.pop(branch.key, None)
+        waiting = self.unanswered.get(branch.to)
+        if waiting is not None and waiting.pop(branch.key, None) is not None and not waiting:
+            del self.unanswered[branch.to]
 
     def _over(self, branch: Branch) -> None:
         """A branch has its final, or gets none any more."""

@@ -113,7 +113,7 @@ class Endpoint:
 
         That a response could not be sent destroys nothing (RFC 6026 section 7.1; SIP-061, SIP-081).
         """
-        for branch in [one for one in self._branches.unanswered.values() if one.to == flow]:
+        for branch in tuple(self._branches.unanswered.get(flow, {}).values()):
             if transactions.FAIL in self._layer.feed(branch, transactions.ERROR, now):
                 self._branches.failed(branch, "transport", now)
         return self._reported()
