@@ -163,7 +163,12 @@ class App:
         if journal is not None:
             self._closing.insert(0, journal.close)
         self.store = self._store()
-        options = Options(self.listeners, silence=settings.silence_ms / 1000)
+        extra = parts.book.emergency
+        options = Options(
+            self.listeners,
+            silence=settings.silence_ms / 1000,
+            vital=lambda uri: emergency.is_emergency_uri(uri, extra),
+        )
         tokens = RandomTokens()
         self.endpoint = Endpoint(options, tokens)
         me = Me(

@@ -157,7 +157,10 @@ class Calls:
         world.metrics.request(side, request.method)
         invite = request.method == "INVITE"
         story = context.case = Story(request=request, flow=flow, side=side, lane=lane, arrived=now, utc=world.utc())
-        tagged = request.to_tag is not None
+        try:
+            tagged = request.to_tag is not None
+        except ParseError:
+            tagged = False  # an emergency call that is let in despite its faults
         if not tagged and is_emergency_uri(request.target, world.emergency):
             self._emergency(context, story, now)
             return
@@ -196,7 +199,11 @@ class Calls:
         world.metrics.emergency()
         side = OTHER[story.side] if story.side in OTHER else "carrier"
         targets = world.routes.get(side, ())
-        routed = route(story.request, self._me)
+        try:
+            routed = route(story.request, self._me)
+        except ParseError as error:
+            self._reply(context, error.status, "Bad Request", now)
+            return
         # Only an unanswerable request and a loop may still stop it (16.3; 400 was the endpoint's).
         if (refusal := check(story.request)) is not None and refusal.status in (482, 483):
             self._reply(context, refusal.status, refusal.reason, now, refusal.lines)
@@ -438,7 +445,11 @@ class Calls:
     # Acting and what comes back
 
     def _seal(self, story: Story, action: str) -> bytes:
-        return self.world.sealer.close(story.request.call_id, story.request.from_tag or "", story.utc, action)
+        try:
+            tag = story.request.from_tag or ""
+        except ParseError:
+            tag = ""
+        return self.world.sealer.close(story.request.call_id, tag, story.utc, action)
 
     def _reply(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> None:
         if events := self._endpoint.reply(context, status, reason, now, lines):

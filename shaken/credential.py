@@ -31,6 +31,7 @@ MAX_CHAIN = 8
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order n of P-256 (FIPS 186-4 D.1.2.3): r and s are from 1 to n-1 (STI-013)."""
+_ZERO, _ORDER = bytes(32), ORDER.to_bytes(32, "big")
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _SHA256 = ec.ECDSA(hashes.SHA256())
@@ -87,19 +88,17 @@ def der_signature(raw: bytes) -> bytes | None:
     """r and s as the DER that OpenSSL reads; None for what can be no signature: another length, zero, or too large."""
     if len(raw) != 64:
         return None
-    r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
-    if not (0 < r < ORDER and 0 < s < ORDER):
+    # Octets of one length compare as the numbers that they are.
+    first, second = raw[:32], raw[32:]
+    if not (_ZERO < first < _ORDER and _ZERO < second < _ORDER):
         return None
-    first = r.to_bytes(r.bit_length() // 8 + 1, "big")
-    second = s.to_bytes(s.bit_length() // 8 + 1, "big")
-    return b"".join(
-        (
-            bytes((0x30, len(first) + len(second) + 4, 0x02, len(first))),
-            first,
-            bytes((0x02, len(second))),
-            second,
-        )
-    )
+    first, second = first.lstrip(b"\0"), second.lstrip(b"\0")
+    if first[0] & 0x80:
+        first = b"\0" + first
+    if second[0] & 0x80:
+        second = b"\0" + second
+    one, two = len(first), len(second)
+    return b"\x30%c\x02%c%b\x02%c%b" % (one + two + 4, one, first, two, second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +129,21 @@ def load_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
         raise CredentialError("the file holds no certificate, or too many", "identity-bad-certificate")
     try:
         return tuple(x509.load_pem_x509_certificate(block.replace(b"\r\n", b"\n")) for block in blocks)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise CredentialError("a certificate cannot be read", "identity-bad-certificate") from error
 
 
 def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
     """The credential of a certificate file, the leaf first. Raises CredentialError, with a slug that tells why."""
     chain = load_chain(pem)
-    leaf = chain[0]
+    # The signer stands first (RFC 9060 section 5); some files begin with the root (TRAP-83).
+    leaf = next((one for one in chain if not _is_authority(one)), chain[0])
     key, authority = _key(leaf), _authority(leaf)
     begin, end = _span(leaf)
     if not begin <= utc <= end:
         raise CredentialError("the certificate is not valid now", "identity-expired")
-    path = _path(leaf, chain[1:], anchors, utc)
+    path = _path(leaf, [one for one in chain if one is not leaf], anchors, utc)
+    _within(path, authority)
     for certificate in path[1:-1]:
         begin, end = max(begin, _span(certificate)[0]), min(end, _span(certificate)[1])
     subject = leaf.subject
@@ -173,6 +174,13 @@ def _key(leaf: x509.Certificate) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return False
+
+
 def _authority(leaf: x509.Certificate) -> TNAuthList:
     try:
         authority = of(leaf)
@@ -201,18 +209,33 @@ def _path(
     leaves = verification.ExtensionPolicy.permit_all().require_present(
         Extension, verification.Criticality.AGNOSTIC, lambda policy, certificate, extension: None
     )
+    issuers = verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(
+        Extension, verification.Criticality.AGNOSTIC, None
+    )
     verifier = (
         verification.PolicyBuilder()
         .store(verification.Store(list(anchors.certificates)))
         .time(datetime.fromtimestamp(utc, UTC).replace(tzinfo=None))
         .max_chain_depth(MAX_CHAIN)
-        .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=leaves)
+        .extension_policies(ca_policy=issuers, ee_policy=leaves)
         .build_client_verifier()
     )
     try:
         return list(verifier.verify(leaf, list(others)).chain)
     except (verification.VerificationError, ValueError) as error:
         raise CredentialError(f"the chain leads to no trust anchor: {error}"[:300]) from error
+
+
+def _within(path: list[x509.Certificate], authority: TNAuthList) -> None:
+    """No more than each issuer has that says what it has (RFC 9060 section 4.1; STI-086)."""
+    for issuer in path[1:]:
+        try:
+            scope = of(issuer)
+        except ParseError as error:
+            raise CredentialError(str(error), "identity-bad-certificate") from error
+        if scope is not None and not authority.within(scope):
+            raise CredentialError("the certificate claims more than its issuer has", "identity-no-authority")
+        authority = scope or authority
 
 
 def _span(certificate: x509.Certificate) -> tuple[float, float]:

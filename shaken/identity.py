@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shaken.errors import ParseError
@@ -14,6 +16,8 @@ from shaken.passport import MAX_TOKEN
 
 MAX_VALUE = MAX_TOKEN + 4096
 """Octets of a header value that is still looked at: the token and its parameters."""
+MAX_KEPT_TAIL = 512
+"""Octets of a tail that is remembered; a real one has 60 to 150."""
 
 # signed-identity-digest SEMI ident-info *( SEMI ident-info-params ). The token's alphabet is that of base64url and the
 # dots; RFC 8224's own rule lists "/" and "+" instead of "-" and "_" (STI-021).
@@ -43,13 +47,22 @@ def parse(value: bytes) -> Identity:
     found = _TOKEN(value)
     if found is None:
         raise ParseError("the Identity header does not begin with a token")
-    token, at = found[1], found.end()
+    token, rest = found[1], value[found.end() :]
     if not token:
         raise ParseError("the Identity header holds no token")
+    return Identity(token, *(_tail(rest) if len(rest) <= MAX_KEPT_TAIL else read_tail(rest)))
+
+
+Tail = tuple[str | None, str | None, str | None, Mapping[str, str | None]]
+
+
+def read_tail(rest: bytes) -> Tail:
+    """What follows the token: info, alg, ppt and all parameters. Raises ParseError."""
     info: str | None = None
     params: dict[str, str | None] = {}
-    while at < len(value):
-        part = _PARAM(value, at)
+    at = 0
+    while at < len(rest):
+        part = _PARAM(rest, at)
         if part is None:
             raise ParseError("a parameter of the Identity header is malformed")
         at = part.end()
@@ -65,4 +78,8 @@ def parse(value: bytes) -> Identity:
             params[name] = re.sub(rb"\\(.)", rb"\1", quoted).decode("utf-8", "surrogateescape")
         else:
             params[name] = None if plain is None else plain.decode("ascii")
-    return Identity(token, info, params.get("alg"), params.get("ppt"), params)
+    return info, params.get("alg"), params.get("ppt"), MappingProxyType(params)
+
+
+_tail = lru_cache(maxsize=4096)(read_tail)
+"""The same for all calls of one signer, as its JOSE header is."""

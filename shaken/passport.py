@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import binascii
 import json
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -29,8 +28,8 @@ SIGNATURE_SIZE = 64
 MAX_KEPT_HEADER = 512
 """Octets of an encoded header that is remembered: a real one has 120 to 250, and 4,096 of them stay small."""
 
-_ALPHABET = re.compile(rb"[A-Za-z0-9_-]*\Z").match
-_STANDARD = bytes.maketrans(b"-_", b"+/")
+# "-" and "_" become what binascii knows; "+", "/" and "=" become what its strict mode refuses (TRAP-07).
+_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PAD = (b"", None, b"==", b"=")
 # The last character of an encoding that is 2 or 3 modulo 4 long carries bits that must be zero (TRAP-08).
 _LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
@@ -78,9 +77,12 @@ def decode(text: bytes) -> bytes:
     """base64url without padding, in the one encoding that the octets have. Raises ParseError."""
     rest = len(text) & 3
     pad = _PAD[rest]
-    if pad is None or _ALPHABET(text) is None or (rest and text[-1] not in _LAST[rest]):
+    if pad is None or (rest and text[-1] not in _LAST[rest]):
         raise ParseError("a part of the token is not base64url")
-    return binascii.a2b_base64(text.translate(_STANDARD) + pad)
+    try:
+        return binascii.a2b_base64(text.translate(_STANDARD) + pad, strict_mode=True)
+    except binascii.Error as error:
+        raise ParseError("a part of the token is not base64url") from error
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -95,26 +97,45 @@ def _no_constant(name: str) -> Json:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+_QUICK = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _object(octets: bytes) -> dict[str, Json]:
     if octets.count(b"{") + octets.count(b"[") > 64:
         raise ParseError("the JSON of the token is nested too much")
     try:
-        found = _DECODER.decode(octets.decode("utf-8"))
+        text = octets.decode("utf-8")
+        found = _QUICK.decode(text)
+        # Each member has its colon: as many members as colons, and no name stood twice. More colons (in strings,
+        # deeper down) are counted by the reader that looks at each name, at twice the price.
+        members = len(found)
+        if isinstance(found, dict):
+            for inner in found.values():
+                if type(inner) is dict:
+                    members += len(inner)
+        if members != octets.count(b":"):
+            found = _DECODER.decode(text)
     except ParseError:
         raise
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:  # TypeError: a bare number has no length
         raise ParseError("a part of the token is not JSON") from error
     if not isinstance(found, dict):
         raise ParseError("a part of the token is no JSON object")
     return found
 
 
-@lru_cache(maxsize=4096)
-def _header(text: bytes) -> Mapping[str, Json]:
-    """A JOSE header: the same for all calls of one signer, so the latest are remembered. Nobody may change it."""
-    return MappingProxyType(_object(decode(text)))
+Jose = tuple[Mapping[str, Json], str | None, str | None, str | None, str | None]
+
+
+def read_header(text: bytes) -> Jose:
+    """A JOSE header, and its alg, typ, ppt and x5u. Raises ParseError."""
+    header = _object(decode(text))
+    alg, typ, ppt, x5u = (_text(header, name) for name in ("alg", "typ", "ppt", "x5u"))
+    return MappingProxyType(header), alg, typ, ppt, x5u
+
+
+_header = lru_cache(maxsize=4096)(read_header)
+"""The same for all calls of one signer, so the latest are remembered. Nobody may change it."""
 
 
 def deep(value: Json, left: int = MAX_DEPTH) -> bool:
@@ -135,14 +156,15 @@ def parse(token: bytes) -> Passport:
     parts = token.split(b".")
     if len(parts) != 3:
         raise ParseError("a token has three parts")
-    header = _header(parts[0]) if len(parts[0]) <= MAX_KEPT_HEADER else _object(decode(parts[0]))
+    header, alg, typ, ppt, x5u = (_header if len(parts[0]) <= MAX_KEPT_HEADER else read_header)(parts[0])
     claims = _object(decode(parts[1]))
     if len(token) > 2048 and (deep(header) or deep(claims)):
         raise ParseError("the JSON of the token is nested too much")
-    if not parts[2]:
+    # What is not ES256 is refused for that (E12), and its signature, whatever its form, is never used.
+    if alg == "ES256" and not parts[2]:
         raise ParseError("the token is not signed")
-    signature = decode(parts[2])
-    if len(signature) != SIGNATURE_SIZE:
+    signature = decode(parts[2]) if alg == "ES256" else parts[2]
+    if alg == "ES256" and len(signature) != SIGNATURE_SIZE:
         # A DER signature is the usual mistake (STI-012); nothing else of 64 octets is one.
         raise ParseError("the signature is not 64 octets of r and s", "identity-signature-form")
     defects: list[str] = []
@@ -151,26 +173,16 @@ def parse(token: bytes) -> Passport:
     if not isinstance(dest, dict):
         raise ParseError("dest is no object", "identity-claims")
     tns, uris = _several(dest.get("tn"), defects), _several(dest.get("uri"), defects)
+    iat = claims.get("iat")
+    if type(iat) is not int or not 0 <= iat < MAX_IAT:
+        iat = _time(iat, defects)
     if not tns and not uris:
         raise ParseError("dest names nobody", "identity-claims")
+    # By position: by name costs twice as much, and each call comes here. The order is that of the fields.
     return Passport(
-        header=header,
-        claims=claims,
-        signing_input=token[: len(parts[0]) + 1 + len(parts[1])],
-        signature=signature,
-        alg=_text(header, "alg"),
-        typ=_text(header, "typ"),
-        ppt=_text(header, "ppt"),
-        x5u=_text(header, "x5u"),
-        iat=_time(claims.get("iat"), defects),
-        orig_tn=orig_tn,
-        orig_uri=orig_uri,
-        dest_tns=tns,
-        dest_uris=uris,
-        attest=_text(claims, "attest"),
-        origid=_text(claims, "origid"),
-        defects=tuple(defects),
-    )
+        header, claims, token[: len(parts[0]) + 1 + len(parts[1])], signature, alg, typ, ppt, x5u, iat,
+        orig_tn, orig_uri, tns, uris, _text(claims, "attest"), _text(claims, "origid"), tuple(defects),
+    )  # fmt: skip
 
 
 def _text(claims: Mapping[str, Json], name: str) -> str | None:
@@ -191,6 +203,8 @@ def _origin(orig: Json) -> tuple[str | None, str | None]:
 def _several(value: Json, defects: list[str]) -> tuple[str, ...]:
     if value is None:
         return ()
+    if type(value) is list and len(value) == 1 and type(value[0]) is str:
+        return (value[0],)  # nearly always
     if isinstance(value, str):
         defects.append("dest-tn-string")
         return (value,)

@@ -48,6 +48,20 @@ class TNAuthList:
         value = int(tn)
         return any(len(start) == len(tn) and 0 <= value - int(start) < count for start, count in self.ranges)
 
+    def within(self, parent: TNAuthList) -> bool:
+        """Whether this is no more than `parent` has. A provider's code has numbers too, nobody can say which."""
+        if not set(self.spcs) <= set(parent.spcs):
+            return False
+        if parent.spcs:
+            return True
+        return all(map(parent.covers, self.numbers)) and all(
+            any(
+                len(first) == len(start) and int(start) <= int(first) and int(first) + count <= int(start) + room
+                for start, room in parent.ranges
+            )
+            for first, count in self.ranges
+        )
+
 
 class _Reader:
     """DER, definite lengths in their shortest form."""

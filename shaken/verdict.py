@@ -71,6 +71,7 @@ FAILURES = MappingProxyType(
             ("identity-claims", _INVALID, NOT_DONE),  # E14
             ("identity-bad-attest", _INVALID, NOT_DONE),  # E19
             ("identity-stale-iat", _STALE, NOT_DONE),  # E15
+            ("identity-no-caller", _INVALID, NOT_DONE),  # RFC 8224 section 11: nobody to compare with
             ("identity-orig-mismatch", _INVALID, FAILED),  # E16
             ("identity-dest-mismatch", _INVALID, FAILED),  # E16
             ("identity-unreachable", _INFO, NOT_DONE),  # E8

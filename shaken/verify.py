@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from shaken import identity, passport
@@ -69,12 +70,18 @@ def _refused(slug: str, detail: str, token: Passport | None = None) -> Exam:
     return Exam(None, token, FAIL, failure=FAILURES[slug], detail=detail)
 
 
+@lru_cache(maxsize=4096)
+def _parts(url: str) -> tuple[str, str | None] | None:
+    found = _URL(url)
+    return None if found is None else (found[1], found[2])
+
+
 def acceptable(url: str, rules: Rules) -> str | None:
     """Why a certificate URL may not be fetched; None if it may."""
-    found = _URL(url) if len(url) <= MAX_URL else None
+    found = _parts(url) if len(url) <= MAX_URL else None
     if found is None:
         return "the certificate URL is not a plain https URL"
-    host, port = found.groups()
+    host, port = found
     if not rules.lab and port is not None and int(port) not in rules.ports:
         return "the port of the certificate URL is not allowed"
     if rules.hosts is not None and host.lower().strip("[]") not in rules.hosts:
@@ -111,7 +118,10 @@ def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
         return _refused("identity-bad-url", why, token)
     # 3. The call is the one that was signed: its time, its caller, whom it calls. Each is a fact of its own.
     fresh = PASS if abs(token.iat - utc) <= rules.freshness else FAIL
-    if token.orig_tn is not None:
+    orig = UNKNOWN  # a call that shows nobody leaves nothing to compare with (RFC 8224 section 11; STI-038)
+    if claim.caller is None and claim.caller_uri is None:
+        pass
+    elif token.orig_tn is not None:
         orig = PASS if token.orig_tn == claim.caller else FAIL
     else:
         orig = PASS if claim.caller_uri is not None and token.orig_uri == claim.caller_uri else FAIL
@@ -124,6 +134,8 @@ def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
     detail = ""
     if fresh is FAIL:
         failure, detail = FAILURES["identity-stale-iat"], f"signed {utc - token.iat:+.0f} s ago"
+    elif orig is UNKNOWN:
+        failure, detail = FAILURES["identity-no-caller"], "the call shows no caller to compare the token with"
     elif orig is FAIL:
         failure, detail = FAILURES["identity-orig-mismatch"], "the token was signed for another caller"
     elif dest is FAIL:

@@ -100,6 +100,9 @@ class Calling:
     answers: list[Heard] = field(default_factory=list)
     resent: int = 0
     dialog: Dialog | None = None
+    """The call that a 2xx opened or renewed."""
+    inside: Dialog | None = None
+    """The call that the request belongs to, its number counted."""
     acks: bool = True
     ack: bytes = b""
     news: asyncio.Event = field(default_factory=asyncio.Event)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+from certs.fetch import Fetcher, FetchError, Limits
 from proxy.lab.calling import Outcome
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
@@ -93,6 +95,8 @@ async def place(case: Case, world: World) -> tuple[Outcome, list[str]]:
     faults = [] if outcome.status == case.status else [f"SIP {outcome.status}, expected {case.status}"]
     if case.phrase and outcome.phrase != case.phrase:
         faults.append(f"phrase {outcome.phrase!r}, expected {case.phrase!r}")
+    if case.phrase == "Network Blocked" and "v=analytics1" not in (outcome.reason or ""):
+        faults.append(f"Reason {outcome.reason!r} lacks what 603+ must say")
     if outcome.dialog is not None and (ended := await caller.within(outcome.dialog, "BYE")).status != 200:
         faults.append(f"BYE was answered {ended.status}")
     arrived = callee.requests("INVITE", call.call_id)
@@ -116,7 +120,7 @@ async def seen(case: Case, callee: Phone, call_id: str, world: World) -> list[st
         demand("Identity of an emergency call", heard.header("identity"), None)
         demand("our marks on an emergency call", heard.header("x-screen-verdict"), None)
     elif case.outbound:
-        faults += proved(case, heard.header("identity") or "", world)
+        faults += await proved(case, heard.header("identity") or "", world)
     else:
         demand("X-Screen-Verdict", heard.header("x-screen-verdict"), case.verdict)
         demand("X-Screen-Reason", heard.header("x-screen-reason"), None if case.reason == "none" else case.reason)
@@ -127,14 +131,20 @@ async def seen(case: Case, callee: Phone, call_id: str, world: World) -> list[st
     return faults
 
 
-def proved(case: Case, identity: str, world: World) -> list[str]:
-    """The carrier verifies what the call left with, by the certificate that its URL names."""
-    leaf = world.pbx_leaf
-    url = f"{world.repository.base}/pbx.pem"
-    now = world.authority.utc
-    credential = validate(url, leaf.chain_pem(), Anchors.of([world.authority.anchors_pem]), now)
-    claim = Claim(case.caller, None, (case.target,))
-    exam = examine(identity.encode(), claim, Rules(lab=True), now)
+async def proved(case: Case, identity: str, world: World) -> list[str]:
+    """The carrier verifies what the call left with, by the certificate that it fetches from the token's URL."""
+    now = time.time()
+    exam = examine(identity.encode(), Claim(case.caller, None, (case.target,)), Rules(lab=True), now)
+    if exam.url is None:
+        return [f"it left with an Identity that no carrier would look at: {judge(exam, None, now).slug}"]
+    fetcher = Fetcher(Limits(lab=True, tls_ca=world.authority.web_ca_pem))
+    try:
+        chain = await fetcher.get(exam.url)
+    except FetchError as error:
+        return [f"the carrier cannot fetch {exam.url}: {error}"]
+    finally:
+        await fetcher.close()
+    credential = validate(exam.url, chain, Anchors.of([world.authority.anchors_pem]), now)
     judgement = judge(exam, credential, now)
     if judgement.attestation != case.leaves_with:
         return [f"it left with {judgement.attestation!r} ({judgement.slug}), expected {case.leaves_with!r}"]

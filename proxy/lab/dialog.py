@@ -5,6 +5,7 @@ No socket and no timer here: those are the phone's (`proxy.lab.phone`). Only loo
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import secrets
 from collections.abc import Sequence
@@ -75,13 +76,11 @@ class Dialog:
         """The first route, else the target (section 12.2.1.1)."""
         raw = self.routes[0] if self.routes else f"<{self.target}>"
         uri = address.parse(raw.encode()).uri
-        if uri.scheme not in ("sip", "sips") or not uri.host.replace(".", "").replace(":", "").isalnum():
+        try:
+            ipaddress.ip_address(uri.host)
+        except ValueError:  # a name, or no host at all: nobody resolves names in the lab
             return self.fallback
-        return (
-            (uri.host, uri.port or DEFAULT_PORT)
-            if uri.host[0].isdigit() or ":" in uri.host
-            else self.fallback
-        )
+        return (uri.host, uri.port or DEFAULT_PORT)
 
     def following(self) -> Dialog:
         """The same dialog, one request later."""
@@ -103,7 +102,12 @@ class Dialog:
 
 def via_line(host: str, port: int, branch: str) -> str:
     """Our Via; `rport` asks for the answer at the port that we sent from (RFC 3581)."""
-    return f"Via: SIP/2.0/UDP {host}:{port};rport;branch={branch}"
+    return f"Via: SIP/2.0/UDP {bracketed(host)}:{port};rport;branch={branch}"
+
+
+def bracketed(host: str) -> str:
+    """A host as a URI writes it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def branch() -> str:
@@ -141,8 +145,10 @@ def opening(call: Invitation, via: str, contact: str, tag: str) -> bytes:
 
 
 def companion(request: Request, method: str, to: bytes | None = None) -> bytes:
-    """The CANCEL of a request of ours, or the ACK of a final answer that refuses it (sections 9.1 and 17.1.1.3):
-    same target, same topmost Via, same Route; To as in the answer for an ACK."""
+    """The CANCEL of a request of ours, or the ACK of a final answer that refuses it (sections 9.1 and 17.1.1.3).
+
+    Same target, same topmost Via, same Route; `to` is the answer's, for an ACK.
+    """
     lines = [
         _text(request.lines[request.find("via")]),
         "From: " + _text(value(request, "from")),
@@ -196,6 +202,11 @@ def as_caller(sent: Request, response: Response, fallback: Peer) -> Dialog:
         sequence=sent.cseq.number,
         fallback=fallback,
     )
+
+
+def renewed(dialog: Dialog, message: Request | Response) -> Dialog:
+    """A dialog after an INVITE inside it, or the 2xx to it: a new target, the same routes (section 12.2)."""
+    return replace(dialog, target=_contact(message) or dialog.target)
 
 
 def as_callee(request: Request, tag: str, source: Peer) -> Dialog:

@@ -29,9 +29,11 @@ from proxy.lab.dialog import (
     answer,
     as_callee,
     as_caller,
+    bracketed,
     branch,
     companion,
     opening,
+    renewed,
     token,
     value,
     via_line,
@@ -46,7 +48,9 @@ T1 = 0.5
 T2 = 4.0
 """The longest pause between two retransmissions, other than of an INVITE."""
 ANSWER_SECONDS = 32.0
-"""How long a 2xx is repeated for want of an ACK (64*T1)."""
+"""How long a final answer is repeated for want of an ACK (64*T1)."""
+RING_SECONDS = 600.0
+"""How long a call rings that nobody answers and nobody takes back."""
 MAX_KEPT = 20_000
 """Datagrams that are remembered (later ones are answered and forgotten), and transactions (the oldest go). A demo
 has about 200 of either."""
@@ -74,8 +78,8 @@ class Phone:
         """The calls that we have answered, by Call-ID."""
         self._calling: OrderedDict[tuple[str, str], Calling] = OrderedDict()
         self._answered: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
-        self._cancelled: set[str] = set()
-        self._acknowledged: set[str] = set()
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._acknowledged: OrderedDict[str, None] = OrderedDict()
         self._arrival = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stream: Any = None
@@ -86,7 +90,7 @@ class Phone:
 
     @property
     def contact(self) -> str:
-        return f"sip:{self.user}@{self.host}:{self.port}"
+        return f"sip:{self.user}@{bracketed(self.host)}:{self.port}"
 
     async def __aenter__(self) -> Self:
         self._stream = await asyncio_dgram.bind((self.host, self.port))
@@ -109,9 +113,7 @@ class Phone:
         """Begin a call and return at once. `acks=False` leaves a 2xx without its ACK."""
         mark = branch()
         data = opening(call, via_line(self.host, self.port, mark), self.contact, token())
-        calling = await self._begin(data, to)
-        calling.acks = acks
-        return calling
+        return await self._begin(data, to, acks=acks)
 
     async def call(
         self, call: Invitation, to: Peer, *, hang_up: bool = True, seconds: float = PATIENCE
@@ -136,7 +138,7 @@ class Phone:
         if method == "INVITE":
             lines = (f"Contact: <{self.contact}>", *lines)
         data = after.request(method, via_line(self.host, self.port, branch()), lines, body)
-        return await (await self._begin(data, after.next_hop)).outcome(seconds)
+        return await (await self._begin(data, after.next_hop, inside=after)).outcome(seconds)
 
     async def cancel(self, calling: Calling, seconds: float = PATIENCE) -> Outcome:
         """Take a call back that was not answered yet; the outcome is that of the CANCEL itself."""
@@ -146,10 +148,10 @@ class Phone:
         """Any octets, as they are."""
         await self._stream.send(data, to)
 
-    async def _begin(self, data: bytes, to: Peer) -> Calling:
+    async def _begin(self, data: bytes, to: Peer, *, inside: Dialog | None = None, acks: bool = True) -> Calling:
         request = parse(data)
         assert isinstance(request, Request)
-        calling = Calling(data, request, to, _microseconds())
+        calling = Calling(data, request, to, _microseconds(), inside=inside, acks=acks)
         self._calling[(request.via.branch, request.method)] = calling
         _bounded(self._calling)
         await self.send(data, to)
@@ -198,7 +200,7 @@ class Phone:
             try:
                 data, source = await self._stream.recv()
             except OSError:
-                continue  # an ICMP error of an earlier sending; whoever waits for an answer has a deadline
+                continue  # asyncio-dgram reports a failed sending here; whoever waits for an answer has a deadline
             peer = (str(source[0]), int(source[1]))
             try:
                 message = parse(data)
@@ -216,6 +218,8 @@ class Phone:
                     await self._request(message, peer)
             except ParseError:
                 self.unreadable.append(data)
+            except OSError:
+                continue  # or at the next sending, whoever that is to
             self._arrival.set()
             self._arrival = asyncio.Event()
 
@@ -227,11 +231,12 @@ class Phone:
         invite = calling.request.method == "INVITE"
         if invite and 200 <= response.status < 300 and calling.acks:
             if calling.dialog is None:
-                calling.dialog = as_caller(calling.request, response, calling.to)
+                inside = calling.inside
+                calling.dialog = (
+                    as_caller(calling.request, response, calling.to) if inside is None else renewed(inside, response)
+                )
                 calling.ack = calling.dialog.request("ACK", via_line(self.host, self.port, branch()))
-            await self.send(
-                calling.ack, calling.dialog.next_hop
-            )  # each repeated 2xx gets it again (13.2.2.4)
+            await self.send(calling.ack, calling.dialog.next_hop)  # each repeated 2xx gets it again (13.2.2.4)
         elif invite and response.status >= 300:
             await self.send(companion(calling.request, "ACK", value(response, "to")), calling.to)
         calling.news.set()
@@ -241,7 +246,8 @@ class Phone:
     async def _request(self, request: Request, source: Peer) -> None:
         via, method = request.via, request.method
         if method == "ACK":
-            self._acknowledged.add(_id(request))
+            self._acknowledged[_id(request)] = None
+            _bounded(self._acknowledged)
             return
         key = (via.branch, via.sent_by, method)
         if (known := self._answered.get(key)) is not None:
@@ -254,7 +260,8 @@ class Phone:
             self._spawn(self._ring(request, source, key), "ring")
             return
         if method == "CANCEL":
-            self._cancelled.add(_id(request))
+            self._cancelled[_id(request)] = None
+            _bounded(self._cancelled)
         elif method == "BYE":
             self.dialogs.pop(_id(request), None)
         await self._answer(key, request, source, 200, "OK", token())
@@ -273,27 +280,25 @@ class Phone:
             status, phrase, lines = 487, "Request Terminated", ()
         good = 200 <= status < 300
         if good:
-            self.dialogs[call_id] = as_callee(request, request.to_tag or tag, source)
+            known = self.dialogs.get(call_id) if request.to_tag is not None else None
+            self.dialogs[call_id] = renewed(known, request) if known is not None else as_callee(request, tag, source)
             _bounded(self.dialogs)
-        self._acknowledged.discard(call_id)
+        self._acknowledged.pop(call_id, None)
         body = SDP if good else b""
-        await self._answer(
-            key, request, source, status, phrase, tag, (contact, *lines) if good else lines, body
-        )
+        lines = (contact, *lines) if good else lines
+        data = await self._answer(key, request, source, status, phrase, tag, lines, body)
         pause, left = T1, ANSWER_SECONDS
         while left > 0:
             if await self._condition(lambda: call_id in self._acknowledged, min(pause, left)):
                 return
             left -= pause
             pause = min(pause * 2, T2)
-            await self.send(self._answered[key], where_to(request, source))
+            await self.send(data, where_to(request, source))
 
     async def _answered_before_cancel(self, until: asyncio.Event, call_id: str) -> bool:
         """Rings on: whether the call is answered before it is taken back."""
-        picked_up = asyncio.create_task(until.wait(), name="until")
-        taken_back = asyncio.create_task(
-            self._condition(lambda: call_id in self._cancelled, 600.0), name="cancel"
-        )
+        picked_up = asyncio.create_task(until.wait())
+        taken_back = asyncio.create_task(self._condition(lambda: call_id in self._cancelled, RING_SECONDS))
         try:
             await asyncio.wait((picked_up, taken_back), return_when=asyncio.FIRST_COMPLETED)
             return picked_up.done()
@@ -321,9 +326,10 @@ class Phone:
         tag: str,
         lines: Sequence[str] = (),
         body: bytes = b"",
-    ) -> None:
+    ) -> bytes:
         data = self._answered[key] = answer(request, source, status, phrase, tag, lines, body)
         await self.send(data, where_to(request, source))
+        return data
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=f"phone {self.port} {name}")

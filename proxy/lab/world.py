@@ -6,13 +6,14 @@ Everything that is started here is stopped here. ringwarden runs as a process of
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -114,6 +115,9 @@ class WorldError(Exception):
 def is_free(port: int, kind: socket.SocketKind) -> bool:
     """Whether a loopback port can be bound."""
     with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            # As a server would ask: connections of the demo before, closed a moment ago, do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -134,7 +138,11 @@ def ports(wanted: dict[str, int] | None) -> dict[str, int]:
     kinds = {name: socket.SOCK_STREAM if name in stream else socket.SOCK_DGRAM for name in DEMO_PORTS}
     if wanted is not None and all(is_free(port, kinds[name]) for name, port in wanted.items()):
         return dict(wanted)
-    return {name: free_port(kind) for name, kind in kinds.items()}
+    with ExitStack() as held:  # all at once, so that none is given twice
+        probes = {name: held.enter_context(socket.socket(socket.AF_INET, kind)) for name, kind in kinds.items()}
+        for probe in probes.values():
+            probe.bind(("127.0.0.1", 0))
+        return {name: int(probe.getsockname()[1]) for name, probe in probes.items()}
 
 
 def recent_campaigns(now: float) -> str:
@@ -237,10 +245,9 @@ class World:
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip
-        self._stack.push_async_callback(self._end, self.process)
         ready = asyncio.Event()
         reader = asyncio.create_task(self._listen(self.process, ready), name="ringwarden output")
-        self._stack.callback(reader.cancel)
+        self._stack.push_async_callback(self._end, self.process, reader)
         waits = (asyncio.create_task(ready.wait()), asyncio.create_task(self.process.wait()))
         try:
             await asyncio.wait(waits, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -259,17 +266,22 @@ class World:
             if text.startswith("ringwarden ready"):
                 ready.set()
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """Stop the process that we started, by its id, and no other."""
-        if process.returncode is not None:
-            return
-        process.send_signal(signal.SIGTERM)
+    async def _end(self, process: asyncio.subprocess.Process, reader: asyncio.Task[None]) -> None:
+        """Stop the process that we started, by its id, and no other; what it still has to say is read to the end."""
         try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    async with asyncio.timeout(STOP_SECONDS):
+                        await process.wait()
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await reader
+        finally:
+            reader.cancel()
 
     def sign(
         self,

@@ -73,6 +73,18 @@ async def test_urn_service_sos_passes_too(tmp_path: Path) -> None:
         await world.carrier.hears("INVITE", call_id=sent.call_id)
 
 
+@pytest.mark.req("EMG-003", "EMG-009")
+async def test_an_emergency_call_passes_with_headers_that_cannot_be_read(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        sent = Invitation(
+            f"sip:911@127.0.0.1:{world.ports['proxy']}", '"torn <sip:@@>>', callee="<<911>", lines=("Contact: ;;,", "Date: never")
+        )
+        world.carrier.answers = Answer(0)  # our phone could not answer such a message; that it arrives is what counts
+        await world.pbx.invite(sent, world.proxy)
+        heard = await world.carrier.hears("INVITE", call_id=sent.call_id)
+        assert b'From: "torn <sip:@@>>' in heard.data and b"Contact: ;;," in heard.data
+
+
 @pytest.mark.req("TRAP-63", "SIP-071")
 async def test_a_to_tag_proves_nothing_and_the_sealed_route_does(tmp_path: Path) -> None:
     async with World(tmp_path) as world:
