@@ -11,6 +11,7 @@ from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World
 from shaken.credential import Anchors, validate
+from shaken.errors import CredentialError
 from shaken.verify import Claim, Rules, examine, judge
 
 CALLEE = "12025550199"
@@ -144,7 +145,10 @@ async def proved(case: Case, identity: str, world: World) -> list[str]:
         return [f"the carrier cannot fetch {exam.url}: {error}"]
     finally:
         await fetcher.close()
-    credential = validate(exam.url, chain, Anchors.of([world.authority.anchors_pem]), now)
+    try:
+        credential = validate(exam.url, chain, Anchors.of([world.authority.anchors_pem]), now)
+    except CredentialError as error:
+        return [f"the carrier does not accept the certificate at {exam.url}: {error}"]
     judgement = judge(exam, credential, now)
     if judgement.attestation != case.leaves_with:
         return [f"it left with {judgement.attestation!r} ({judgement.slug}), expected {case.leaves_with!r}"]

@@ -47,8 +47,6 @@ T1 = 0.5
 """Seconds to the first retransmission (RFC 3261 section 17.1.1.1)."""
 T2 = 4.0
 """The longest pause between two retransmissions, other than of an INVITE."""
-ANSWER_SECONDS = 32.0
-"""How long a final answer is repeated for want of an ACK (64*T1)."""
 RING_SECONDS = 600.0
 """How long a call rings that nobody answers and nobody takes back."""
 MAX_KEPT = 20_000
@@ -66,8 +64,11 @@ class Phone:
         *,
         user: str = "lab",
         answers: Answer | Callable[[Request], Answer] = Answer(),  # noqa: B008 - frozen
+        t1: float = T1,
     ) -> None:
         self.host, self.port, self.user = host, port, user
+        self.t1 = t1
+        """Seconds; smaller ones make a phone impatient."""
         self.answers = answers
         """How calls are answered; may be changed at any time."""
         self.received: list[Heard] = []
@@ -161,7 +162,7 @@ class Phone:
     async def _repeat(self, calling: Calling) -> None:
         """Timers A and E (17.1.1.2, 17.1.2.2): repeat until an answer; any answer ends it for an INVITE."""
         invite = calling.request.method == "INVITE"
-        pause, left = T1, 64 * T1
+        pause, left = self.t1, 64 * self.t1
         while left > 0:
             with contextlib.suppress(Silence):
                 await calling.response(100 if invite else 200, min(pause, left))
@@ -267,7 +268,7 @@ class Phone:
         await self._answer(key, request, source, 200, "OK", token())
 
     async def _ring(self, request: Request, source: Peer, key: tuple[str, str, str]) -> None:
-        """Answer one INVITE, and repeat a final answer until its ACK comes (13.3.1.4, 17.2.1)."""
+        """Answer one INVITE, and repeat a final answer until its ACK comes, for 64*T1 (13.3.1.4, 17.2.1)."""
         how = self.answers(request) if callable(self.answers) else self.answers
         if how.status == 0:
             return
@@ -287,7 +288,7 @@ class Phone:
         body = SDP if good else b""
         lines = (contact, *lines) if good else lines
         data = await self._answer(key, request, source, status, phrase, tag, lines, body)
-        pause, left = T1, ANSWER_SECONDS
+        pause, left = self.t1, 64 * self.t1
         while left > 0:
             if await self._condition(lambda: call_id in self._acknowledged, min(pause, left)):
                 return
