@@ -73,7 +73,7 @@ async def test_urn_service_sos_passes_too(tmp_path: Path) -> None:
         await world.carrier.hears("INVITE", call_id=sent.call_id)
 
 
-@pytest.mark.req("EMG-003", "EMG-009")
+@pytest.mark.req("EMG-003", "EMG-004")
 async def test_an_emergency_call_passes_with_headers_that_cannot_be_read(tmp_path: Path) -> None:
     async with World(tmp_path) as world:
         sent = Invitation(
