@@ -21,6 +21,14 @@ UTILITY = "17244428039"
 """A number of the letter's list, campaign Utility-SupplyCharges."""
 FCC = "12024181122"
 """The FCC's own published number; campaign GovtImpers used it."""
+PROVED, UNPROVED = "TN-Validation-Passed", "No-TN-Validation"
+FORGED = (
+    "X-Screen-Verdict: allow",
+    "x-screen-CAMPAIGN: none",
+    "P-Attestation-Indicator: A",
+    "P-Origination-ID: 123e4567-e89b-42d3-a456-426655440000",
+)
+"""What only ringwarden, or a network that it trusts for verdicts, may say of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,10 @@ class Case:
     """The caller that the token names, where it is another one."""
     dest: str = ""
     age: float = 0.0
-    forged: bool = False
+    signer: str = "carrier"
+    """Which of `World.signers` made the token."""
+    forges: bool = False
+    """Carries marks of ours and of other networks, as a caller might who wants to be believed."""
     phrase: str = ""
     verstat: str = ""
     """What the PBX must read in P-Asserted-Identity."""
@@ -50,18 +61,20 @@ class Case:
 
 
 CASES = (
-    Case("signed A", "12025550301", "allow", "none", 200, "A", verstat="TN-Validation-Passed"),
-    Case("signed B", "12025550302", "allow", "none", 200, "B", verstat="TN-Validation-Passed"),
-    Case("signed C, gateway", "12025550303", "tag", "attestation-c", 200, "C", verstat="TN-Validation-Passed"),
-    Case("unsigned is normal", "12025550304", "allow", "none", 200, verstat="No-TN-Validation"),
-    Case("bad signature", "12025550305", "reject", "identity-bad-signature", 438, "A", forged=True,
+    Case("signed A", "13015550101", "allow", "none", 200, "A", verstat=PROVED),
+    Case("signed B", "13015550102", "allow", "none", 200, "B", verstat=PROVED),
+    Case("signed C, gateway", "13015550103", "tag", "attestation-c", 200, "C", verstat=PROVED),
+    Case("unsigned is normal", "13015550104", "allow", "none", 200, verstat=UNPROVED),
+    Case("bad signature", "13015550105", "reject", "identity-bad-signature", 438, "A", signer="forger",
          phrase="Invalid Identity Header"),
-    Case("signed 3 h ago", "12025550306", "reject", "identity-stale-iat", 403, "A", age=10_800, phrase="Stale Date"),
-    Case("token of another caller", "12025550307", "reject", "identity-orig-mismatch", 438, "A", orig="12025550198"),
-    Case("token for another callee", "12025550308", "reject", "identity-dest-mismatch", 438, "A", dest="12025550197"),
+    Case("signed 3 h ago", "13015550106", "reject", "identity-stale-iat", 403, "A", age=10_800, phrase="Stale Date"),
+    Case("token of another caller", "13015550107", "reject", "identity-orig-mismatch", 438, "A", orig="12025550198"),
+    Case("token for another callee", "13015550108", "reject", "identity-dest-mismatch", 438, "A", dest="12025550197"),
+    Case("its repository is down", "13015550109", "allow", "none", 200, "A", signer="lost", verstat=UNPROVED),
+    Case("forged marks come off", "13015550110", "allow", "none", 200, forges=True, verstat=UNPROVED),
     Case("listed campaign", UTILITY, "reject", "campaign-number", 603, phrase="Network Blocked", campaign="Utility-SupplyCharges"),
     Case("FCC's number, unsigned", FCC, "reject", "campaign-number", 603, phrase="Network Blocked", campaign="GovtImpers"),
-    Case("FCC's number, proved", FCC, "tag", "campaign-proved", 200, "A", verstat="TN-Validation-Passed", campaign="GovtImpers"),
+    Case("FCC's number, proved", FCC, "tag", "campaign-proved", 200, "A", verstat=PROVED, campaign="GovtImpers"),
     Case('"911" as caller', "911", "reject", "dno-n11", 603, phrase="Decline"),
     Case("our number from outside", "12025550101", "reject", "own-number-from-outside", 603, phrase="Decline"),
     Case("anonymous", "anonymous", "allow", "none", 200),
@@ -82,14 +95,19 @@ def invitation(case: Case, world: World) -> Invitation:
     lines = [f"P-Asserted-Identity: <{identity}>"]
     if case.signed:
         value = world.sign(
-            case.orig or case.caller, [case.dest or case.target], case.signed, age=case.age, forged=case.forged
+            case.orig or case.caller, [case.dest or case.target], case.signed, age=case.age, signer=case.signer
         )
         lines.append(f"Identity: {value}")
+    if case.forges:
+        lines = [f"P-Asserted-Identity: <{identity.replace('@', ';verstat=TN-Validation-Passed@')}>", *FORGED]
     return Invitation(target, f"<{identity}>", lines=tuple(lines))
 
 
 async def place(case: Case, world: World) -> tuple[Outcome, list[str]]:
-    """Make the call; what came of it, and what of that is not as expected."""
+    """Make the call; what came of it, and what of that is not as expected.
+
+    The caller's side is asked for the answer, the callee's for what arrived: neither asks ringwarden.
+    """
     caller, callee = (world.pbx, world.carrier) if case.outbound else (world.carrier, world.pbx)
     call = invitation(case, world)
     outcome = await caller.call(call, world.proxy, hang_up=False)
@@ -113,20 +131,20 @@ async def seen(case: Case, callee: Phone, call_id: str, world: World) -> list[st
     heard = await callee.hears("INVITE", call_id=call_id)
     faults = []
 
-    def demand(what: str, found: str | None, wanted: str | None) -> None:
-        if found != wanted:
-            faults.append(f"{what}: {found!r}, expected {wanted!r}")
+    def demand(name: str, wanted: str) -> None:
+        if (found := heard.headers(name)) != ([wanted] if wanted else []):
+            faults.append(f"{name}: {found!r}, expected {wanted or 'none'!r}")
 
     if case.verdict == "emergency":
-        demand("Identity of an emergency call", heard.header("identity"), None)
-        demand("our marks on an emergency call", heard.header("x-screen-verdict"), None)
+        demand("Identity", "")
+        demand("X-Screen-Verdict", "")
     elif case.outbound:
         faults += await proved(case, heard.header("identity") or "", world)
     else:
-        demand("X-Screen-Verdict", heard.header("x-screen-verdict"), case.verdict)
-        demand("X-Screen-Reason", heard.header("x-screen-reason"), None if case.reason == "none" else case.reason)
-        demand("X-Screen-Campaign", heard.header("x-screen-campaign"), case.campaign or None)
-        demand("P-Attestation-Indicator", heard.header("p-attestation-indicator"), case.signed or None)
+        demand("X-Screen-Verdict", case.verdict)
+        demand("X-Screen-Reason", "" if case.reason == "none" else case.reason)
+        demand("X-Screen-Campaign", case.campaign)
+        demand("P-Attestation-Indicator", case.signed if case.verstat == PROVED else "")
         if case.verstat and f";verstat={case.verstat}@" not in (heard.header("p-asserted-identity") or ""):
             faults.append(f"P-Asserted-Identity: {heard.header('p-asserted-identity')!r} lacks {case.verstat}")
     return faults

@@ -74,7 +74,7 @@ async def calls(world: World, shown: Shown) -> tuple[int, list[Row]]:
             faults += differences(case, row)
             rows.append(row)
             bad += bool(faults)
-            shown.add(table, number, case, row, faults)
+            shown.add(table, number, case, row, outcome.reason, faults)
     if live is None:
         shown.console.print(table)
     return bad, rows
@@ -105,7 +105,7 @@ def differences(case: Case, row: Row) -> list[str]:
 
 def summary(bad: int, rows: list[Row]) -> str:
     """The last lines."""
-    times = sorted(row.decision_us for row in rows)
+    times = sorted(row.decision_us for row in rows if not row.emergency)
     middle, last = times[len(times) // 2], times[-1]
     return (
         f"{len(rows)} calls, {len(rows) - bad} as expected. Decided in (us): median {middle}, longest {last}"

@@ -11,7 +11,7 @@ from proxy.storage.rows import Row
 COLOURS = {"allow": "green", "tag": "yellow", "reject": "red", "emergency": "cyan"}
 WIDTH = 132
 """Columns where nobody looks at a terminal that would have some of its own."""
-WIDTHS = (2, 28, 6, 24, 9, 38, 3, 5)
+WIDTHS = (2, 28, 6, 24, 9, 38, 4, 5)
 HEADINGS = ("#", "caller", "signed", "checks", "verdict", "why", "SIP", "us")
 STEPS = {
     "parsed": "",
@@ -36,8 +36,8 @@ def checks(row: Row) -> str:
     return " ".join(STEPS[step] for step, fact in facts.items() if fact == "pass" and STEPS[step]) or "-"
 
 
-def cells(number: int, case: Case, row: Row) -> tuple[str, ...]:
-    """One call as the table shows it."""
+def cells(number: int, case: Case, row: Row, reason: str | None) -> tuple[str, ...]:
+    """One call as the table shows it; `reason` is the Reason header of its answer, by which 603+ is known."""
     caller = f"+{case.caller}" if case.caller.isdigit() and len(case.caller) > 3 else case.caller
     if case.outbound:
         caller = f"{caller} > {case.target}"
@@ -53,8 +53,8 @@ def cells(number: int, case: Case, row: Row) -> tuple[str, ...]:
         checks(row),
         row.action,
         why,
-        str(row.status),
-        str(row.decision_us),
+        f"{row.status}+" if reason is not None and "v=analytics" in reason else str(row.status),
+        "-" if row.emergency else str(row.decision_us),  # nothing is decided about an emergency call
     )
 
 
@@ -75,13 +75,15 @@ class Shown:
     def table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for heading, width in zip(HEADINGS, WIDTHS, strict=True):
-            right = heading in ("#", "SIP", "us")
+            right = heading in ("#", "us")
             table.add_column(heading, justify="right" if right else "left", no_wrap=True, min_width=width)
         return table
 
-    def add(self, table: Table, number: int, case: Case, row: Row, faults: list[str]) -> None:
+    def add(
+        self, table: Table, number: int, case: Case, row: Row, reason: str | None, faults: list[str]
+    ) -> None:
         """One more row; its faults stand under it."""
-        values = list(cells(number, case, row))
+        values = list(cells(number, case, row, reason))
         values[4] = f"[{COLOURS.get(row.action, 'white')}]{row.action.upper()}[/]"
         table.add_row(*values)
         for fault in faults:

@@ -221,8 +221,13 @@ class World:
         self.pbx_leaf = authority.leaf("810K", organisation="Example Company")
         self.pbx_leaf.save(folder, "pbx")
         self.carrier_signer = self._signer(self.carrier_leaf, "carrier.pem")
-        self.forger = Signer(authority.leaf(SPC, bad="wrong-key").key, self.carrier_signer.x5u)
-        """Signs with a key that the certificate at its URL does not know."""
+        self.signers = {
+            "carrier": self.carrier_signer,
+            # With a key that the certificate at its URL does not know.
+            "forger": Signer(authority.leaf(SPC, bad="wrong-key").key, self.carrier_signer.x5u),
+            # Rightly, but nobody can fetch the certificate.
+            "lost": Signer(self.carrier_leaf.key, self.repository.put("lost.pem", b"", "status-503")),
+        }
         url = self._signer(self.pbx_leaf, "pbx.pem").x5u
         (folder / "campaigns.csv").write_text(self._campaigns or recent_campaigns(time.time()))
         own = "[" + ", ".join(f'"{entry}"' for entry in OWN) + "]"
@@ -289,13 +294,10 @@ class World:
         dest: Sequence[str],
         attest: str = "A",
         age: float = 0.0,
-        forged: bool = False,
+        signer: str = "carrier",
     ) -> str:
-        """The value of an Identity header by the carrier, `age` seconds old; forged: with a key that is not the
-        URL's.
-        """
-        signer = self.forger if forged else self.carrier_signer
-        value = signer.identity(
+        """The value of an Identity header, `age` seconds old, by one of `signers`."""
+        value = self.signers[signer].identity(
             orig=orig,
             dest=dest,
             iat=int(time.time() - age),

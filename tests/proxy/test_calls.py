@@ -92,7 +92,7 @@ async def test_a_to_tag_proves_nothing_and_the_sealed_route_does(tmp_path: Path)
         tagged = call(world, UTILITY, f"+{CALLEE}", callee=f"<sip:+{CALLEE}@pbx.example.com>;tag=made-up")
         assert (await world.carrier.call(tagged, world.proxy)).status == 603
         # A good call's re-INVITE passes unscreened in both directions, by its route set.
-        sent = call(world, "12025550301")
+        sent = call(world, "13015550101")
         outcome = await world.carrier.call(sent, world.proxy, hang_up=False)
         assert outcome.status == 200 and outcome.dialog is not None
         again = await world.carrier.within(outcome.dialog, "INFO", ("X-Screen-Verdict: forged", "X-Other: kept"))
@@ -106,7 +106,7 @@ async def test_a_to_tag_proves_nothing_and_the_sealed_route_does(tmp_path: Path)
 
 async def test_a_stranger_is_refused_and_an_options_ping_is_answered(tmp_path: Path) -> None:
     async with World(tmp_path) as world, Phone() as stranger:
-        assert (await stranger.call(call(world, "12025550301"), world.proxy)).status == 403
+        assert (await stranger.call(call(world, "13015550101"), world.proxy)).status == 403
         ping = Invitation(f"sip:127.0.0.1:{world.ports['proxy']}", "<sip:probe@pbx.example.com>", method="OPTIONS")
         assert (await world.pbx.call(ping, world.proxy)).status == 200
 
@@ -119,7 +119,7 @@ async def test_the_second_next_hop_is_tried_when_the_first_does_not_answer(tmp_p
         return text.replace('[next_hop]\n', "[next_hop]\nsilence_ms = 500\n").replace('pbx = ["', f'pbx = ["127.0.0.1:{dead}", "')
 
     async with World(tmp_path, amend=two) as world:
-        sent = call(world, "12025550301")
+        sent = call(world, "13015550101")
         outcome = await world.carrier.call(sent, world.proxy, seconds=10)
         assert outcome.status == 200
         assert "ringwarden_failovers_total 1.0" in await metrics(world)
@@ -129,14 +129,14 @@ async def test_the_second_next_hop_is_tried_when_the_first_does_not_answer(tmp_p
 async def test_a_503_of_the_only_hop_reaches_the_caller_as_500(tmp_path: Path) -> None:
     async with World(tmp_path) as world:
         world.pbx.answers = Answer(503, "Service Unavailable", rings=False)
-        assert (await world.carrier.call(call(world, "12025550301"), world.proxy)).status == 500
+        assert (await world.carrier.call(call(world, "13015550101"), world.proxy)).status == 500
 
 
 @pytest.mark.req("SIP-062", "SIP-067")
 async def test_a_caller_can_give_up_while_it_rings(tmp_path: Path) -> None:
     async with World(tmp_path) as world:
         world.pbx.answers = Answer(until=asyncio.Event())
-        calling = await world.carrier.invite(call(world, "12025550301"), world.proxy)
+        calling = await world.carrier.invite(call(world, "13015550101"), world.proxy)
         await calling.response(180)
         assert (await world.carrier.cancel(calling)).status == 200
         assert (await calling.outcome()).status == 487
@@ -161,7 +161,7 @@ async def test_hostile_bytes_and_broken_storage_cost_no_call(tmp_path: Path) -> 
     async with World(tmp_path, amend=broken) as world:
         for data in (b"", b"\r\n\r\n", b"\0" * 100, os.urandom(2000), b"INVITE x SIP/2.0\r\n\r\n", b"SIP/2.0 200\r\n\r\n"):
             await world.carrier.send(data, world.proxy)
-        assert (await world.carrier.call(call(world, "12025550301"), world.proxy)).status == 200
+        assert (await world.carrier.call(call(world, "13015550101"), world.proxy)).status == 200
         assert (await world.carrier.call(call(world, UTILITY), world.proxy)).status == 603
         assert (await world.pbx.call(call(world, "12025550100", "911"), world.proxy)).status == 200
     busy.close()
@@ -170,11 +170,11 @@ async def test_hostile_bytes_and_broken_storage_cost_no_call(tmp_path: Path) -> 
 @pytest.mark.req("EMG-004")
 async def test_a_locked_database_stops_no_call(tmp_path: Path) -> None:
     async with World(tmp_path) as world:
-        assert (await world.carrier.call(call(world, "12025550301"), world.proxy)).status == 200
+        assert (await world.carrier.call(call(world, "13015550101"), world.proxy)).status == 200
         other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
         try:
             other.execute("BEGIN EXCLUSIVE")
-            assert (await world.carrier.call(call(world, "12025550302"), world.proxy)).status == 200
+            assert (await world.carrier.call(call(world, "13015550102"), world.proxy)).status == 200
         finally:
             other.close()
 
@@ -184,9 +184,9 @@ async def test_a_repository_that_hangs_costs_the_call_its_deadline_and_no_more(t
     async with World(tmp_path) as world:
         slow = Signer(world.carrier_leaf.key, world.repository.put("slow.pem", world.carrier_leaf.chain_pem(), "hang"))
         value = slow.identity(
-            orig="12025550301", dest=[CALLEE], iat=int(time.time()), attest="A", origid="123e4567-e89b-42d3-a456-426655440000"
+            orig="13015550101", dest=[CALLEE], iat=int(time.time()), attest="A", origid="123e4567-e89b-42d3-a456-426655440000"
         )
-        sent = call(world, "12025550301", f"+{CALLEE}", f"Identity: {value.decode()}")
+        sent = call(world, "13015550101", f"+{CALLEE}", f"Identity: {value.decode()}")
         outcome = await world.carrier.call(sent, world.proxy)
         assert outcome.status == 200
         assert outcome.statuses[0] == 100  # at once, because a wait was ahead

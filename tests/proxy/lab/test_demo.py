@@ -2,24 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
+import signal
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from proxy.lab import demo
 from proxy.lab.cases import CASES
 from proxy.lab.demo import run
 
+ROOT = Path(__file__).resolve().parents[3]
 
-async def test_every_call_of_the_demo_comes_out_as_expected(tmp_path: Path) -> None:
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own: the demo notes its journal there."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+async def test_every_call_of_the_demo_comes_out_as_expected(tmp_path: Path, home: Path) -> None:
     said = io.StringIO()
     code = await run(folder=tmp_path, console=Console(file=said, width=140), wanted={})
     assert code == 0, said.getvalue()
     assert f"{len(CASES)} calls, {len(CASES)} as expected" in said.getvalue()
     assert "UNEXPECTED" not in said.getvalue()
+    assert (home / demo.NOTE).read_text() == f"{tmp_path / 'journal.db'}\n"
 
 
 def test_the_demo_has_the_calls_that_it_promises() -> None:
     assert len(CASES) >= 14
     assert {case.signed for case in CASES} >= {"A", "B", "C", ""}
     assert {case.verdict for case in CASES} == {"allow", "tag", "reject", "emergency"}
+
+
+async def test_one_call_that_comes_out_otherwise_ends_the_demo_badly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "CASES", (CASES[3], replace(CASES[3], reason="campaign-number")))
+    said = io.StringIO()
+    assert await run(folder=tmp_path, console=Console(file=said), wanted={}) == 1
+    assert "UNEXPECTED" in said.getvalue() and "2 calls, 1 as expected" in said.getvalue()
+
+
+async def test_a_demo_that_cannot_come_up_says_why(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    said = io.StringIO()
+    assert await run(folder=tmp_path / "taken", console=Console(file=said), wanted={}) == 1
+    assert "the demo did not come up" in said.getvalue()
+
+
+async def test_a_kept_world_goes_on_until_ctrl_c(tmp_path: Path) -> None:
+    code = "import asyncio, sys, pathlib; from proxy.lab.demo import run; " \
+           "sys.exit(asyncio.run(run(keep=True, folder=pathlib.Path(sys.argv[1]), wanted={})))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, str(tmp_path / "world"), cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            async for line in process.stdout:
+                if b"Ctrl-C ends it" in line:
+                    break
+            process.send_signal(signal.SIGINT)
+            await process.stdout.read()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
