@@ -65,7 +65,8 @@ def head(world: World) -> list[tuple[str, str]]:
 
 async def calls(world: World, shown: Shown) -> tuple[int, list[Row]]:
     """Place all calls; how many were not as expected, and the journal's rows."""
-    table, rows, bad = shown.table(), [], 0
+    table, rows = shown.table(), []
+    unexpected: list[tuple[int, Case, list[str]]] = []
     live = Live(table, console=shown.console, refresh_per_second=10) if shown.console.is_terminal else None
     with live if live is not None else contextlib.nullcontext():
         for number, case in enumerate(CASES, 1):
@@ -73,11 +74,14 @@ async def calls(world: World, shown: Shown) -> tuple[int, list[Row]]:
             row = await journalled(world.journal, outcome.call_id)
             faults += differences(case, row)
             rows.append(row)
-            bad += bool(faults)
-            shown.add(table, number, case, row, outcome.reason, faults)
+            shown.add(table, number, case, row, outcome.reason, not faults)
+            if faults:
+                unexpected.append((number, case, faults))
     if live is None:
         shown.console.print(table)
-    return bad, rows
+    for number, case, faults in unexpected:
+        shown.faults(number, case, faults)
+    return len(unexpected), rows
 
 
 async def journalled(journal: Path, call_id: str) -> Row:

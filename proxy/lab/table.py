@@ -79,12 +79,15 @@ class Shown:
             table.add_column(heading, justify="right" if right else "left", no_wrap=True, min_width=width)
         return table
 
-    def add(
-        self, table: Table, number: int, case: Case, row: Row, reason: str | None, faults: list[str]
-    ) -> None:
-        """One more row; its faults stand under it."""
+    def add(self, table: Table, number: int, case: Case, row: Row, reason: str | None, as_expected: bool) -> None:
+        """One more row."""
         values = list(cells(number, case, row, reason))
         values[4] = f"[{COLOURS.get(row.action, 'white')}]{row.action.upper()}[/]"
+        if not as_expected:
+            values[5] = "[bold red]UNEXPECTED[/] " + values[5]
         table.add_row(*values)
+
+    def faults(self, number: int, case: Case, faults: list[str]) -> None:
+        """What was not as expected in one call, in full: below the table, which would cut it."""
         for fault in faults:
-            table.add_row("", "", "", "", "[bold red]UNEXPECTED[/]", f"[red]{fault}[/]", "", "")
+            self.console.print(f"call {number}, {case.name}: {fault}", style="red", markup=False, soft_wrap=True)

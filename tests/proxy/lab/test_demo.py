@@ -50,7 +50,9 @@ async def test_one_call_that_comes_out_otherwise_ends_the_demo_badly(
     monkeypatch.setattr(demo, "CASES", (CASES[3], replace(CASES[3], reason="campaign-number")))
     said = io.StringIO()
     assert await run(folder=tmp_path, console=Console(file=said), wanted={}) == 1
-    assert "UNEXPECTED" in said.getvalue() and "2 calls, 1 as expected" in said.getvalue()
+    text = said.getvalue()
+    assert text.count("UNEXPECTED") == 1 and "2 calls, 1 as expected" in text
+    assert "call 2, unsigned is normal: journal: reason 'none', expected 'campaign-number'" in text
 
 
 async def test_a_demo_that_cannot_come_up_says_why(tmp_path: Path) -> None:

@@ -61,10 +61,12 @@ def test_plain_lines_are_whole_where_there_is_no_terminal() -> None:
     shown = Shown(Console(file=said))
     shown.head([("fake PBX", "sip:127.0.0.1:15080")])
     table = shown.table()
-    shown.add(table, 1, CALL, ROW, None, [])
-    shown.add(table, 2, CALL, ROW, None, ["SIP 486, expected 200"])
+    shown.add(table, 1, CALL, ROW, None, as_expected=True)
+    shown.add(table, 2, CALL, ROW, None, as_expected=False)
     shown.console.print(table)
+    shown.faults(2, CALL, ["X-Screen-Verdict: ['tag'], expected 'allow' " + "and so on " * 20 + "to the end"])
     text = said.getvalue()
     assert "\x1b" not in text and "…" not in text
     assert all(heading in text for heading in HEADINGS)
-    assert text.count("+13015550101") == 2 and "UNEXPECTED" in text and "SIP 486, expected 200" in text
+    assert text.count("+13015550101") == 2 and text.count("UNEXPECTED a name") == 1
+    assert "call 2, a name: X-Screen-Verdict: ['tag'], expected 'allow' and so on" in text and "to the end" in text
