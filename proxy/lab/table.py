@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from proxy.lab.cases import Case
@@ -13,6 +13,9 @@ WIDTH = 132
 """Columns where nobody looks at a terminal that would have some of its own."""
 WIDTHS = (2, 28, 6, 24, 9, 38, 4, 5)
 HEADINGS = ("#", "caller", "signed", "checks", "verdict", "why", "SIP", "us")
+WIDE = sum(WIDTHS) + 2 * (len(WIDTHS) - 1)
+"""Columns that the whole table takes. A narrower terminal is spared SPARED, and reads reasons on several lines."""
+SPARED = ("signed", "checks")
 STEPS = {
     "parsed": "",
     "fresh": "iat",
@@ -72,11 +75,18 @@ class Shown:
             self.console.print(f"[bold]{name:13}[/]{text}", soft_wrap=True)
         self.console.print()
 
+    @property
+    def wide(self) -> bool:
+        return self.console.width >= WIDE
+
     def table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for heading, width in zip(HEADINGS, WIDTHS, strict=True):
-            right = heading in ("#", "us")
-            table.add_column(heading, justify="right" if right else "left", no_wrap=True, min_width=width)
+            justify: JustifyMethod = "right" if heading in ("#", "us") else "left"
+            if self.wide:
+                table.add_column(heading, justify=justify, no_wrap=True, min_width=width)
+            elif heading not in SPARED:
+                table.add_column(heading, justify=justify, no_wrap=heading != "why")
         return table
 
     def add(self, table: Table, number: int, case: Case, row: Row, reason: str | None, as_expected: bool) -> None:
@@ -84,8 +94,9 @@ class Shown:
         values = list(cells(number, case, row, reason))
         values[4] = f"[{COLOURS.get(row.action, 'white')}]{row.action.upper()}[/]"
         if not as_expected:
-            values[5] = "[bold red]UNEXPECTED[/] " + values[5]
-        table.add_row(*values)
+            values[5] = "[bold red]UNEXPECTED[/]"  # why stands in full below the table
+        pairs = zip(HEADINGS, values, strict=True)
+        table.add_row(*(value for heading, value in pairs if self.wide or heading not in SPARED))
 
     def faults(self, number: int, case: Case, faults: list[str]) -> None:
         """What was not as expected in one call, in full: below the table, which would cut it."""

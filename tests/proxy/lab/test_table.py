@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from proxy.lab.cases import Case
-from proxy.lab.table import HEADINGS, Shown, cells, checks
+from proxy.lab.table import HEADINGS, SPARED, WIDTH, Shown, cells, checks
 from proxy.storage.rows import Row
 
 GOOD = "parsed=pass fresh=pass orig=pass dest=pass chain=pass authority=pass signature=pass"
@@ -68,5 +68,22 @@ def test_plain_lines_are_whole_where_there_is_no_terminal() -> None:
     text = said.getvalue()
     assert "\x1b" not in text and "…" not in text
     assert all(heading in text for heading in HEADINGS)
-    assert text.count("+13015550101") == 2 and text.count("UNEXPECTED a name") == 1
+    assert text.count("+13015550101") == 2 and text.count("UNEXPECTED") == 1
     assert "call 2, a name: X-Screen-Verdict: ['tag'], expected 'allow' and so on" in text and "to the end" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, WIDTH])
+def test_a_terminal_of_any_width_shows_verdict_code_and_time(width: int) -> None:
+    said = io.StringIO()
+    shown = Shown(Console(file=said, width=width, force_terminal=True, color_system=None))
+    case = Case("PBX calls, other number", "13125550188", "allow", "none", 200, outbound=True, target="12125550147")
+    table = shown.table()
+    shown.add(table, 19, case, ROW._replace(signed="B", decision_us=14_405), None, as_expected=True)
+    shown.add(table, 20, CALL, ROW, None, as_expected=False)
+    shown.console.print(table)
+    text = said.getvalue()
+    assert "…" not in text and max(map(len, text.splitlines())) <= width
+    for word in ("19", "+13125550188 > 12125550147", "ALLOW", "UNEXPECTED", "200", "14405"):
+        assert word in text
+    head = text.splitlines()[0]
+    assert all((heading in head) == (heading not in SPARED or width == WIDTH) for heading in HEADINGS)
