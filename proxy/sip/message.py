@@ -58,22 +58,21 @@ class Message:
         "start",
     )
 
-    def __init__(self, start: bytes, lines: list[bytes], names: list[str], body: bytes) -> None:
-        self.start = start
-        """The start line, as received, without its CRLF."""
-        self.lines = lines
-        """Header lines as received, without the last CRLF; a folded header is one element, its folds in it."""
-        self.names = names
-        """The names of the lines: long, lower case, always the same object for one name."""
-        self.body = body
-        # The first line of each name: from the last line to the first, so that the first stays.
-        self._first = dict(zip(reversed(names), reversed(lines), strict=True))
-        self._via: Via | None = None
-        self._cseq: CSeq | None = None
-        self._from: Address | None = None
-        self._to: Address | None = None
-        self._from_shape: Shape | None = None
-        self._to_shape: Shape | None = None
+    start: bytes
+    """The start line, as received, without its CRLF."""
+    lines: list[bytes]
+    """Header lines as received, without the last CRLF; a folded header is one element, its folds in it."""
+    names: list[str]
+    """The names of the lines: long, lower case, always the same object for one name."""
+    body: bytes
+
+    _first: dict[str, bytes]
+    _via: Via | None
+    _cseq: CSeq | None
+    _from: Address | None
+    _to: Address | None
+    _from_shape: Shape | None
+    _to_shape: Shape | None
 
     def find(self, name: str) -> int:
         """The number of the first line of this name (long, lower case); -1 if there is none."""
@@ -192,13 +191,23 @@ class Request(Message):
 
     __slots__ = ("_uri", "method", "target")
 
+    method: str
+    target: bytes
+    _uri: Uri | None
+
     def __init__(
         self, start: bytes, lines: list[bytes], names: list[str], body: bytes, method: str, target: bytes
     ) -> None:
-        Message.__init__(self, start, lines, names, body)
+        self.start = start
+        self.lines = lines
+        self.names = names
+        self.body = body
+        # From the last line to the first, so that the first line of each name stays.
+        self._first = dict(zip(reversed(names), reversed(lines), strict=True))
+        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
         self.method = method
         self.target = target
-        self._uri: Uri | None = None
+        self._uri = None
 
     @property
     def uri(self) -> Uri:
@@ -225,10 +234,19 @@ class Response(Message):
 
     __slots__ = ("phrase", "status")
 
+    status: int
+    phrase: bytes
+
     def __init__(
         self, start: bytes, lines: list[bytes], names: list[str], body: bytes, status: int, phrase: bytes
     ) -> None:
-        Message.__init__(self, start, lines, names, body)
+        self.start = start
+        self.lines = lines
+        self.names = names
+        self.body = body
+        # From the last line to the first, so that the first line of each name stays.
+        self._first = dict(zip(reversed(names), reversed(lines), strict=True))
+        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
         self.status = status
         self.phrase = phrase
 

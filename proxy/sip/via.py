@@ -23,6 +23,7 @@ _VALUE = re.compile(
 # The line as nearly all of them are; what does not match is looked at with care.
 _LINE = re.compile(rf"[^:]++:[ \t]*+(SIP)/(2\.0)/([A-Z]++) ({HOST})(?::({PORT}))?+({PLAIN_PARAMS})").fullmatch
 _RPORT = re.compile(rf";{WSP}rport(?![A-Za-z0-9\-.!%*_+`'~])", re.IGNORECASE | re.ASCII).findall
+_new = tuple.__new__  # what the NamedTuple does, without a call in between: one Via a message
 
 
 class Via(NamedTuple):
@@ -105,10 +106,11 @@ def _built(found: re.Match[str]) -> Via:
         number = int(port)
         if not 0 < number < 65536:
             raise ParseError("a Via has an impossible port")
+    transport = transport.upper()
     if not tail:
-        return Via(version, transport.upper(), host, number, NONE)
+        return Via(version, transport, host, number, NONE)
     params = quoted(tail) if '"' in tail or " " in tail or "\t" in tail else plain(tail)
     if "" in params.values():
         raise ParseError("a Via parameter is empty")
-    fault = "rport" in params and len(_RPORT(tail)) > 1
-    return Via(version, transport.upper(), host, number, params, fault)
+    fault = tail.count("port") > 1 and len(_RPORT(tail)) > 1
+    return _new(Via, (version, transport, host, number, params, fault))

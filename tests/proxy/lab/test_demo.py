@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import signal
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from proxy.lab import demo
 from proxy.lab.cases import CASES
 from proxy.lab.demo import run
+from proxy.settings import load
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -62,22 +64,28 @@ async def test_a_demo_that_cannot_come_up_says_why(tmp_path: Path) -> None:
     assert "the demo did not come up" in said.getvalue()
 
 
-async def test_a_kept_world_goes_on_until_ctrl_c(tmp_path: Path) -> None:
-    code = "import asyncio, sys, pathlib; from proxy.lab.demo import run; " \
-           "sys.exit(asyncio.run(run(keep=True, folder=pathlib.Path(sys.argv[1]), wanted={})))"
+@pytest.mark.parametrize(
+    ("more", "until", "code"), [(("--keep",), b"Ctrl-C ends it", 0), ((), b"fake PBX", 130)], ids=["kept", "half-way"]
+)
+async def test_ctrl_c_takes_the_world_down(more: tuple[str, ...], until: bytes, code: int, tmp_path: Path) -> None:
+    folder = tmp_path / "world"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, str(tmp_path / "world"), cwd=ROOT, stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        sys.executable, "-m", "proxy.cli", "demo", "--folder", str(folder), *more, cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     try:
         assert process.stdout is not None
         async with asyncio.timeout(60):
             async for line in process.stdout:
-                if b"Ctrl-C ends it" in line:
+                if until in line:
                     break
             process.send_signal(signal.SIGINT)
-            await process.stdout.read()
-            assert await process.wait() == 0
+            rest = await process.stdout.read()
+            assert await process.wait() == code, rest.decode()
+        assert b"Traceback" not in rest
+        listener = load(folder / "ringwarden.toml").listeners[0]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((listener.host, listener.port))
     finally:
         if process.returncode is None:
             process.kill()
