@@ -112,5 +112,5 @@ def _built(found: re.Match[str]) -> Via:
     params = quoted(tail) if '"' in tail or " " in tail or "\t" in tail else plain(tail)
     if "" in params.values():
         raise ParseError("a Via parameter is empty")
-    fault = tail.count("port") > 1 and len(_RPORT(tail)) > 1
+    fault = "rport" in params and tail.lower().count("rport") > 1 and len(_RPORT(tail)) > 1
     return _new(Via, (version, transport, host, number, params, fault))
