@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from proxy.screening.case import Case, Lane
 from proxy.seal import Seal
@@ -10,6 +11,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.storage.rows import End, Row
+from shaken.verdict import Fact
 
 STEPS = ("parsed", "fresh", "orig", "dest", "chain", "authority", "signature")
 """The facts of a judgement, in their order."""
@@ -46,6 +48,18 @@ class Story:
         return self.request.call_id.decode("utf-8", "replace")
 
 
+@lru_cache(maxsize=256)
+def in_words(facts: tuple[Fact, ...]) -> str:
+    """The facts of a judgement as the journal has them; there are few combinations."""
+    return " ".join(f"{step}={fact.value}" for step, fact in zip(STEPS, facts, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def hostport(flow: Flow) -> str:
+    """A peer as `host:port`."""
+    return f"{flow.host}:{flow.port}"
+
+
 def row(story: Story) -> Row:
     """The journal's row of a call whose final answer has left."""
     case = story.case
@@ -57,7 +71,7 @@ def row(story: Story) -> Row:
             call_id=story.call_id,
             direction="inbound" if story.side == "carrier" else "outbound",
             trunk=story.lane.trunk.name if story.lane is not None else "",
-            source=f"{story.flow.host}:{story.flow.port}",
+            source=hostport(story.flow),
             callee=user_of(story.request),
             emergency=story.emergency,
             mode=story.lane.mode if story.lane is not None else "",
@@ -66,7 +80,7 @@ def row(story: Story) -> Row:
             reason="emergency" if story.emergency else "",
             status=story.status,
             decision_us=round((decided - story.arrived) * 1e6),
-            forwarded_to=f"{at.host}:{at.port}" if at is not None else "",
+            forwarded_to=hostport(at) if at is not None else "",
         )
     judgement, verdict = case.judgement, case.verdict
     token = judgement.passport if judgement is not None else None
@@ -75,13 +89,13 @@ def row(story: Story) -> Row:
         verify, facts = "unsigned", ""
     else:
         verify = "passed" if judgement.proved else judgement.slug or "failed"
-        facts = " ".join(f"{step}={getattr(judgement, step).value}" for step in STEPS)
+        facts = in_words(judgement[: len(STEPS)])
     return Row(
         utc=story.utc,
         call_id=case.call_id,
         direction="inbound" if story.side == "carrier" else "outbound",
         trunk=case.lane.trunk.name,
-        source=f"{story.flow.host}:{story.flow.port}",
+        source=hostport(story.flow),
         caller=case.caller.tn or case.caller_text,
         caller_kind=case.caller.kind,
         caller_field=case.caller_field,
@@ -111,7 +125,7 @@ def row(story: Story) -> Row:
         signed=case.signed or "",
         status=story.status,
         decision_us=round((decided - story.arrived) * 1e6),
-        forwarded_to=f"{at.host}:{at.port}" if at is not None else "",
+        forwarded_to=hostport(at) if at is not None else "",
     )
 
 

@@ -62,7 +62,7 @@ def shape_of_line(line: bytes) -> Shape:
     if found is None:
         return shape(value_of(line))
     display, uri, params = parts = found.groups()
-    if b";;" in params or params[-1:] == b";":
+    if params and (b";;" in params or b";=" in params or params[-1:] == b";"):
         raise ParseError("a parameter is empty")
     return parts  # type: ignore[return-value]  # three groups, none of them optional
 

@@ -79,7 +79,7 @@ class Branches:
             lines = (*lines, b"Server: " + self._options.server_name.encode("utf-8", "replace"))
         data = reply.answer(context.request, context.flow, status, phrase, self.tag(context), lines)
         self.respond(context, transactions.sending(status), data, now)
-        self._settle(context, status, None, None)
+        self._settle(context, status, None)
 
     def give_up(self, context: Context) -> None:
         """No final at all: RFC 4320 section 4.2 allows none so late."""
@@ -90,10 +90,10 @@ class Branches:
         self.settled.append(context)
         self.pending.append(TimedOut(context))
 
-    def _settle(self, context: Context, status: int, response: Response | None, flow: Flow | None) -> None:
+    def _settle(self, context: Context, status: int, flow: Flow | None) -> None:
         context.final, context.dead = status, True
         self.settled.append(context)
-        self.pending.append(Finished(context, status, response, flow))
+        self.pending.append(Finished(context, status, flow))
 
     def _upstream(self, context: Context, response: Response, flow: Flow | None, now: float) -> None:
         """Pass a response on: our Via comes off, lines that we edited are given back, nothing else changes (16.7)."""
@@ -112,13 +112,17 @@ class Branches:
             if names.count("via") == 1:
                 return  # no Via is left: it was for us (section 16.7(3); SIP-057)
             data = b"\r\n".join((response.start, *lines[:at], *lines[at + 1 :], b"", response.body))
+        self._sent_up(context, status, data, flow, now)
+
+    def _sent_up(self, context: Context, status: int, data: bytes, flow: Flow | None, now: float) -> None:
+        """A response of a branch goes to where the request came from, and the user is told."""
         sent = self.respond(context, transactions.sending(status), data, now)
         if status < 200:
             if sent:
-                self.pending.append(Ringing(context, response))
+                self.pending.append(Ringing(context))
             return
         if sent and not context.final:
-            self._settle(context, status, response, flow)
+            self._settle(context, status, flow)
         elif not sent and status < 300 and context.table is transactions.INVITE_SERVER:
             # A 2xx goes upstream also after another final, and after its transaction has ended (16.7(5); SIP-048).
             self._layer.out.append((data, context.to))
@@ -214,12 +218,24 @@ class Branches:
             self._layer.timers.cancel(branch.timer_c)
             branch.timer_c = None
 
+    def passed(self, branch: Branch, status: int, data: bytes, now: float) -> None:
+        """A 1xx or 2xx that the transaction passes up, with the bytes that go on: our Via is off (section 16.7)."""
+        self.heard(branch)
+        if status >= 200:
+            self._over(branch)
+            branch.last = None
+            self._sent_up(branch.context, status, data, branch.to, now)
+            self._cancel_others(branch, now)
+        elif self._rings(branch, status, now):
+            self._sent_up(branch.context, status, data, branch.to, now)
+
     def received(self, branch: Branch, response: Response, now: float) -> None:
         """A response that the transaction passes up (section 16.7)."""
         self.heard(branch)
         status, context = response.status, branch.context
         if status < 200:
-            self._provisional(branch, response, now)
+            if self._rings(branch, status, now):
+                self._upstream(context, response, branch.to, now)
             return
         self._over(branch)
         if branch.table is not transactions.INVITE_CLIENT or status < 300:
@@ -239,29 +255,30 @@ class Branches:
             self._hunt(branch, "503", now)
         self._conclude(context, now)
 
-    def _provisional(self, branch: Branch, response: Response, now: float) -> None:
+    def _rings(self, branch: Branch, status: int, now: float) -> bool:
+        """A provisional of a branch: whether it goes upstream."""
         context = branch.context
         branch.provisional = True
         if branch.cancel_wanted or context.final:
             self.cancel(branch, now)
-            return
+            return False
         if len(context.branches) > 1:
             others = [one for one in context.branches if one is not branch and not one.done]
             if any(one.provisional and not one.cancel_wanted for one in others):
                 # Another hop has the call: this one stops ringing.
                 self.cancel(branch, now)
-                return
+                return False
             branch.abandoned = False
             for one in others:
                 one.abandoned = True
                 self._layer.timers.cancel(one.silence_timer)
                 one.silence_timer = None
-        if response.status > 100 and branch.table is transactions.INVITE_CLIENT:
-            if branch.timer_c is not None:
-                self._layer.timers.cancel(branch.timer_c)
-                branch.timer_c = self._layer.timers.start(self._options.timer_c, branch, "C", now)
-            self._upstream(context, response, branch.to, now)
-        # A provisional of any other request goes no further (RFC 4320 section 4.1).
+        if status == 100 or branch.table is not transactions.INVITE_CLIENT:
+            return False  # a provisional of any other request goes no further (RFC 4320 section 4.1)
+        if branch.timer_c is not None:
+            self._layer.timers.cancel(branch.timer_c)
+            branch.timer_c = self._layer.timers.start(self._options.timer_c, branch, "C", now)
+        return True
 
     def failed(self, branch: Branch, why: str, now: float) -> None:
         """A branch that gave no final: as if it had answered 408, or 503 to a transport error (sections 16.8, 16.9)."""

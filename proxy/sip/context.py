@@ -49,7 +49,7 @@ class Branch(Transaction):
     ) -> None:
         Transaction.__init__(self, table, state, key, home, to)
         self.context = context
-        self.cseq = context.request.line("cseq")
+        self.cseq = context.request.line("cseq") or b""
         """The line as we sent it: a response that repeats it needs no closer look."""
         self.breadth = 0
         """The Max-Breadth that it was given, where a bound came with the request."""
@@ -153,16 +153,14 @@ class Ringing:
     """A provisional response went upstream."""
 
     context: Context
-    response: Response
 
 
 @dataclass(slots=True)
 class Finished:
-    """The first final went upstream; `response` and `flow` where a branch gave it."""
+    """The first final went upstream; `flow`: the hop that gave it, if it is not ours."""
 
     context: Context
     status: int
-    response: Response | None
     flow: Flow | None
 
 

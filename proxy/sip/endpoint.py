@@ -7,6 +7,7 @@ decides nothing about a call: its user does, with `reply`, `forward` and `relay`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from hashlib import blake2b
 
@@ -44,19 +45,25 @@ __all__ = [
     "Loose", "Options", "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "TimedOut", "Tokens",
 ]  # fmt: skip
 
+# A 1xx or 2xx as nearly all come back: our Via first and alone on its line, no fold, no compact name.
+PLAIN = (
+    rb"(SIP/2\.0 ([12][0-9][0-9]) [^\r\n]*+\r\n)%b([^;,\r\n ]++)[^,\r\n]*+"
+    rb"(\r\n(?:[A-Za-z0-9\-]{2,64}+:[^\r\n]*+\r\n){2,64}+)\r\n"
+)
 BREADTH_LINE = b"Max-Breadth: %d" % MAX_BREADTH
 
 
 class Endpoint:
     """The machine. Its five verbs are those of every sans-I/O protocol; four more belong to its user."""
 
-    __slots__ = ("_branches", "_layer", "_options", "_sent_by", "_via_parts", "_vias")
+    __slots__ = ("_branches", "_layer", "_options", "_plain", "_sent_by", "_via_parts", "_vias")
 
     def __init__(self, options: Options, tokens: Tokens) -> None:
         self._options = options
         self._layer = Layer(options)
         self._branches = Branches(options, tokens, self._layer)
         self._vias = self._branches.vias
+        self._plain = tuple(re.compile(PLAIN % re.escape(via)).match for via in self._vias)
         self._via_parts = tuple(line.partition(b" ")[2].partition(b" ")[2] for line in self._vias)
         self._sent_by = frozenset((one.advertised_host.lower(), one.advertised_port) for one in options.listeners)
 
@@ -71,6 +78,8 @@ class Endpoint:
         """One datagram. Never raises."""
         if data[:1] < b"!" and (data[:1] in _STUN or not data.strip(b"\r\n\0 ")):
             return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
+        if data[:8] == b"SIP/2.0 " and self._came_back(data, flow, now):
+            return self._reported()
         try:
             message = parse(data)
             if isinstance(message, Response):
@@ -317,6 +326,30 @@ class Endpoint:
         self._branches.pending.append(Refused(flow, error, partial))
 
     # Responses
+
+    def _came_back(self, data: bytes, flow: Flow, now: float) -> bool:
+        """Pass a 1xx or 2xx on by its bytes alone; False where it must be taken apart. See PLAIN."""
+        found = self._plain[flow.listener](data)
+        if found is None:
+            return False
+        start, status, key, rest = found.groups()
+        branch: Branch | None = self._layer.clients.get(key)
+        if branch is None or branch.context.swap:
+            return False
+        # Our CSeq is back as it went, another Via is left, and the one Content-Length is that of the body.
+        end = found.end()
+        if (
+            b"\r\n%b\r\n" % branch.cseq not in rest
+            or b"\r\nVia:" not in rest
+            or b"\r\nContent-Length: %d\r\n" % (len(data) - end) not in rest
+            or rest.lower().count(b"\r\ncontent-length:") != 1
+        ):
+            return False
+        code = int(status)
+        actions = self._layer.feed(branch, transactions.R1XX if code < 200 else transactions.R2XX, now)
+        if transactions.PASS in actions:
+            self._branches.passed(branch, code, start + rest[2:] + data[end - 2 :], now)
+        return True
 
     def _response(self, response: Response, flow: Flow, now: float) -> None:
         layer = self._layer

@@ -87,7 +87,7 @@ for _name in (*COMMON, *COMPACT):
     for _spelling in (_name, _name.lower(), _name.upper()):
         canonical(_spelling.encode())
 
-_FOLD = re.compile(rb"[ \t]*+\r\n[ \t]++")
+_FOLD = re.compile(rb"(?:[ \t]*+\r\n[ \t]++)++")
 
 
 def unfold(value: bytes) -> bytes:

@@ -13,7 +13,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.grammar import TOKEN
 from proxy.sip.headers import LIST_FIELDS, split_list, value_of
 from proxy.sip.uri import Uri
-from proxy.sip.uri import parse as parse_uri
+from proxy.sip.uri import known as known_uri
 from proxy.sip.via import Via
 
 MAX_CSEQ = 2**31
@@ -39,6 +39,12 @@ class CSeq(NamedTuple):
 
     number: int
     method: str
+
+
+_CSEQS = {
+    b"CSeq: %d %s" % (number, method): CSeq(number, name) for number in range(200) for method, name in METHODS.items()
+}
+"""The line as nearly all write it, and what it says."""
 
 
 class Message:
@@ -133,6 +139,9 @@ class Message:
         """Raises ParseError when it is missing, malformed or out of range."""
         if self._cseq is None:
             line = self.must("cseq")
+            if (known := _CSEQS.get(line)) is not None:
+                self._cseq = known
+                return known
             found = _CSEQ(line) or _CSEQ(b":" + value_of(line))
             if found is None:
                 raise ParseError("CSeq is malformed")
@@ -213,7 +222,7 @@ class Request(Message):
     def uri(self) -> Uri:
         """The Request-URI. Raises ParseError."""
         if self._uri is None:
-            self._uri = parse_uri(self.target)
+            self._uri = known_uri(self.target)
         return self._uri
 
     @property

@@ -45,6 +45,25 @@ class Uri(NamedTuple):
         return self.raw.decode("utf-8", "surrogateescape")
 
 
+MEMO_URIS = 2048
+"""How many URIs are remembered: the contacts of our peers come back in every request of a dialog."""
+MEMO_LENGTH = 128
+"""Octets of the longest one that is."""
+_KNOWN: dict[bytes, Uri] = {}
+
+
+def known(raw: bytes) -> Uri:
+    """As `parse`, for a URI that is likely to come again. Raises ParseError."""
+    found = _KNOWN.get(raw)
+    if found is None:
+        found = parse(raw)
+        if len(raw) <= MEMO_LENGTH:
+            if len(_KNOWN) >= MEMO_URIS:
+                _KNOWN.clear()  # called numbers fill it, and nothing in it is worth a better rule
+            _KNOWN[raw] = found
+    return found
+
+
 def parse(raw: bytes) -> Uri:
     """One URI, alone. Raises ParseError."""
     text = raw.decode("utf-8", "surrogateescape")

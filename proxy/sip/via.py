@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from proxy.sip.errors import ParseError
 from proxy.sip.grammar import HOST, PARAMS, PLAIN_PARAMS, PORT, TOKEN, WSP
-from proxy.sip.headers import first_of, unfold, value_of
+from proxy.sip.headers import MEMO_LENGTH, first_of, unfold, value_of
 from proxy.sip.params import NONE, Params, plain, quoted
 
 COOKIE = "z9hg4bk"
@@ -89,10 +89,32 @@ def parse_first(value: bytes) -> Via:
     return parse(unfold(value[: first_of(value)]))
 
 
+MEMO_HOPS = 1024
+"""How many beginnings of Via lines are remembered. Strangers write them: past this theirs are read anew each time."""
+_HOPS: dict[bytes, Via] = {}
+"""`Via: SIP/2.0/UDP host:port` as received -> the Via that it begins: the same in every call of a peer."""
+_TAILS: dict[bytes, tuple[tuple[str, str | None], ...]] = {b"": (), b";rport": (("rport", None),)}
+"""What may follow the branch for the line to be read in one go."""
+_PLAIN_BRANCH = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]++").fullmatch
+
+
 def first_of_line(line: bytes) -> Via:
     """The first Via of a header line, as received. Raises ParseError."""
+    start, mark, rest = line.partition(b";branch=")
+    if mark and (hop := _HOPS.get(start)) is not None:
+        branch, semicolon, tail = rest.partition(b";")
+        more = _TAILS.get(semicolon + tail)
+        if more is not None and _PLAIN_BRANCH(branch) is not None:
+            params: dict[str, str | None] = {"branch": branch.decode("ascii")}
+            params.update(more)
+            return _new(Via, (hop[0], hop[1], hop[2], hop[3], params, False))
     found = _LINE(line.decode("utf-8", "surrogateescape"))
-    return parse_first(value_of(line)) if found is None else _built(found)
+    if found is None:
+        return parse_first(value_of(line))
+    via = _built(found)
+    if mark and b";" not in start and len(start) <= MEMO_LENGTH and len(_HOPS) < MEMO_HOPS:
+        _HOPS[start] = via
+    return via
 
 
 def _built(found: re.Match[str]) -> Via:
