@@ -41,8 +41,8 @@ sources = ["{pbx.host}"]
 mode = "{mode}"
 
 [next_hop]
-pbx = ["{pbx}"]
-carrier = ["{carrier}"]
+pbx = ["{transport}:{pbx}"]
+carrier = ["{transport}:{carrier}"]
 
 [identity]
 anchors = "{anchors}"
@@ -101,8 +101,9 @@ class Ringwarden:
         codes: Mapping[str, int] | None = None,
         cores: tuple[int, ...] = (),
         name: str = "ringwarden",
+        transport: str = "udp",
     ) -> None:
-        """Start it and wait until it says that it is ready and answers."""
+        """Start it and wait until it says that it is ready and answers. transport: of the next hops."""
         self.me, self.admin = me or stage.proxy, free_port()
         run = folder / name
         (run / "state").mkdir(parents=True, exist_ok=True)
@@ -110,6 +111,7 @@ class Ringwarden:
         text = CONFIGURATION.format(
             secret="4c6162" * 11, me=self.me, carrier=carrier or stage.carrier, pbx=pbx or stage.pbx, mode=mode,
             anchors=stage.anchors, web_ca=stage.web_ca, key=stage.key, url=stage.good_url, admin=self.admin, folder=run,
+            transport=transport,
             codes="\n".join(f"{slug} = {code}" for slug, code in (codes or {}).items()),
         )  # fmt: skip
         path.write_text(text, encoding="utf-8")

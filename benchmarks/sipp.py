@@ -83,9 +83,9 @@ def _clock(text: str) -> float:
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + (float(f"0.{fraction}") if fraction else 0.0)
 
 
-def _command(scenario: Path, me: Address, statistics: Path, *more: str) -> list[str]:
+def _command(scenario: Path, me: Address, statistics: Path, transport: str, *more: str) -> list[str]:
     return [
-        "sipp", "-sf", str(scenario), "-i", me.host, "-p", str(me.port), "-t", "u1", "-nostdin", "-buff_size", str(BUFFER),
+        "sipp", "-sf", str(scenario), "-i", me.host, "-p", str(me.port), "-t", transport, "-nostdin", "-buff_size", str(BUFFER),
         "-trace_stat", "-stf", str(statistics), "-fd", "1", "-trace_err", "-error_file", str(statistics.with_suffix(".errors")), *more,
     ]  # fmt: skip
 
@@ -93,12 +93,14 @@ def _command(scenario: Path, me: Address, statistics: Path, *more: str) -> list[
 class Callee:
     """A sipp that answers calls until it is stopped; its totals are there afterwards."""
 
-    def __init__(self, me: Address, folder: Path, *, cores: tuple[int, ...] = (), name: str = "callee") -> None:
+    def __init__(
+        self, me: Address, folder: Path, *, cores: tuple[int, ...] = (), name: str = "callee", transport: str = "u1"
+    ) -> None:
         self.me = me
         self._statistics = folder / f"{name}.csv"
         self._statistics.unlink(missing_ok=True)
-        self.program = Program(name, _command(SCENARIOS / "callee.xml", me, self._statistics), folder, cores=cores)
-        self.program.ready(lambda: bound(me))
+        self.program = Program(name, _command(SCENARIOS / "callee.xml", me, self._statistics, transport), folder, cores=cores)
+        self.program.ready(lambda: bound(me, transport))
 
     def settled(self, calls: int, seconds: float = 5.0) -> Statistics:
         """Its totals, once that many calls have ended well (its file is written each second) or `seconds` have
@@ -130,17 +132,18 @@ def call(
     cores: tuple[int, ...] = (),
     name: str = "caller",
     patience: float = 15.0,
+    transport: str = "u1",
 ) -> Statistics:
     """Place `calls` calls at `rate` a second and wait for the last one; `patience` seconds more than that is a
-    failure.
+    failure. `transport` as sipp names it: u1, t1 (one connection), tn (one a call).
     """
     statistics = folder / f"{name}.csv"
     statistics.unlink(missing_ok=True)
     seconds = calls / rate + talk_ms / 1000 + patience
     command = _command(
-        SCENARIOS / f"{scenario}.xml", me, statistics,
+        SCENARIOS / f"{scenario}.xml", me, statistics, transport,
         "-inf", str(feed), "-r", f"{rate:g}", "-m", str(calls), "-l", str(LIMIT), "-d", str(talk_ms),
-        "-recv_timeout", "10000", "-timeout", f"{seconds:.0f}", "-timeout_error", str(proxy),
+        "-recv_timeout", "10000", "-max_socket", "1000", "-timeout", f"{seconds:.0f}", "-timeout_error", str(proxy),
     )  # fmt: skip
     with Program(name, command, folder, cores=cores) as program:
         code = program.finished(seconds + 10)
@@ -152,8 +155,8 @@ def call(
         return result
 
 
-def bound(address: Address) -> bool:
-    """Somebody holds this UDP address (read from the kernel's table; nothing is sent to it)."""
+def bound(address: Address, transport: str = "u1") -> bool:
+    """Somebody holds this address (read from the kernel's table; nothing is sent to it)."""
     wanted = "".join(f"{int(part):02X}" for part in reversed(address.host.split("."))) + f":{address.port:04X}"
-    with open("/proc/net/udp", encoding="ascii") as table:
+    with open(f"/proc/net/{'udp' if transport[0] == 'u' else 'tcp'}", encoding="ascii") as table:
         return any(line.split()[1] == wanted for line in list(table)[1:])

@@ -55,6 +55,9 @@ BAD = (
 )
 """The faults that `Authority.leaf` can build in."""
 
+SIP_USES = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
+"""A SIP server is the client of the next one: its certificate serves for both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Issued:
@@ -192,7 +195,7 @@ class Authority:
         builder = (
             self._builder(label, key, _name("Lab Repository", hosts[0]), self.web_root, None, None, ca=False)
             .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(SIP_USES), critical=False)
         )
         return Issued(key, (_sign(builder, self.web_root.key),))
 

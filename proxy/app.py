@@ -39,7 +39,7 @@ from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
 from proxy.storage.journal import Journal
 from proxy.tokens import RandomTokens
-from proxy.transports import Udp
+from proxy.transports import Streams, Tls, Udp
 from shaken.credential import Anchors
 from shaken.number import Plan
 from shaken.sign import Signer
@@ -142,14 +142,15 @@ class App:
         self.settings, self.parts = settings, parts
         self.clock: Clock = LabClock(settings.lab.clock or "+0s") if settings.lab.enabled else Clock()
         self._hooks = hooks
-        self._sockets: list[Udp] = []
+        self._sockets: list[Udp | Streams] = []
+        self.tls: Tls | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
 
     @property
     def addresses(self) -> list[str]:
         """Where it listens, as `udp:127.0.0.1:5060`."""
-        return [f"udp:{one.host}:{one.port}" for one in self.listeners]
+        return [f"{one.transport.lower()}:{one.host}:{one.port}" for one in self.listeners]
 
     async def start(self) -> None:
         """Bind, connect everything, read. Raises OSError when an address cannot be had."""
@@ -157,6 +158,8 @@ class App:
         self.log = Log(settings.log.level)
         self.log.capture()
         self._closing.append(self.log.close)
+        if settings.tls is not None:
+            self.tls = Tls(settings.tls)
         self._bind()
         self.metrics = Metrics(reason_slugs(), tuple(FAILURES))
         journal = Journal(settings.paths.journal, self.log.say) if settings.paths.journal is not None else None
@@ -164,8 +167,10 @@ class App:
             self._closing.insert(0, journal.close)
         self.store = self._store()
         extra = parts.book.emergency
+        resolver = Resolver(self.listeners, clock.now)
         options = Options(
             self.listeners,
+            large=self._large(resolver),
             silence=settings.silence_ms / 1000,
             vital=lambda uri: emergency.is_emergency_uri(uri, extra),
         )
@@ -176,7 +181,6 @@ class App:
             for one in self.listeners
             for address in ((one.host, one.port), (one.advertised_host, one.advertised_port))
         )
-        resolver = Resolver(self.listeners, clock.now)
         cells = memoryview(bytearray(CELLS * 8)).cast("Q")
         world = World(
             settings=settings,
@@ -201,7 +205,7 @@ class App:
         self.calls = Calls(self.endpoint, me, world)
         self.server = Server(self.endpoint, self.calls, self._sockets, clock.now)
         self._closing.insert(0, self.server.stop)
-        self.server.start()
+        await self.server.start()
         self._declare(journal)
         await self._admin(journal)
         for remark in parts.remarks:
@@ -241,12 +245,20 @@ class App:
         self.listeners: tuple[Listener, ...] = ()
         for one in self.settings.listeners:
             listener = Listener(one.transport.upper(), one.host, one.port, one.advertised_host, one.advertised_port)
-            udp = Udp(listener)
-            self._sockets.append(udp)
+            bound = self._bound(listener, len(self.listeners))
+            self._sockets.append(bound)
             if listener.port == 0:
                 # The kernel chose: what we advertise is what we have.
-                listener = replace(listener, port=udp.port, advertised_port=listener.advertised_port or udp.port)
+                listener = replace(listener, port=bound.port, advertised_port=listener.advertised_port or bound.port)
             self.listeners = (*self.listeners, listener)
+
+    def _bound(self, listener: Listener, index: int) -> Udp | Streams:
+        if listener.transport == "UDP":
+            return Udp(listener)
+        if listener.transport == "TCP":
+            return Streams(listener, index)
+        assert self.tls is not None  # the settings demand it
+        return Streams(listener, index, tls=self.tls)
 
     def _store(self) -> Store | None:
         identity, lab = self.settings.identity, self.settings.lab.enabled
@@ -291,12 +303,18 @@ class App:
     def _routes(self, resolver: Resolver) -> dict[str, tuple[Flow, ...]]:
         routes: dict[str, tuple[Flow, ...]] = {}
         for side, hops in self.settings.next_hops.items():
-            flows = [resolver.flow(hop.host, hop.port) for hop in hops]
+            flows = [resolver.flow(hop.host, hop.port, hop.transport.partition("+")[0].upper()) for hop in hops]
             for hop, flow in zip(hops, flows, strict=True):
                 if flow is None:
-                    raise OSError(f"no listener reaches the next hop {hop.host}: it is of another address family")
+                    raise OSError(f"no listener reaches the next hop {hop.host} by {hop.transport}")
             routes[side] = tuple(flow for flow in flows if flow is not None)
         return routes
+
+    def _large(self, resolver: Resolver) -> dict[Flow, Flow]:
+        """The next hops that have UDP and TCP: how each is reached by the one and by the other."""
+        both = [hop for hops in self.settings.next_hops.values() for hop in hops if hop.transport == "udp+tcp"]
+        pairs = [(resolver.flow(hop.host, hop.port, "UDP"), resolver.flow(hop.host, hop.port, "TCP")) for hop in both]
+        return {datagram: stream for datagram, stream in pairs if datagram is not None and stream is not None}
 
     def _signers(self) -> dict[str, tuple[Signer, str]]:
         signing, signer = self.settings.signing, self.parts.signer
@@ -316,8 +334,17 @@ class App:
         metrics.total(
             "udp_dropped_total",
             "Datagrams that the system did not take.",
-            lambda: sum(u.dropped for u in self._sockets),
+            lambda: sum(one.dropped for one in self._sockets if isinstance(one, Udp)),
         )
+        streams = [one for one in self._sockets if isinstance(one, Streams)]
+        metrics.gauge("connections", "Open TCP and TLS connections, ours and theirs.", lambda: sum(map(len, streams)))
+        for name, text, count in (
+            ("connections_refused_total", "Connections turned away: too many.", lambda one: one.refused),
+            ("connections_slow_total", "Connections closed because the peer was too slow.", lambda one: one.slow),
+            ("streams_broken_total", "Connections whose bytes were no SIP.", lambda one: one.broken_streams),
+            ("stream_dropped_total", "Messages that no connection could take.", lambda one: one.dropped),
+        ):
+            metrics.total(name, text, lambda count=count: sum(map(count, streams)))  # type: ignore[misc]
         if journal is not None:
             metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
             metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)

@@ -18,6 +18,7 @@ from proxy.sip.flow import Flow
 from proxy.sip.uri import Uri
 
 DEFAULT_PORT = 5060
+DEFAULT_TLS_PORT = 5061
 MAX_NAMES = 1024
 """Names remembered; the oldest goes first."""
 MAX_FLOWS = 4096
@@ -33,36 +34,52 @@ def usable(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return not (address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255")
 
 
+def transport_of(uri: Uri) -> str:
+    """What a URI wants to be reached by, upper case; empty where it leaves that to us."""
+    if uri.scheme == "sips":
+        return "TLS"
+    word = uri.params.get("transport")
+    return word.upper() if word else ""
+
+
 class Resolver:
     """URI -> Flow over the listeners that we have."""
 
     def __init__(self, listeners: Sequence[Listener], now: Callable[[], float]) -> None:
         self._now = now
-        self._outlets: dict[int, int] = {}
+        self._outlets: dict[tuple[str, int], int] = {}
+        """(transport, IP version) -> the first such listener."""
         for index, listener in enumerate(listeners):
-            self._outlets.setdefault(ipaddress.ip_address(listener.host.strip("[]")).version, index)
-        self._flows: dict[tuple[str, int | None], Flow] = {}
+            version = ipaddress.ip_address(listener.host.strip("[]")).version
+            self._outlets.setdefault((listener.transport, version), index)
+        self._flows: dict[tuple[str, int | None, str], Flow] = {}
         self._names: OrderedDict[str, tuple[float, str | None]] = OrderedDict()
 
-    def flow(self, host: str, port: int | None) -> Flow | None:
-        """The flow to a numeric host, by the first listener of its family; None when there is no way there."""
-        known = self._flows.get((host, port))
-        if known is None and (known := self._flow(host, port)) is not None:
+    def flow(self, host: str, port: int | None, transport: str = "") -> Flow | None:
+        """The flow to a numeric host, by the first listener of its family and transport; None where there is no way.
+
+        Without a transport it is UDP where we have that, else what we have (RFC 3263 section 4.1).
+        """
+        known = self._flows.get((host, port, transport))
+        if known is None and (known := self._flow(host, port, transport)) is not None:
             if len(self._flows) >= MAX_FLOWS:
                 self._flows.clear()
-            self._flows[host, port] = known
+            self._flows[host, port, transport] = known
         return known
 
-    def _flow(self, host: str, port: int | None) -> Flow | None:
+    def _flow(self, host: str, port: int | None, transport: str) -> Flow | None:
         try:
             address = ipaddress.ip_address(host.strip("[]"))
         except ValueError:
             return None
-        outlet = self._outlets.get(address.version)
+        for spoken in (transport,) if transport else ("UDP", "TCP", "TLS"):
+            outlet = self._outlets.get((spoken, address.version))
+            if outlet is not None:
+                break
         if outlet is None or not usable(address):
             return None
         if port is None:
-            port = DEFAULT_PORT
+            port = DEFAULT_TLS_PORT if spoken == "TLS" else DEFAULT_PORT
         if not 0 < port < 65_536:
             return None
         return Flow(outlet, str(address), port)
@@ -71,12 +88,12 @@ class Resolver:
         """Where a URI leads, if that is known without waiting."""
         if uri.scheme not in ("sip", "sips"):
             return None
-        host = uri.params.get("maddr") or uri.host
-        found = self.flow(host, uri.port)
+        host, transport = uri.params.get("maddr") or uri.host, transport_of(uri)
+        found = self.flow(host, uri.port, transport)
         if found is None and (known := self._names.get(host.lower())) is not None:
             until, address = known
             if address is not None and self._now() < until:
-                return self.flow(address, uri.port)
+                return self.flow(address, uri.port, transport)
         return found
 
     async def find(self, uri: Uri) -> Flow | None:
@@ -88,7 +105,7 @@ class Resolver:
         if known is None or self._now() >= known[0]:
             self._remember(host, await self._look_up(host))
             known = self._names[host]
-        return self.flow(known[1], uri.port) if known[1] is not None else None
+        return self.flow(known[1], uri.port, transport_of(uri)) if known[1] is not None else None
 
     async def _look_up(self, host: str) -> str | None:
         loop = asyncio.get_running_loop()

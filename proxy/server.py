@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
 from proxy.sip.endpoint import Endpoint, Event
+from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
-from proxy.transports import Udp
+from proxy.transports import Streams, Udp
 
 OVERSIZE = 1300
-"""Octets above which a datagram may not arrive whole (RFC 3261 section 18.1.1); counted, until TCP carries them."""
+"""Octets above which a datagram may not arrive whole (RFC 3261 section 18.1.1); counted."""
 SOONEST = 0.001
 """Seconds: a timer that is due is served after what has already arrived, not in a busy loop."""
 
@@ -23,7 +24,9 @@ SOONEST = 0.001
 class Server:
     """Runs one endpoint over its sockets on the running event loop."""
 
-    def __init__(self, endpoint: Endpoint, calls: Calls, sockets: Sequence[Udp], now: Callable[[], float]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, calls: Calls, sockets: Sequence[Udp | Streams], now: Callable[[], float]
+    ) -> None:
         self._endpoint = endpoint
         self._calls = calls
         self._sockets = sockets
@@ -33,19 +36,23 @@ class Server:
         self._due = 0.0
         calls.flush = self.flush
 
-    def start(self) -> None:
-        """Begin to read. Readers are added in the order of the listeners."""
-        for index, udp in enumerate(self._sockets):
-            self._loop.add_reader(udp.socket, self._readable, index, udp)
+    async def start(self) -> None:
+        """Begin to read, in the order of the listeners."""
+        for index, one in enumerate(self._sockets):
+            if isinstance(one, Udp):
+                self._loop.add_reader(one.socket, self._readable, index, one)
+            else:
+                await one.start(self._streamed, self._unreachable, self._broken)
 
     def stop(self) -> None:
         """Read no more and close the sockets; what is in flight is lost, as with any stop."""
         if self._armed is not None:
             self._armed.cancel()
             self._armed = None
-        for udp in self._sockets:
-            self._loop.remove_reader(udp.socket)
-            udp.close()
+        for one in self._sockets:
+            if isinstance(one, Udp):
+                self._loop.remove_reader(one.socket)
+            one.close()
 
     def _readable(self, index: int, udp: Udp) -> None:
         now = self._now()
@@ -60,6 +67,30 @@ class Server:
         udp.read(take)
         self._after(now)
 
+    # What the streams report
+
+    def _streamed(self, messages: list[bytes], flow: Flow) -> None:
+        """Whole messages of one connection."""
+        now = self._now()
+        for data in messages:
+            if events := self._endpoint.receive(data, flow, now):
+                self._calls.handle(events, now)
+            self._send(now)
+        self._after(now)
+
+    def _unreachable(self, flow: Flow) -> None:
+        """A connection could not be had, or is gone."""
+        now = self._now()
+        self._failed(flow, now)
+        self._after(now)
+
+    def _broken(self, head: bytes, flow: Flow, error: ParseError) -> None:
+        """A stream that cannot be read any further: an answer where one is possible, and it is counted."""
+        now = self._now()
+        self._calls.handle(self._endpoint.broken(head, flow, error, now), now)
+        self._send(now)
+        self._after(now)
+
     def flush(self) -> None:
         """Send and re-arm after something outside a turn has acted: a call that waited for a certificate."""
         now = self._now()
@@ -67,10 +98,12 @@ class Server:
         self._after(now)
 
     def _send(self, now: float) -> None:
+        sockets = self._sockets
         for data, flow in self._endpoint.to_send():
-            if len(data) > OVERSIZE:
+            outlet = sockets[flow[0]]
+            if len(data) > OVERSIZE and isinstance(outlet, Udp):
                 self._calls.world.metrics.oversize()
-            if not self._sockets[flow.listener].send(data, flow.host, flow.port):
+            if not outlet.send(data, flow):
                 self._failed(flow, now)
 
     def _failed(self, flow: Flow, now: float) -> None:
@@ -79,7 +112,7 @@ class Server:
             self._calls.handle(events, now)
         # What the failure itself gave rise to (the next hop, a 503) leaves now; a failure of that is the next turn's.
         for data, other in self._endpoint.to_send():
-            self._sockets[other.listener].send(data, other.host, other.port)
+            self._sockets[other.listener].send(data, other)
 
     def _after(self, now: float) -> None:
         self._calls.afterwards()

@@ -27,6 +27,7 @@ from proxy.settings.values import (
     Settings,
     SigningSettings,
     Source,
+    TlsSettings,
     Trunk,
     VelocitySettings,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "SettingsError",
     "SigningSettings",
     "Source",
+    "TlsSettings",
     "Trunk",
     "TrunkTable",
     "VelocitySettings",

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from proxy.settings.errors import Faults, Wrong, nearest
-from proxy.settings.kinds import SIP_PORT, Endpoint, secret
+from proxy.settings.kinds import SIP_PORT, SIPS_PORT, Endpoint, secret
 from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
@@ -25,6 +25,7 @@ from proxy.settings.values import (
     ListSettings,
     LogSettings,
     MarkingSettings,
+    NamedCertificate,
     NumberSettings,
     PathSettings,
     PolicySettings,
@@ -33,6 +34,7 @@ from proxy.settings.values import (
     Settings,
     SigningSettings,
     Source,
+    TlsSettings,
     Trunk,
     VelocitySettings,
 )
@@ -54,8 +56,12 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
     trunks = trunks_of(raw["trunk"], profiles, raw["signing"] is not None, faults)
     next_hops = {side: raw["next_hop"][side] for side in SIDES}
     ways(listeners, trunks, next_hops, faults)
+    tls = tls_of(raw["tls"], listeners, next_hops, faults)
     if lab.enabled:
         at_home(listeners, faults)
+    if raw["tls"] is not None and tls is None:
+        assert faults.found
+        return None
     if raw["signing"] is not None and None in raw["signing"].values():
         assert faults.found
         return None
@@ -86,6 +92,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         paths=PathSettings(**raw["paths"]),
         log=LogSettings(**raw["log"]),
         lab=lab,
+        tls=tls,
         trunk_table=TrunkTable(trunks),
         secret=secret_of(raw, faults, environ),
     )
@@ -103,7 +110,8 @@ def listeners_of(raw: list[Raw], lab: LabSettings, faults: Faults) -> tuple[List
         if address is None:
             continue
         assert address.address is not None
-        port = SIP_PORT if address.port is None else address.port
+        usual = SIPS_PORT if table["transport"] == "tls" else SIP_PORT
+        port = usual if address.port is None else address.port
         if port == 0 and not lab.enabled:
             faults.add(
                 f"listen[{place}].address",
@@ -125,17 +133,13 @@ def listeners_of(raw: list[Raw], lab: LabSettings, faults: Faults) -> tuple[List
                 "write one that the other side can reach",
             )
         told = shown or address
-        found = ListenSettings(
-            table["transport"], address.host, port, told.host, port if told.port is None else told.port
-        )
-        if port and any(
-            (one.transport, one.host, one.port) == (found.transport, found.host, found.port)
-            for one in listeners
-        ):
-            faults.add(
-                f"listen[{place}].address", "this address is listened on already", "remove one of the two"
-            )
-        listeners.append(found)
+        for spoken in table["transport"].split("+"):
+            found = ListenSettings(spoken, address.host, port, told.host, port if told.port is None else told.port)
+            if port and any(
+                (one.transport, one.host, one.port) == (found.transport, found.host, found.port) for one in listeners
+            ):
+                faults.add(f"listen[{place}].address", "this address is listened on already", "remove one of the two")
+            listeners.append(found)
     return tuple(listeners)
 
 
@@ -214,7 +218,7 @@ def ways(
     """Each side that calls come from needs the other side to go to, by a listener of its family, and never
     ourselves.
     """
-    families = {ip_address(listener.host).version for listener in listeners}
+    families = {(listener.transport, ip_address(listener.host).version) for listener in listeners}
     ours = {
         (host, port)
         for one in listeners
@@ -228,18 +232,42 @@ def ways(
                 f'add [next_hop] {other} = ["192.0.2.20:5060"]',
             )
         for hop in next_hops[other]:
-            if families and ip_address(hop.host).version not in families:
-                faults.add(
-                    f"next_hop.{other}",
-                    f"no listener can reach {hop.host}",
-                    "add a [[listen]] of its address family",
-                )
+            for word in hop.transport.split("+") if families else ():
+                if (word, ip_address(hop.host).version) not in families:
+                    faults.add(
+                        f"next_hop.{other}",
+                        f"no listener can reach {hop.host} by {word.upper()}",
+                        f'add a [[listen]] with transport = "{word}" and an address of its family',
+                    )
             if (hop.host, hop.port) in ours:
                 faults.add(
                     f"next_hop.{other}",
                     f"{hop.host}:{hop.port} is ourselves",
                     "name the other side's address",
                 )
+
+
+def tls_of(
+    raw: Raw | None, listeners: tuple[ListenSettings, ...], next_hops: Mapping[str, Any], faults: Faults
+) -> TlsSettings | None:
+    """The certificates; they are needed as soon as anything speaks TLS."""
+    spoken = any(one.transport == "tls" for one in listeners) or any(
+        hop.transport == "tls" for hops in next_hops.values() for hop in hops
+    )
+    if raw is None:
+        if spoken:
+            faults.add("tls", "TLS is spoken, but there is no certificate", "add [tls] with certificate and key")
+        return None
+    names = [one for one in raw.pop("name") if None not in one.values()]
+    if raw["clients"] != "none" and raw["client_ca"] is None:
+        faults.add(
+            "tls.client_ca",
+            "nothing says whose certificates callers may show",
+            'name a PEM file, or set clients = "none"',
+        )
+    if raw["certificate"] is None or raw["key"] is None:
+        return None
+    return TlsSettings(**raw, names=tuple(NamedCertificate(**one) for one in names))
 
 
 def at_home(listeners: tuple[ListenSettings, ...], faults: Faults) -> None:

@@ -25,7 +25,11 @@ SIP_PORT = 5060
 MAX_TEXT = 1024
 MAX_ITEMS = 10_000
 """Entries of one list in the file; longer lists belong into list files."""
-COMING = {"tcp": "TCP", "tls": "TLS", "ws": "WebSocket", "wss": "WebSocket over TLS", "sctp": "SCTP"}
+SIPS_PORT = 5061
+TRANSPORTS = ("udp", "tcp", "tls")
+SPOKEN = (*TRANSPORTS, "udp+tcp")
+"""How a next hop is reached; `udp+tcp`: by UDP, and by TCP what is too long for a datagram."""
+COMING = {"ws": "WebSocket", "wss": "WebSocket over TLS", "sctp": "SCTP"}
 
 HOST = re.compile(
     r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
@@ -103,11 +107,16 @@ def many(kind: Kind) -> Kind:
 
 def transport(value: object, folder: Path) -> str:
     word = text(value, folder).lower()
-    if word == "udp":
+    if word in TRANSPORTS:
         return word
     if word in COMING:
-        raise Wrong(f"{COMING[word]} is not served yet, it is coming", 'use "udp" for now')
-    raise Wrong(f"{said(value)} is not a transport", 'use "udp"')
+        raise Wrong(f"{COMING[word]} is not served", 'use "udp", "tcp" or "tls"')
+    raise Wrong(f"{said(value)} is not a transport", 'use "udp", "tcp" or "tls"')
+
+
+def transports(value: object, folder: Path) -> str:
+    """What a listener speaks: one transport, or UDP and TCP at one address (RFC 3261 section 18.2.1)."""
+    return "udp+tcp" if value == "udp+tcp" else transport(value, folder)
 
 
 def name(value: object, folder: Path) -> str:
@@ -173,15 +182,18 @@ def numeric_endpoint(value: object, folder: Path) -> Endpoint:
 
 
 def hop(value: object, folder: Path) -> NextHop:
-    """`192.0.2.20`, `192.0.2.20:5060`, `udp:192.0.2.20:5060`."""
+    """`192.0.2.20`, `192.0.2.20:5060`, `tcp:192.0.2.20:5060`, `tls:192.0.2.20`, `udp+tcp:192.0.2.20`."""
     written = text(value, folder)
     word, colon, rest = written.partition(":")
-    spoken = transport(word, folder) if colon and word.lower() in {"udp", *COMING} else "udp"
-    found = numeric_endpoint(rest if colon and word.lower() == "udp" else written, folder)
+    spoken = "udp"
+    if colon and word.lower() in {*SPOKEN, *COMING}:
+        spoken = word.lower() if word.lower() == "udp+tcp" else transport(word, folder)
+        written = rest
+    found = numeric_endpoint(written, folder)
     assert found.address is not None
     if found.address.is_unspecified or found.port == 0:
         raise Wrong(f"{said(value)} leads nowhere", "write the address and port of one host")
-    return NextHop(spoken, found.host, found.port or SIP_PORT)
+    return NextHop(spoken, found.host, found.port or (SIPS_PORT if spoken == "tls" else SIP_PORT))
 
 
 def source(value: object, folder: Path) -> Source:

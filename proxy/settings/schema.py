@@ -74,10 +74,28 @@ SCHEMA = Table(
         "secret_file": Key(kinds.existing),
         "listen": Tables(
             {
-                "transport": Key(kinds.transport, "udp"),
+                "transport": Key(kinds.transports, "udp+tcp"),
                 "address": Key(kinds.numeric_endpoint, REQUIRED),
                 "advertise": Key(kinds.endpoint),
             }
+        ),
+        "tls": Table(
+            {
+                "certificate": Key(kinds.existing, REQUIRED),
+                "key": Key(kinds.existing, REQUIRED),
+                "ca": Key(kinds.existing),
+                "verify": Key(one_of("name", "chain", "none"), "name"),
+                "clients": Key(one_of("none", "optional", "required"), "none"),
+                "client_ca": Key(kinds.existing),
+                "name": Tables(
+                    {
+                        "name": Key(kinds.hostname, REQUIRED),
+                        "certificate": Key(kinds.existing, REQUIRED),
+                        "key": Key(kinds.existing, REQUIRED),
+                    }
+                ),
+            },
+            optional=True,
         ),
         "trunk": Tables(
             {

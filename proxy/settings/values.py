@@ -32,6 +32,31 @@ class ListenSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedCertificate:
+    """The certificate for callers who ask for this name (SNI)."""
+
+    name: str
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """What the TLS listeners and our own TLS connections are made with."""
+
+    certificate: Path
+    key: Path
+    ca: Path | None = None
+    """Who signs the certificates of our next hops; None: whom the system believes."""
+    verify: str = "name"
+    """Of a next hop: name (its chain, and that it is the host that we meant), chain, or none"""
+    clients: str = "none"
+    """Whether those who connect to us must show a certificate: none, optional, required"""
+    client_ca: Path | None = None
+    names: tuple[NamedCertificate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where messages of a trunk come from."""
 
@@ -60,6 +85,7 @@ class Trunk:
 @dataclass(frozen=True, slots=True)
 class NextHop:
     transport: str
+    """udp, tcp, tls, or udp+tcp: by TCP what is too long for a datagram"""
     host: str
     port: int
 
@@ -198,6 +224,7 @@ class Settings:
     paths: PathSettings
     log: LogSettings
     lab: LabSettings
+    tls: TlsSettings | None
     trunk_table: TrunkTable
     """The trunks by source address."""
     secret: bytes | None = field(default=None, repr=False)

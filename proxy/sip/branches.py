@@ -16,10 +16,12 @@ from proxy.sip.layer import Layer, Transaction
 from proxy.sip.message import Request, Response
 from proxy.sip.options import Options, Tokens
 from proxy.sip.parser import parse
-from proxy.sip.routing import TOKEN_PARAM, hostport
+from proxy.sip.routing import SPOKEN, TOKEN_PARAM, hostport
 
 PREFERRED = frozenset((401, 407, 415, 420, 484))
 """Within 4xx: those that tell the caller how to try again (section 16.7(6))."""
+MAX_UDP = 1300
+"""Octets of a request above which a stream carries it where the hop has one (section 18.1.1)."""
 FAILURES = frozenset((408, 503))
 """Finals that say only that this hop did not serve: a hop that is still silent may do better."""
 CHALLENGES = frozenset(("www-authenticate", "proxy-authenticate"))
@@ -52,7 +54,10 @@ class Branches:
         ]
         """For each listener, our Via line up to the part of the branch that is unique."""
         self._records = {
-            scheme: [b"Record-Route: <%s:%s;lr;%s=" % (scheme, address, TOKEN_PARAM.encode()) for address in shown]
+            scheme: [
+                b"Record-Route: <%s:%s%s;lr;%s=" % (scheme, address, SPOKEN[one.transport], TOKEN_PARAM.encode())
+                for one, address in zip(options.listeners, shown, strict=True)
+            ]
             for scheme in (b"sip", b"sips")
         }
 
@@ -133,11 +138,35 @@ class Branches:
         """Try the next target: a new branch with a Via and a transaction of its own (section 16.6(7), (8); SIP-041)."""
         plan, edits = context.plan, context.edits
         assert plan is not None and edits is not None
-        target = plan.targets[context.tried]
+        at = context.tried
+        target = plan.targets[at]
         context.tried += 1
         request = context.request
         layer, timers = self._layer, self._layer.timers
         key = self._tokens.branch().encode() + context.mark
+        head, share = [self.vias[target.listener] + key], 0
+        if context.breadth:
+            share = self._share(context, len(plan.targets) - at)
+            head.append(b"Max-Breadth: %d" % share)
+        if (token := plan.record_route) is not None:
+            # A sips request keeps to sips (section 16.6(4)). Where the two sides of us differ both are named, the far
+            # one on top (RFC 5658 section 6.2).
+            records = self._records[b"sips" if plan.routed.target[:5].lower() == b"sips:" else b"sip"]
+            head.append(records[target.listener] + token + b">")
+            if context.flow.listener != target.listener:
+                head.append(records[context.flow.listener] + token + b">")
+        start = request.start
+        if plan.routed.target != request.target:
+            start = b"%s %s SIP/2.0" % (request.method.encode(), plan.routed.target)
+        data = rebuilt(request, start, head, edits)
+        if len(data) > MAX_UDP and (stream := self._options.large.get(target)) is not None:
+            # Too long for a datagram, and the hop has TCP too: by that, and as it is if no connection can be had
+            # (section 18.1.1).
+            if at == 0 or plan.targets[at - 1] != stream:
+                context.plan = plan._replace(targets=(*plan.targets[:at], stream, *plan.targets[at:]))
+                context.tried = at
+                self.next_branch(context, now)
+                return
         if request.method == "INVITE":
             branch = Branch(transactions.INVITE_CLIENT, transactions.CALLING, key, layer.clients, target, context)
             layer.start_timer(branch, "A", now)
@@ -149,21 +178,7 @@ class Branches:
             layer.start_timer(branch, "F", now)
         if context.tried < len(plan.targets) and not context.serial:
             branch.silence_timer = timers.start(self._options.silence, branch, "silence", now)
-        head = [self.vias[target.listener] + key]
-        if context.breadth:
-            branch.breadth = self._share(context, len(plan.targets) - context.tried + 1)
-            head.append(b"Max-Breadth: %d" % branch.breadth)
-        if (token := plan.record_route) is not None:
-            # A sips request keeps to sips (section 16.6(4)). Where the two sides of us differ both are named, the far
-            # one on top (RFC 5658 section 6.2).
-            records = self._records[b"sips" if plan.routed.target[:5].lower() == b"sips:" else b"sip"]
-            head.append(records[target.listener] + token + b">")
-            if context.flow.listener != target.listener:
-                head.append(records[context.flow.listener] + token + b">")
-        start = request.start
-        if plan.routed.target != request.target:
-            start = b"%s %s SIP/2.0" % (request.method.encode(), plan.routed.target)
-        branch.last = data = rebuilt(request, start, head, edits)
+        branch.breadth, branch.last = share, data
         context.branches = (*context.branches, branch)
         layer.clients[key] = branch
         waiting = self.unanswered.get(target)

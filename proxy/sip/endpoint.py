@@ -91,6 +91,16 @@ class Endpoint:
             self._faulty(error, flow, now)
         return self._reported()
 
+    def broken(self, head: bytes, flow: Flow, error: ParseError, now: float) -> list[Event]:
+        """A stream brought a head after which nothing can be read: it is refused, where an answer is possible."""
+        try:
+            message = parse(head)
+            error.partial = message if isinstance(message, Request) else None
+        except ParseError as other:
+            error.partial = other.partial
+        self._faulty(error, flow, now)
+        return self._reported()
+
     def handle_timer(self, now: float) -> list[Event]:
         """Let everything happen that is due."""
         layer, branches = self._layer, self._branches

@@ -19,6 +19,10 @@ from proxy.sip.transactions import RESEND, SEND, STARTS, STOP, TERMINATED, Table
 _SPENT = frozenset((transactions.ACCEPTED, transactions.CONFIRMED))
 
 
+_REPEATING = frozenset("AEG")
+_LINGERING = frozenset("DIJK")
+
+
 class Transaction:
     """One of the four machines at work. It runs two timers at most: one that repeats, one that ends it."""
 
@@ -47,7 +51,7 @@ class Transaction:
 class Layer:
     """All live transactions of an endpoint."""
 
-    __slots__ = ("_seconds", "_t1", "_t2", "cancels", "clients", "out", "servers", "timers")
+    __slots__ = ("_reliable", "_seconds", "_t1", "_t2", "cancels", "clients", "out", "servers", "timers")
 
     def __init__(self, options: Options) -> None:
         self.servers: dict[Hashable, Transaction] = {}
@@ -58,6 +62,8 @@ class Layer:
         self.out: list[tuple[bytes, Flow]] = []
         self.timers = Timers()
         self._t1, self._t2 = options.t1, options.t2
+        self._reliable = tuple(one.transport != "UDP" for one in options.listeners)
+        """For each listener, whether its transport delivers or says that it cannot."""
         whole = 64 * options.t1
         self._seconds = {
             "B": whole, "F": whole, "H": whole, "J": whole, "L": whole, "M": whole, "D": max(MIN_D, whole),
@@ -95,8 +101,13 @@ class Layer:
 
     def start_timer(self, one: Transaction, name: str, now: float) -> None:
         """A timer of the tables, with the seconds that the RFC gives it (table 4)."""
+        reliable = self._reliable[one.to[0]]
+        if reliable and name in _REPEATING:
+            return  # the transport sends again what is lost
         seconds = self._seconds.get(name)
         if seconds is not None:
+            if reliable and name in _LINGERING:
+                seconds = 0.0  # nothing can come a second time
             one.timer = self.timers.start(seconds, one, name, now)
             return
         # A, E and G begin with T1 and double: A without an end, E and G up to T2; E is T2 in Proceeding (17.1.2.2).

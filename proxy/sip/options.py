@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.sip import timers
+from proxy.sip.flow import Flow
 
 MAX_TRANSACTIONS = 400_000
 """Live server transactions: 6,000 calls a second, two each, for the 32 seconds that an answered one lingers. At about
@@ -18,7 +19,7 @@ class Listener:
     """An address that we listen on, and what we write of it into Via and Record-Route."""
 
     transport: str
-    """Upper case: UDP."""
+    """Upper case: UDP, TCP or TLS."""
     host: str
     port: int
     advertised_host: str
@@ -40,6 +41,8 @@ class Options:
     """A request that the user neither answered nor sent on for so long after its 100 is given up."""
     max_transactions: int = MAX_TRANSACTIONS
     """New requests beyond it are dropped and reported; a quarter more is kept for requests of dialogs (SIP-120)."""
+    large: Mapping[Flow, Flow] = field(default_factory=dict)
+    """UDP targets that have TCP too -> how they are reached by it, for what is too long for a datagram."""
     server_name: str = ""
     """For the Server header of our own answers; empty: none."""
     vital: Callable[[bytes], bool] | None = None

@@ -76,14 +76,15 @@ def stateless_tag(request: Request) -> str:
 
 
 def way_back(via: Via, flow: Flow) -> Flow:
-    """Where the responses to a request go over UDP (section 18.2.2, RFC 3581 section 4).
+    """Where the responses to a request go (section 18.2.2, RFC 3581 section 4).
 
     To the address that it came from: at its port where rport asked for that, else at the port of sent-by. What the
     sender wrote of addresses himself (`received`, a filled-in `rport`, `maddr`) is not followed: it could aim our
     answers at somebody else.
     """
-    if via.wants_rport:
+    if not flow.connection and via.wants_rport:
         return flow
+    # Over a stream by the connection that the request came by; this is where a new one leads if that is gone.
     return Flow(flow.listener, flow.host, via.port or DEFAULT_PORT, flow.connection)
 
 

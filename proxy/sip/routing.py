@@ -19,6 +19,9 @@ from proxy.sip.uri import parse as parse_uri
 DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
 TOKEN_PARAM = "rw"
 """The parameter of our Record-Route URI in which the user's token travels."""
+SPOKEN = {"UDP": b"", "TCP": b";transport=tcp", "TLS": b";transport=tls"}
+"""How a transport stands in our Record-Route. `transport=tls` is deprecated (RFC 3261 section 26.2.2) and what peers
+understand: a sips URI would bind every hop of the call to TLS."""
 MAX_BREADTH = 60
 """RFC 5393 section 5.3.3: what a request gets that comes without, and the most that one keeps."""
 MAX_OWN_ROUTES = 8
@@ -43,7 +46,9 @@ class Me:
         own = [(host.lower().strip("[]"), port) for host, port in addresses]
         self._own = frozenset(own)
         self.echoes = tuple(
-            b"Route: <sip:" + hostport(host, port) + b";lr;" + TOKEN_PARAM.encode() + b"=" for host, port in own
+            b"Route: <sip:" + hostport(host, port) + spoken + b";lr;" + TOKEN_PARAM.encode() + b"="
+            for host, port in own
+            for spoken in SPOKEN.values()
         )
         """How a Route line begins that gives back our own Record-Route as we wrote it."""
 
@@ -126,7 +131,7 @@ def route(request: Request, me: Me) -> Routed:
             return Routed(target, edits, (), uri, me.owns(uri))
         # The one Route is our own Record-Route as we wrote it: nearly every request of a dialog.
         if line.startswith(me.echoes) and line[-1:] == b">" and request.names.count("route") == 1:
-            token = line[line.index(b"=") + 1 : -1]
+            token = line[line.rindex(b";" + TOKEN_PARAM.encode() + b"=") + 4 : -1]
             if token.isascii() and not _NOT_PLAIN.intersection(token):
                 edits.drop.add(request.find("route"))
                 return Routed(target, edits, (token.decode(),), uri, me.owns(uri))

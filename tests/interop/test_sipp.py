@@ -26,3 +26,20 @@ def test_two_thousand_signed_calls_complete_verified_and_none_is_sent_twice(tmp_
         assert called.clean, called
         assert ours.count("ringwarden_verify_total", result="passed") == CALLS
         assert ours.count("ringwarden_retransmissions_total") == 0
+
+
+@pytest.mark.req("SIP-087", "SIP-098")
+@pytest.mark.parametrize("transport", ["t1", "tn"])
+def test_signed_calls_complete_over_tcp_both_ways(transport: str, tmp_path: Path) -> None:
+    calls, rate = (400, 100.0) if transport == "t1" else (100, 50.0)
+    with Stage(tmp_path) as stage, Ringwarden(stage, tmp_path, transport="tcp") as ours:
+        path = feed.write(tmp_path / "calls.feed", feed.signed(calls, stage.signer, time.time()))
+        with sipp.Callee(stage.pbx, tmp_path, transport="t1") as callee:
+            caller = sipp.call(
+                stage.carrier, ours.me, path, calls=calls, rate=rate, folder=tmp_path, transport=transport
+            )
+            called = callee.settled(calls)
+        assert caller.clean and caller.successful == calls, caller
+        assert called.clean, called
+        assert ours.count("ringwarden_verify_total", result="passed") == calls
+        assert ours.count("ringwarden_udp_oversize_total") == 0

@@ -89,8 +89,8 @@ def test_a_lab_may_not_be_reached_from_the_open_network(
 
 def test_an_advertised_address_may_have_a_port_of_its_own(small: dict[str, Any]) -> None:
     small["listen"] = [
-        {"address": "0.0.0.0:5070", "advertise": "203.0.113.5:5060"},
-        {"address": "192.0.2.10:5080", "advertise": "sip.example.com"},
+        {"address": "0.0.0.0:5070", "advertise": "203.0.113.5:5060", "transport": "udp"},
+        {"address": "192.0.2.10:5080", "advertise": "sip.example.com", "transport": "udp"},
     ]
     one, two = read(small).listeners
     assert (one.host, one.port, one.advertised_host, one.advertised_port) == (
@@ -140,3 +140,30 @@ def test_a_bad_secret_is_refused_and_not_repeated(
     small.pop("secret_file")
     (line,) = complaints(small, environ={"RINGWARDEN_SECRET": "short"})
     assert "environment RINGWARDEN_SECRET" in line
+
+
+@pytest.mark.req("SIP-091")
+def test_who_listens_by_udp_listens_by_tcp_too_unless_told_otherwise(small: dict[str, Any]) -> None:
+    small["listen"] = [{"address": "192.0.2.10"}, {"address": "192.0.2.11", "transport": "udp"}]
+    assert [(one.transport, one.host) for one in read(small).listeners] == [
+        ("udp", "192.0.2.10"), ("tcp", "192.0.2.10"), ("udp", "192.0.2.11"),
+    ]  # fmt: skip
+
+
+def test_tls_needs_a_certificate_and_a_port_of_its_own(
+    small: dict[str, Any], tmp_path: Path, complaints: Complaints
+) -> None:
+    small["listen"].append({"address": "192.0.2.10", "transport": "tls"})
+    assert any("add [tls]" in line for line in complaints(small))
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).touch()
+    small["tls"] = {"certificate": str(tmp_path / "c.pem"), "key": str(tmp_path / "k.pem")}
+    assert read(small).listeners[-1].port == 5061
+    small["tls"]["clients"] = "required"
+    assert any("tls.client_ca" in line for line in complaints(small))
+
+
+def test_a_hop_needs_a_listener_of_its_transport(small: dict[str, Any], complaints: Complaints) -> None:
+    small["listen"] = [{"address": "192.0.2.10", "transport": "udp"}]
+    small["next_hop"]["pbx"] = ["udp+tcp:192.0.2.20"]
+    assert any("by TCP" in line for line in complaints(small))

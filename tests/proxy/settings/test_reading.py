@@ -54,13 +54,13 @@ def test_the_example_can_be_used_as_it_is(example: Path) -> None:
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     path = written(
         tmp_path,
-        'rule = "x"\n[[listen]]\naddress = "0.0.0.0"\ntransport = "tls"\n'
+        'rule = "x"\n[[listen]]\naddress = "0.0.0.0"\ntransport = "ws"\n'
         '[[trunk]]\nname = "a"\nside = "carier"\nsources = ["198.51.100.7/24"]\n[lab]\nclock = "+2d"\n',
     )
     found = problems(path)
     for key, cure in {
         "rule": "did you mean `role`?",
-        "listen[1].transport": 'use "udp" for now',
+        "listen[1].transport": 'use "udp", "tcp" or "tls"',
         "listen[1].advertise": 'add advertise = "203.0.113.5"',
         "trunk[1].side": "did you mean `carrier`?",
         "trunk[1].sources": "did you mean 198.51.100.0/24?",

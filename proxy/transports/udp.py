@@ -1,4 +1,4 @@
-"""Sockets. UDP so far: bound, read and written directly, because a datagram more or less is most of what a call costs.
+"""UDP: bound, read and written directly, because a datagram more or less is most of what a call costs.
 
 Nothing here knows SIP. A full send buffer or an unreachable host loses the datagram, which SIP's retransmissions are
 there for; it is counted and never waited for.
@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 
 from proxy.sip.endpoint import Listener
+from proxy.sip.flow import Flow
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Octets asked of the kernel for one listening socket: its default holds 92 INVITEs, a burst of a fifth of a second."""
@@ -58,10 +59,10 @@ class Udp:
             take(data, address[0], address[1])
         return BATCH
 
-    def send(self, data: bytes, host: str, port: int) -> bool:
+    def send(self, data: bytes, flow: Flow) -> bool:
         """Send one datagram; False when the network refused it for good (no route, not for this family)."""
         try:
-            self.socket.sendto(data, (host, port))
+            self.socket.sendto(data, (flow[1], flow[2]))
         except (BlockingIOError, InterruptedError):
             self.dropped += 1
         except OSError as error:

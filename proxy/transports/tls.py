@@ -1,0 +1,65 @@
+"""What TLS connections are made with: our certificates by name, whom we believe, and how they are renewed.
+
+TLS 1.2 is the least (RFC 8996). The contexts live as long as the listener; `renew` puts new certificates into them, so
+that new connections use them and the open ones go on.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+
+from proxy.settings import TlsSettings
+from proxy.settings.values import NamedCertificate
+
+
+@dataclass(slots=True)
+class Tls:
+    """The two contexts of one configuration. Building raises OSError, ssl.SSLError included: a file is missing or is no
+    certificate, or the key is another one's.
+    """
+
+    settings: TlsSettings
+    server: ssl.SSLContext = field(init=False)
+    client: ssl.SSLContext = field(init=False)
+    _named: dict[str, ssl.SSLContext] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._named = {one.name.lower(): self._accepting(one) for one in self.settings.names}
+        self.server = self._accepting(self.settings)
+        self.server.sni_callback = self._chosen
+        self.client = self._asking()
+
+    def renew(self, settings: TlsSettings | None = None) -> None:
+        """Read the files again. All of them are read before the first is used. Raises OSError, and nothing changed."""
+        fresh = Tls(settings or self.settings)
+        self.settings, self._named, self.client = fresh.settings, fresh._named, fresh.client
+        _load(self.server, self.settings)
+
+    def _chosen(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        """SNI: the certificate of the name that was asked for, else the first one (RFC 6066 section 3)."""
+        if name is not None and (context := self._named.get(name.lower())) is not None:
+            connection.context = context
+
+    def _accepting(self, certificate: TlsSettings | NamedCertificate) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        _load(context, certificate)
+        if self.settings.clients != "none":
+            context.load_verify_locations(self.settings.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED if self.settings.clients == "required" else ssl.CERT_OPTIONAL
+        return context
+
+    def _asking(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.settings.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.check_hostname = self.settings.verify == "name"
+        if self.settings.verify == "none":
+            context.verify_mode = ssl.CERT_NONE
+        _load(context, self.settings)  # for peers that want to know us
+        return context
+
+
+def _load(context: ssl.SSLContext, certificate: TlsSettings | NamedCertificate) -> None:
+    # A key with a password would ask for it on the terminal: it is refused instead.
+    context.load_cert_chain(certificate.certificate, certificate.key, password=lambda: "")

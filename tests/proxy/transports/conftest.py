@@ -1,0 +1,23 @@
+"""A TLS identity for the transports, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from certs.lab import Authority
+from proxy.settings import TlsSettings
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def tls(authority: Authority, tmp_path: Path) -> TlsSettings:
+    """Settings for 127.0.0.1, believing its own authority both ways."""
+    (tmp_path / "ca.pem").write_bytes(authority.web_ca_pem)
+    certificate, key = authority.tls(("127.0.0.1", "sip.example.com")).save(tmp_path, "tls")
+    return TlsSettings(certificate, key, ca=tmp_path / "ca.pem", client_ca=tmp_path / "ca.pem")
