@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
-from policy.call import Call
+from policy.call import Call, Side
 from policy.checks import allow, campaign, dnc, identity, impossible, subscriber, velocity
 from policy.refusal import rejection
 from policy.rulebook import Profile, Rulebook
@@ -23,15 +23,26 @@ __all__ = ["ORDER", "decide", "reason_slugs", "rejection", "sampled"]
 
 Check = Callable[[Call, Rulebook], Finding | None]
 
-ORDER: tuple[Check, ...] = (
-    allow.check,  # stops everything else
-    impossible.check,  # deterministic
-    subscriber.check,  # subscriber
-    identity.check,  # identity
-    campaign.check,  # analytics
-    dnc.check,  # duty
-    velocity.check,  # analytics
+ROOMS = (
+    allow,  # stops everything else
+    impossible,  # deterministic
+    subscriber,  # subscriber
+    identity,  # identity
+    campaign,  # analytics
+    dnc,  # duty
+    velocity,  # analytics
 )
+"""The files of the checks, in the order of asking."""
+
+ORDER: tuple[Check, ...] = tuple(room.check for room in ROOMS)
+
+
+def asked(side: Side) -> tuple[Check, ...]:
+    """The checks that look at calls from this side, in their order."""
+    return tuple(room.check for room in ROOMS if side in room.SIDES)
+
+
+_ASKED: dict[Side, tuple[Check, ...]] = {side: asked(side) for side in ("carrier", "pbx")}
 
 _ACTING = (Class.DETERMINISTIC, Class.SUBSCRIBER)
 _ACTING_BY_CODE = (Class.IDENTITY, Class.NOTE)
@@ -41,8 +52,7 @@ _CLEAR: dict[Mode, Verdict] = {mode: Verdict(mode=mode) for mode in ("observe", 
 
 def reason_slugs() -> tuple[str, ...]:
     """All that `Verdict.reason` can say: a closed set, so it may be a metric label (TRAP-93)."""
-    rooms = (allow, impossible, subscriber, identity, campaign, dnc, velocity)
-    return ("none", "emergency", *(slug for room in rooms for slug in room.SLUGS))
+    return ("none", "emergency", *(slug for room in ROOMS for slug in room.SLUGS))
 
 
 def decide(
@@ -53,13 +63,13 @@ def decide(
     `percent` of the calls are really refused in `enforce`; the others are tagged. Which ones depends on the
     Call-ID and a secret.
     """
-    findings: list[Finding] = []
-    for check in ORDER:
+    findings: list[Finding] | None = None
+    for check in _ASKED[call.side]:
         if (finding := check(call, book)) is not None:
-            findings.append(finding)
             if finding.allows:
                 return Verdict(findings=(finding,), deciding=finding, mode=mode, allowed=True)
-    if not findings:
+            findings = [finding] if findings is None else [*findings, finding]
+    if findings is None:
         return _CLEAR[mode]
     score, would, deciding = _weighed(findings, book, profile)
     return Verdict(

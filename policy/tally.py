@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from zlib import crc32
 
 ROWS = 2
 WIDTH = 65_536
@@ -36,7 +37,7 @@ _COUNTS = (1 << 42) - 1
 class Tally:
     """Counts per key over the last `window` seconds."""
 
-    __slots__ = ("_mine", "_others", "_half", "_salt", "_mask", "_width")
+    __slots__ = ("_mine", "_others", "_half", "_salt", "_less", "_width")
 
     def __init__(
         self,
@@ -63,75 +64,82 @@ class Tally:
         self._mine = mine
         self._others = tuple(cells for cells in slices if cells is not mine)
         self._half = window / 2
-        # An odd secret multiplier: multiply-shift hashing, two rows from one product.
-        self._salt = int.from_bytes(blake2b(salt, digest_size=16, person=b"tally").digest(), "big") | 1
-        self._mask = width - 1
+        # One checksum and two moduli without a common divisor. Numbers that fall together in both rows can be
+        # found by whoever tries; calling from them raises a count no more than calling from the number itself.
+        self._salt = int.from_bytes(blake2b(salt, digest_size=4, person=b"tally").digest(), "big")
         self._width = width
+        self._less = width - 1
 
     def note(self, key: str | bytes, now: float) -> int:
         """Count one more, and say how many there were in the window, this one included. `now`: monotonic
         seconds."""
-        return self._count(key, now, 1)
+        where = crc32(key.encode("utf-8", "replace") if isinstance(key, str) else key, self._salt)
+        first, second = where % self._width, self._width + where % self._less
+        mine = self._mine
+        halves = now / self._half
+        epoch = int(halves)
+        start = (epoch & _EPOCH) << 42
+        # Written out for the two rows: this is asked once a call, and a loop costs half as much again. A cell
+        # of this half-window lies between `start` and `start + _COUNTS`; nearly always it holds no older count.
+        one = mine[first]
+        if not 0 <= one - start < _COUNTS:
+            one = _aged(one, epoch & _EPOCH)
+        if one & _COUNT != _COUNT:
+            one += 1
+            mine[first] = one
+        two = mine[second]
+        if not 0 <= two - start < _COUNTS:
+            two = _aged(two, epoch & _EPOCH)
+        if two & _COUNT != _COUNT:
+            two += 1
+            mine[second] = two
+        one -= start
+        two -= start
+        if self._others:
+            return self._together(first, second, halves, one, two)
+        if one > _COUNT or two > _COUNT:
+            left = 1.0 - (halves - epoch)
+            return int(min(_counted(one, left), _counted(two, left)))
+        return one if one < two else two
 
     def peek(self, key: str | bytes, now: float) -> int:
         """How many there were in the window."""
-        return self._count(key, now, 0)
-
-    def _count(self, key: str | bytes, now: float, more: int) -> int:
+        where = crc32(key.encode("utf-8", "replace") if isinstance(key, str) else key, self._salt)
+        first, second = where % self._width, self._width + where % self._less
         halves = now / self._half
-        whole = int(halves)
-        epoch = whole & _EPOCH
-        # The share of the oldest half-window that the window still covers.
-        left = 1.0 - (halves - whole)
-        try:
-            product = int(key) * self._salt
-        except ValueError:  # not a number: an anonymous caller, a signer
-            product = _folded(key) * self._salt
-        first = product >> 88 & self._mask
-        second = (product >> 56 & self._mask) + self._width
+        epoch = int(halves) & _EPOCH
         mine = self._mine
-        # Written out for the two rows: this is asked once a call, and a loop costs half as much again.
-        cell = mine[first]
-        if cell >> 42 != epoch:
-            cell = _aged(cell, epoch)
-        if more and cell & _COUNT != _COUNT:
-            cell += 1
-            mine[first] = cell
-        one: float = cell & _COUNTS  # nearly always there is only this half-window's count
-        if one > _COUNT:
-            one = (cell & _COUNT) + (cell >> 14 & _COUNT) + (cell >> 28 & _COUNT) * left
-        cell = mine[second]
-        if cell >> 42 != epoch:
-            cell = _aged(cell, epoch)
-        if more and cell & _COUNT != _COUNT:
-            cell += 1
-            mine[second] = cell
-        two: float = cell & _COUNTS
-        if two > _COUNT:
-            two = (cell & _COUNT) + (cell >> 14 & _COUNT) + (cell >> 28 & _COUNT) * left
+        return self._together(
+            first, second, halves, _aged(mine[first], epoch) & _COUNTS, _aged(mine[second], epoch) & _COUNTS
+        )
+
+    def _together(self, first: int, second: int, halves: float, mine_one: int, mine_two: int) -> int:
+        """The count over all slices, from our own two cells without their epochs."""
+        epoch = int(halves)
+        # The share of the oldest half-window that the window still covers.
+        left = 1.0 - (halves - epoch)
+        epoch &= _EPOCH
+        one, two = _counted(mine_one, left), _counted(mine_two, left)
         for other in self._others:
-            one += _read(other[first], epoch, left)
-            two += _read(other[second], epoch, left)
+            if cell := other[first]:
+                one += _counted(_aged(cell, epoch) & _COUNTS, left)
+            if cell := other[second]:
+                two += _counted(_aged(cell, epoch) & _COUNTS, left)
         return int(one if one < two else two)
 
-
-def _read(cell: int, epoch: int, left: float) -> float:
-    """What another worker's cell counts in the window."""
-    if not cell:
-        return 0
-    if cell >> 42 != epoch:
-        cell = _aged(cell, epoch)
-    return (cell & _COUNT) + (cell >> 14 & _COUNT) + (cell >> 28 & _COUNT) * left
+def _counted(counts: int, left: float) -> float:
+    """What three counts say of the window, the oldest by the share that it still covers."""
+    if counts <= _COUNT:
+        return counts
+    return (counts & _COUNT) + (counts >> 14 & _COUNT) + (counts >> 28 & _COUNT) * left
 
 
 def _aged(cell: int, epoch: int) -> int:
     """The cell as it reads in `epoch`: its counts moved back by the half-windows that have passed."""
     passed = (epoch - (cell >> 42)) & _EPOCH
+    if not passed:
+        return cell
     if passed > 2:
         return epoch << 42
     return epoch << 42 | (cell & _COUNTS) << 14 * passed & _COUNTS
 
-
-def _folded(key: str | bytes) -> int:
-    data = key.encode("utf-8", "replace") if isinstance(key, str) else key
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")

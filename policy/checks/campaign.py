@@ -14,14 +14,13 @@ from policy.lists import Hit
 from policy.rulebook import Rulebook
 from policy.verdict import Action, Class, Finding
 
+SIDES = ("carrier",)
 SLUGS = ("campaign-number", "campaign-label", "campaign-proved", "campaign-old")
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Weigh a caller that a known campaign is using, or a call that is recognised as one of a known
     campaign."""
-    if call.side != "carrier":
-        return None
     hit = book.campaigns.match(call.caller, call.utc)
     named = None if call.recognised is None else book.campaigns.recognise(call.recognised, call.utc)
     if named is not None and (hit is None or named.weight_factor >= hit.weight_factor):

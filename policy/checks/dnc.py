@@ -12,12 +12,13 @@ from policy.call import Call
 from policy.rulebook import Rulebook
 from policy.verdict import Class, Finding
 
+SIDES = ("pbx",)
 SLUGS = ("dnc-listed",)
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Warn of a call from the PBX to a number on the do-not-call registry."""
-    if call.side != "pbx" or book.dnc is None or call.callee is None or not book.dnc.listed(call.callee):
+    if book.dnc is None or call.callee is None or not book.dnc.listed(call.callee):
         return None
     why = "the number called is on the do-not-call registry"
     return Finding("dnc-listed", Class.DUTY, book.weight("dnc-listed"), why)

@@ -15,6 +15,7 @@ from shaken.verdict import FAILURES
 
 UPSTREAM_FAILED = "verstat-failed"
 MISSING = "identity-missing"
+SIDES = ("carrier", "pbx")
 SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), UPSTREAM_FAILED, "attestation-c")
 
 
@@ -30,8 +31,11 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         if verstat.startswith(FAILED):
             why = "the carrier says that the signature does not hold"
             return Finding(UPSTREAM_FAILED, Class.IDENTITY, book.weight(UPSTREAM_FAILED), why)
-    elif (slug := judgement.slug) is not None:
+    elif (failure := judgement.failure) is not None:
+        slug = failure.slug
         return Finding(slug, Class.IDENTITY, book.weight(slug), judgement.detail or slug)
+    elif (passport := judgement.passport) is None or passport.attest != "C":
+        return None
     if call.attestation == "C":
         return Finding("attestation-c", Class.NOTE, 0, "signed by a gateway that does not know the caller")
     return None

@@ -13,6 +13,7 @@ from policy.verdict import Class, Finding
 from shaken.number import nanp_fault
 
 OWN = "own-number-from-outside"
+SIDES = ("carrier",)
 SLUGS = (OWN, "dno-list", "dno-n11", "dno-short", "dno-invalid-nanp", "dno-not-a-number")
 
 SHORTEST = 7
@@ -23,20 +24,25 @@ _N11 = frozenset(f"{digit}11" for digit in range(2, 10))
 # A country code in front of the short code changes nothing: +1 911 is as impossible as 911.
 _SHORT_SERVICES = _N11 | {"1" + code for code in _N11} | {"112", "933", "988", "1112", "1933", "1988"}
 
+# Derived from the one rule, so that they cannot differ from it.
+_AREAS = frozenset(f"1{area}" for area in range(200, 1000) if nanp_fault(f"1{area}5550100") is None)
+_EXCHANGES = frozenset(f"{code}" for code in range(200, 1000) if nanp_fault(f"1202{code}0100") is None)
+
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Refuse a caller that cannot be."""
-    if call.side != "carrier":
-        return None
     caller = call.caller
     if not caller:
         if call.caller_kind == "invalid":
             return _found("dno-not-a-number", "the caller is written as a number and is none")
         return None
-    if caller in book.own:
+    if book.is_own(caller):
         return _found(OWN, "one of our own numbers arrives from outside")
-    if caller in book.dno:
+    if book.is_dno(caller):
         return _found("dno-list", "the holder of this number says that it never calls")
+    # Nearly every caller is a possible number of the plan, and two look-ups say so.
+    if len(caller) == 11 and caller[4:7] in _EXCHANGES and caller[:4] in _AREAS and caller.isdigit():
+        return None
     if len(caller) < SHORTEST:
         if caller in _SHORT_SERVICES:
             return _found("dno-n11", f"{caller} is a service to be called; it does not call")

@@ -10,15 +10,14 @@ from policy.call import Call
 from policy.rulebook import Rulebook
 from policy.verdict import Class, Finding
 
+SIDES = ("carrier",)
 SLUGS = ("deny-list", "anonymous")
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Refuse a caller that the subscriber does not want."""
-    if call.side != "carrier":
-        return None
     if call.caller_kind == "anonymous":
         return Finding("anonymous", Class.NOTE, 0, "the caller withholds the number")
-    if call.caller in book.deny:
+    if book.is_denied(call.caller):
         return Finding("deny-list", Class.SUBSCRIBER, 0, "the subscriber does not want this caller")
     return None

@@ -10,12 +10,13 @@ from policy.call import Call
 from policy.rulebook import Rulebook
 from policy.verdict import Class, Finding
 
+SIDES = ("carrier",)
 SLUGS = ("velocity-caller",)
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Notice a caller with more calls in the window than a person makes."""
-    if call.attempts <= book.velocity.limit or call.side != "carrier":
+    if call.attempts <= book.velocity.limit:
         return None
     why = f"{call.attempts} calls of this caller in {book.velocity.seconds:g} s"
     return Finding("velocity-caller", Class.ANALYTICS, book.weight("velocity-caller"), why)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.call import Call
-from policy.decide import ORDER, decide, reason_slugs, sampled
+from policy.decide import ORDER, asked, decide, reason_slugs, sampled
 from policy.dnc import Registry
 from policy.lists import DAY, CampaignList, Entry, NumberSet
 from policy.rulebook import WEIGHTS, Profile, Rulebook, Velocity
@@ -310,3 +310,13 @@ def test_the_order_is_the_written_one() -> None:
 def test_a_stricter_velocity_is_a_setting() -> None:
     book = Rulebook(velocity=Velocity(3, 10))
     assert [decide(call(attempts=count), book, LENIENT).would for count in (3, 4)] == ["allow", "tag"]
+
+
+def test_each_side_is_asked_its_own_checks() -> None:
+    assert {check.__module__.rsplit(".", 1)[1] for check in asked("pbx")} >= {"identity", "dnc"}
+    names = [check.__module__.rsplit(".", 1)[1] for check in asked("carrier")]
+    assert names[0] == "allow" and "dnc" not in names
+    # Our own numbers, extensions and busy PBX lines are nobody's fault on the way out.
+    for caller in ("12025550120", "12025550191", "2177", "911"):
+        out = Call(side="pbx", caller=caller, callee="12125550147", attempts=5000, utc=TODAY)
+        assert decide(out, BOOK, LENIENT, "enforce").action == "allow"

@@ -18,7 +18,6 @@ BOOK = Rulebook(allow=NumberSet.of("12025550100"), psap=NumberSet.of("1202555011
         (Call(caller="12025550111"), "psap"),
         (Call(caller="12025550101"), None),
         (Call(caller=None, caller_kind="anonymous"), None),
-        (Call(side="pbx", caller="12025550100"), None),  # the list is of callers from outside
     ],
 )
 def test_a_listed_caller_is_let_through(call: Call, slug: str | None) -> None:

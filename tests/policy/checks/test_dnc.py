@@ -22,7 +22,6 @@ def test_a_call_out_to_a_listed_number_is_a_duty() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        Call(side="carrier", callee="12025550166"),  # being on the registry is nothing against the caller
         Call(side="pbx", callee="12025550167"),
         Call(side="pbx", callee=None),
         Call(side="pbx", caller="12025550166", callee="12025550100"),  # the number called counts
