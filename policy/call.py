@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from policy.behaviour import Seen
+    from policy.reputation import Standing
+    from policy.sources import Source
     from shaken.verdict import Judgement
 
 Side = Literal["carrier", "pbx"]
@@ -48,6 +51,34 @@ class Call(NamedTuple):
     call_id: str = ""
     utc: float = 0.0
     """Wall clock of the call, Unix seconds."""
+    seen: Seen | None = None
+    """What this caller did lately (`policy.behaviour`); None: not followed."""
+    sources: tuple[Source, ...] = ()
+    """What its trunk, signer and so on did lately, those that stand out (`policy.sources`)."""
+    standing: Standing | None = None
+    """The worst that is remembered of its signer, trunk or campaign (`policy.reputation`)."""
+    customer: str = ""
+    """Who of ours it belongs to, where one trunk serves several."""
+    print: str = ""
+    """What the sending software looks like: User-Agent and the form of its SDP, as one short text."""
+    purpose: str = ""
+    """What the PBX says that the call is for; `telemarketing` owes more than others. Trusted from our side only."""
+
+    @property
+    def spc(self) -> str | None:
+        """The service provider code of whoever proved the call."""
+        judgement = self.judgement
+        if judgement is None or judgement.credential is None or not judgement.proved:
+            return None
+        return judgement.credential.spc
+
+    @property
+    def host(self) -> str | None:
+        """The host that the certificate of a proved call came from."""
+        judgement = self.judgement
+        if judgement is None or judgement.passport is None or not judgement.proved:
+            return None
+        return (judgement.passport.x5u or "").partition("://")[2].partition("/")[0].casefold() or None
 
     @property
     def attestation(self) -> str | None:

@@ -11,13 +11,28 @@ Emergency calls never come here (`policy.emergency`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from policy.call import Call, Side
-from policy.checks import allow, campaign, dnc, identity, impossible, subscriber, velocity
+from policy.checks import (
+    allow,
+    answers,
+    brand,
+    caller_id,
+    campaign,
+    dnc,
+    hours,
+    identity,
+    impossible,
+    pattern,
+    reputation,
+    subscriber,
+    velocity,
+)
 from policy.refusal import rejection
 from policy.rulebook import Profile, Rulebook
-from policy.verdict import Action, Class, Finding, Mode, Verdict
+from policy.verdict import STRICTNESS, Action, Class, Finding, Mode, Verdict
 
 __all__ = ["ORDER", "decide", "reason_slugs", "rejection", "sampled"]
 
@@ -29,20 +44,32 @@ ROOMS = (
     subscriber,  # subscriber
     identity,  # identity
     campaign,  # analytics
+    caller_id,  # duty
     dnc,  # duty
+    hours,  # duty
     velocity,  # analytics
+    pattern,  # analytics
+    answers,  # analytics
+    reputation,  # analytics
+    brand,  # analytics
 )
 """The files of the checks, in the order of asking."""
 
 ORDER: tuple[Check, ...] = tuple(room.check for room in ROOMS)
 
 
-def asked(side: Side) -> tuple[Check, ...]:
-    """The checks that look at calls from this side, in their order."""
-    return tuple(room.check for room in ROOMS if side in room.SIDES)
+CHECK_OF: dict[str, str] = {
+    slug: room.__name__.rpartition(".")[2] for room in ROOMS for slug in room.SLUGS
+}
+"""The name of the check that a slug belongs to."""
 
 
-_ASKED: dict[Side, tuple[Check, ...]] = {side: asked(side) for side in ("carrier", "pbx")}
+@lru_cache(256)
+def asked(side: Side, off: frozenset[str] = frozenset()) -> tuple[Check, ...]:
+    """The checks that look at calls from this side, in their order; `off`: those that are not asked."""
+    return tuple(
+        room.check for room in ROOMS if side in room.SIDES and room.__name__.rpartition(".")[2] not in off
+    )
 
 _ACTING = (Class.DETERMINISTIC, Class.SUBSCRIBER)
 _ACTING_BY_CODE = (Class.IDENTITY, Class.NOTE)
@@ -64,24 +91,38 @@ def decide(
     Call-ID and a secret.
     """
     findings: list[Finding] | None = None
-    for check in _ASKED[call.side]:
+    for check in asked(call.side, book.off):
         if (finding := check(call, book)) is not None:
-            if finding.allows:
+            if book.checks.get(CHECK_OF[finding.slug]) == "shadow":
+                finding = finding._replace(shadow=True)
+            elif finding.allows:
                 return Verdict(findings=(finding,), deciding=finding, mode=mode, allowed=True)
             findings = [finding] if findings is None else [*findings, finding]
     if findings is None:
         return _CLEAR[mode]
-    score, would, deciding = _weighed(findings, book, profile)
+    acting = [finding for finding in findings if not finding.shadow]
+    score, would, deciding = _weighed(acting, book, profile)
+    rehearsed = would if len(acting) == len(findings) else _rehearsed(findings, book, profile)
     return Verdict(
         action=_lowered(would, call, book, mode, percent),
         would=would,
+        rehearsed=rehearsed,
         score=score,
         findings=tuple(findings),
         deciding=deciding,
         campaign=next((finding.campaign for finding in findings if finding.campaign), ""),
         mode=mode,
         id=_drawn(call.call_id, book.key, b"refusal").hex() if would == "reject" else "",
+        divert_to=profile.divert_to if would == "divert" else "",
+        divert_by=profile.divert_by,
     )
+
+
+def _rehearsed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> Action:
+    """What would be done if the shadows were real."""
+    if any(finding.allows for finding in findings):
+        return "allow"
+    return _weighed(findings, book, profile)[1]
 
 
 def _weighed(
@@ -89,7 +130,7 @@ def _weighed(
 ) -> tuple[int, Action, Finding | None]:
     """Score, action and the finding that it rests on."""
     acting: Finding | None = None
-    proof = evidence = sure = 0
+    proof = evidence = sure = firm = 0
     heaviest: Finding | None = None
     blocking: Finding | None = None
     tagging: Finding | None = None
@@ -101,6 +142,8 @@ def _weighed(
             proof += finding.weight
         elif kind is not Class.NOTE:
             evidence += finding.weight
+            if finding.ceiling != "tag":
+                firm += finding.weight
             if finding.ceiling == "reject":
                 sure += finding.weight
                 if blocking is None or finding.weight > blocking.weight:
@@ -115,6 +158,8 @@ def _weighed(
         return score, "reject", acting
     if blocking is not None and proof + sure >= profile.reject_at:
         return score, "reject", blocking
+    if profile.divert_at is not None and profile.divert_to and proof + firm >= profile.divert_at and firm:
+        return score, "divert", heaviest
     if heaviest is not None and score >= profile.tag_at:
         return score, "tag", heaviest
     if tagging is not None:
@@ -126,7 +171,9 @@ def _lowered(would: Action, call: Call, book: Rulebook, mode: Mode, percent: int
     """What the mode lets through of it."""
     if mode == "observe":
         return "allow"
-    if would == "reject" and (mode == "tag" or not sampled(call.call_id, book.key, percent)):
+    if STRICTNESS[would] > STRICTNESS["tag"] and (
+        mode == "tag" or not sampled(call.call_id, book.key, percent)
+    ):
         return "tag"
     return would
 

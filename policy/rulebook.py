@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from policy.call import Call
 from policy.dnc import DoNotCall
+from policy.hours import Hours
 from policy.lists import CampaignList, NumberSet
+from policy.verdict import CheckMode
 
 Role = Literal["enterprise", "hosted", "terminating", "intermediate", "gateway", "originating"]
 
@@ -29,6 +32,20 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         # Somebody who calls often is worth a look, no more.
         "velocity-caller": 40,
         "dnc-listed": 50,
+        # Outbound duties: a tag, so that somebody looks; the operator's weight of 80 makes them refuse.
+        "hours": 50,
+        "hours-unknown": 30,
+        "caller-id": 30,
+        # Behaviour: one trait is a tag at most, two of them and a doubtful signature a refusal.
+        "pattern": 30,
+        "pattern-sequence": 45,
+        "pattern-spread": 25,
+        "pattern-neighbour": 30,
+        "answers-caller": 45,
+        "answers-company": 30,
+        "reputation": 25,
+        "reputation-trunk": 15,
+        "brand-unproved": 35,
         # A token that we could not check may be the fault of a third party's web server.
         "identity-unreachable": 10,
         # No signature is normal: most honest calls still arrive without one.
@@ -48,6 +65,11 @@ class Profile:
     name: str = "default"
     tag_at: int = TAG_AT
     reject_at: int = REJECT_AT
+    divert_at: int | None = None
+    """From this score on a call goes to `divert_to` instead; None: never."""
+    divert_to: str = ""
+    """The URI of a voicemail or of the PBX's captcha. Empty: nothing is diverted."""
+    divert_by: Literal["request-uri", "302"] = "request-uri"
     tags: frozenset[str] = frozenset()
     """Slugs that tag a call by themselves, like `attestation-c` or `anonymous`. Empty by default: B, C and
     unsigned calls are never worse off for it (REG-011)."""
@@ -65,6 +87,41 @@ class Redress:
         return bool(self.url or self.tel or self.email)
 
 
+BRANDS = frozenset(
+    (
+        "amazon", "apple", "microsoft", "google", "paypal", "venmo", "zelle", "netflix", "walmart", "ebay", "fedex",
+        "ups", "usps", "dhl", "at&t", "verizon", "comcast", "xfinity", "wells fargo", "bank of america", "chase",
+        "citibank", "capital one", "american express", "visa", "mastercard", "publishers clearing house", "irs", "fbi",
+        "dea", "ssa", "fcc", "ftc", "dhs", "social security", "medicare", "medicaid", "customs and border", "sheriff",
+        "us treasury", "internal revenue",
+    )
+)  # fmt: skip
+"""Names that campaigns borrow: the traced ones of 2023 and those that the FTC hears of most. In lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on a figure of behaviour is a finding. The window is that of `policy.behaviour`, an hour."""
+
+    callees: int = 60
+    sequence: int = 5
+    """Calls in a row, each to the next number."""
+    names: int = 3
+    crowd: int = 40
+    """Different callers to one number."""
+    block: int = 200
+    neighbours: float = 0.4
+    """Share of neighbours among the calls of a source."""
+    ends: int = 10
+    """Ended calls before a caller's share of wasted ones says anything."""
+    wasted: float = 0.8
+    """Share of calls hung up on at once or not answered."""
+    strangers: float = 0.8
+    bad: float = 0.1
+    """Share of proved bad calls in a standing."""
+    unknown_zone_is_open: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Velocity:
     """More than `limit` calls of one caller in `seconds` are a finding."""
@@ -72,6 +129,11 @@ class Velocity:
     limit: int = 30
     seconds: float = 60.0
 
+
+CHECKS: Mapping[str, CheckMode] = MappingProxyType(
+    dict.fromkeys(("caller_id", "hours", "pattern", "answers", "reputation", "brand"), "shadow")
+)
+"""What a fresh install rehearses before it acts: duties that depend on the kind of call, and every estimate."""
 
 Member = Callable[[str | None], bool]
 """Is this number (None: there is none) on a list?"""
@@ -122,6 +184,16 @@ class Rulebook:
     """Further emergency strings, as `policy.emergency.strings` gives them."""
     key: bytes = b""
     """Secret (up to 64 bytes) of the percentage and of the identifiers of refusals."""
+    checks: Mapping[str, CheckMode] = field(default_factory=lambda: CHECKS)
+    """Mode of a check by its name; one that is not named enforces."""
+    limits: Limits = Limits()
+    brands: frozenset[str] = BRANDS
+    hours: Hours | None = None
+    excuse: Callable[[Call], bool] | None = None
+    """Does a consent or a business relation excuse this call of ours from do-not-call and hours? (REG-050, REG-052.)"""
+    telemarketing: bool = False
+    """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
+    off: frozenset[str] = field(init=False, repr=False, compare=False)
     is_psap: Member = field(init=False, repr=False, compare=False)
     is_allowed: Member = field(init=False, repr=False, compare=False)
     is_own: Member = field(init=False, repr=False, compare=False)
@@ -132,6 +204,16 @@ class Rulebook:
         asked = {"psap": self.psap, "allowed": self.allow, "own": self.own, "dno": self.dno, "denied": self.deny}
         for name, numbers in asked.items():
             object.__setattr__(self, f"is_{name}", member(numbers))
+        off = frozenset(name for name, mode in self.checks.items() if mode == "off")
+        object.__setattr__(self, "off", off)
+
+    def owes(self, call: Call) -> bool:
+        """Is this a call of telemarketing, as far as we are told?"""
+        return self.telemarketing or call.purpose == "telemarketing"
+
+    def excused(self, call: Call) -> bool:
+        """Has the person called agreed to it?"""
+        return self.excuse is not None and self.excuse(call)
 
     def weight(self, slug: str) -> int:
         """The weight of a finding: its own, or else that of its family (`identity-…`)."""

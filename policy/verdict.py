@@ -10,7 +10,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import Literal, NamedTuple
 
-Action = Literal["allow", "tag", "reject"]
+from policy.grounds import ground
+
+Action = Literal["allow", "tag", "challenge", "divert", "honeypot", "reject"]
+"""From mild to strict. `challenge` and `honeypot` are places kept: nothing chooses them yet."""
+STRICTNESS: dict[Action, int] = {"allow": 0, "tag": 1, "challenge": 2, "divert": 3, "honeypot": 4, "reject": 5}
+CheckMode = Literal["off", "shadow", "enforce"]
+"""Not asked; asked, told and without effect; asked."""
 Mode = Literal["observe", "tag", "enforce"]
 
 
@@ -46,6 +52,13 @@ class Finding(NamedTuple):
     """The call passes whatever else may be found (allow-list, emergency centre)."""
     ceiling: Action = "reject"
     """The most that this finding may lead to: evidence of less than high confidence tags only."""
+    shadow: bool = False
+    """Told, and without effect: its check is being rehearsed, or what it rests on is too old."""
+
+    @property
+    def ground(self) -> str:
+        """The paragraph, or the house rule, that this stands on."""
+        return ground(self.slug)
 
 
 class Verdict(NamedTuple):
@@ -54,6 +67,8 @@ class Verdict(NamedTuple):
     action: Action = "allow"
     would: Action = "allow"
     """The same before the mode and the percentage of the trunk lowered it."""
+    rehearsed: Action = "allow"
+    """`would`, if the checks in shadow were enforced."""
     score: int = 0
     findings: tuple[Finding, ...] = ()
     deciding: Finding | None = None
@@ -66,6 +81,10 @@ class Verdict(NamedTuple):
     id: str = ""
     """What a refusal names and the journal keeps, so that redress staff find the call (STI-124). Empty
     unless `would` is reject."""
+
+    divert_to: str = ""
+    """Where a diverted call goes; empty unless `would` is divert."""
+    divert_by: Literal["request-uri", "302"] = "request-uri"
 
     @property
     def reason(self) -> str:

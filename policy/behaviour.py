@@ -1,0 +1,249 @@
+"""What callers did lately: figures per caller, thousand-block and called number, in memory that never grows.
+
+Nothing is judged here: `facts` gives the figures, the checks compare them. Larger groups (trunk, signer, …) are in
+`policy.sources`; calls per minute are in `policy.tally`.
+
+**The memory.** Small tuples in two generations: this half-window's, and those of the one before. Who calls again is taken
+over into the present generation, so busy callers stay. It looks back over half a window at least and a whole one at most.
+
+**The bound, and its error.** A generation holds `MOST` keys of a kind. When a flood of random callers fills it, the
+generations turn early: the window gets shorter, and nobody is accused of another's calls. Every figure is the truth or
+less, except the distinct ones: they are estimated from 61 bits (linear counting), up to 100 within a third in 19 of 20
+cases, and never more than there were attempts.
+
+**Several workers.** From the `SHARED_FROM`th call on, a caller's (or block's, or called number's) attempts and distinct
+numbers are also written to this worker's slice of handed-in 64-bit cells, and those of the others are added: a sum is low
+by at most `SHARED_FROM - 1` calls for each other worker. One writer a slice, no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from math import log
+from typing import NamedTuple
+from zlib import crc32
+
+from policy.call import Call
+
+WINDOW = 3600.0
+"""Seconds that are looked back on."""
+SHORT = 6.0
+"""Seconds: an answered call that ends sooner was hung up on (carriers count short calls from here)."""
+MOST = 32_768
+"""Keys of one kind in a generation, about 6 MB for callers: 18 new callers a second for half an hour."""
+SHARED_FROM = 4
+"""Most callers call less often than this, and cost no look at the other workers."""
+CELLS = 32_768
+"""Cells of one slice (256 KiB), two a record."""
+
+_BITS = 61
+_ESTIMATE = tuple(round(-_BITS * log(1 - ones / _BITS)) for ones in range(_BITS)) + (300,)
+
+
+class Seen(NamedTuple):
+    """What was seen of one caller, its thousand-block and the number it calls, this call included."""
+
+    attempts: int = 0
+    callees: int = 0
+    """Distinct numbers that this caller called (an estimate)."""
+    run: int = 0
+    """Calls in a row, each to the number next to the last one."""
+    names: int = 0
+    """Distinct display names that this caller showed (an estimate)."""
+    ended: int = 0
+    """Calls of this caller whose end is known."""
+    short: int = 0
+    """Of them, answered and over within `SHORT` seconds."""
+    unanswered: int = 0
+    block: int = 0
+    """Calls of the thousand numbers around the caller."""
+    block_callers: int = 0
+    """Distinct callers among them (an estimate)."""
+    crowd: int = 0
+    """Distinct callers to the number called (an estimate)."""
+    neighbour: bool = False
+    """Caller and called number share area and exchange, and are not the same."""
+
+
+NOTHING = Seen()
+
+Person = tuple[int, int, int, int, int, int, int, int]
+"""Attempts, ended, short, unanswered, bits of called numbers, bits of names, last called number, run."""
+Place = tuple[int, int]
+"""Attempts, bits of callers."""
+
+
+
+class Behaviour:
+    """Figures per caller, thousand-block and called number."""
+
+    __slots__ = ("_half", "_until", "_people", "_people_before", "_blocks", "_blocks_before", "_called",
+                 "_called_before", "_mine", "_others", "_salt", "_most", "_mark")  # fmt: skip
+
+    def __init__(
+        self,
+        mine: memoryview | None = None,
+        slices: Sequence[memoryview] = (),
+        *,
+        window: float = WINDOW,
+        salt: bytes = b"",
+        most: int = MOST,
+    ) -> None:
+        """`mine`: the slice that this worker writes; `slices`: all of them (where `mine` is among them it must be the
+        same object). Slices are writable memoryviews of format "Q" and one even length; zeros are an empty memory. With
+        one worker there need be none. `salt` is a secret that all workers share. Raises ValueError.
+        """
+        if window <= 0 or most < 1:
+            raise ValueError("the window is a positive number of seconds, and somebody must be remembered")
+        if mine is not None and any(
+            one.format != "Q" or len(one) != len(mine) or len(one) % 2 or not len(one) for one in (mine, *slices)
+        ):
+            raise ValueError("all slices are 64-bit cells of one even length")
+        self._half, self._until, self._most, self._mark = window / 2, 0.0, most, 0
+        self._people: dict[str, Person] = {}
+        self._people_before: dict[str, Person] = {}
+        self._blocks: dict[int, Place] = {}
+        self._blocks_before: dict[int, Place] = {}
+        self._called: dict[int, Place] = {}
+        self._called_before: dict[int, Place] = {}
+        self._mine = mine
+        self._others = tuple(one for one in slices if one is not mine) if mine is not None else ()
+        self._salt = int.from_bytes(blake2b(salt, digest_size=4, person=b"behaviour").digest(), "big")
+
+    def __len__(self) -> int:
+        """Keys that are remembered."""
+        held = (self._people, self._people_before, self._blocks, self._blocks_before, self._called)
+        return sum(len(one) for one in held) + len(self._called_before)
+
+    def facts(self, call: Call, now: float) -> Seen:
+        """Note an attempt and say what is known of its parties. `now`: monotonic seconds. Calls without a caller's
+        number are not followed: an anonymous caller is no single person (TRAP-43)."""
+        caller, callee = call.caller, call.callee
+        if caller is None or len(caller) > 15 or not caller.isdigit():
+            return NOTHING
+        if now >= self._until or len(self._people) >= self._most or len(self._called) >= self._most:
+            self._turn(now)
+        own = int(caller)
+        number = int(callee) if callee is not None and len(callee) <= 15 and callee.isdigit() else -9
+        sign = 1 << own % _BITS
+
+        # The caller.
+        people = self._people
+        one, before = people.get(caller), self._people_before.get(caller)
+        attempts = callees = run = 1
+        name = call.display_name
+        shown = 1 << crc32(name.encode("utf-8", "replace")) % _BITS if name else 0
+        bits = 1 << number % _BITS if number >= 0 else 0
+        ended = short = unanswered = 0
+        names = 1 if shown else 0
+        if one is None and before is None:
+            people[caller] = (1, 0, 0, 0, bits, shown, number, 1)
+        else:
+            attempts, ended, short, unanswered, called, names, last, run = one or _after(before)
+            attempts += 1
+            bits |= called
+            shown |= names
+            if number != last:
+                run = run + 1 if -2 < number - last < 2 else 1
+            people[caller] = (attempts, ended, short, unanswered, bits, shown, number, run)
+            if before is not None:
+                attempts += before[0]
+                ended += before[1]
+                short += before[2]
+                unanswered += before[3]
+                bits |= before[4]
+                shown |= before[5]
+            if self._others and attempts >= SHARED_FROM:
+                attempts, bits = self._together(caller, attempts, bits)
+            callees = _ESTIMATE[bits.bit_count()]
+            if callees > attempts:
+                callees = attempts
+            names = _ESTIMATE[shown.bit_count()] if shown else 0
+
+        # The thousand numbers around it, and those who call the same number.
+        key = own // 1000
+        block, callers = self._counted(self._blocks, self._blocks_before, key, sign, "b")
+        crowd = 0
+        if number >= 0:
+            crowd = self._counted(self._called, self._called_before, number, sign, "c")[1]
+        near = key // 10 == number // 10_000 and own != number and len(caller) == 11
+        # A named tuple makes itself in Python, which would take a tenth of all this.
+        return tuple.__new__(
+            Seen, (attempts, callees, run, names, ended, short, unanswered, block, callers, crowd, near)
+        )
+
+    def _counted(
+        self, places: dict[int, Place], before: dict[int, Place], key: int, sign: int, kind: str
+    ) -> tuple[int, int]:
+        """Count one call of (or to) a place; how many there were, and of how many callers."""
+        place = places.get(key)
+        if place is None:
+            count, bits = 1, sign
+        else:
+            count, bits = place[0] + 1, place[1] | sign
+        places[key] = (count, bits)
+        if key in before:
+            place = before[key]
+            count += place[0]
+            bits |= place[1]
+        if count == 1:
+            return 1, 1
+        if self._others and count >= SHARED_FROM:
+            count, bits = self._together(f"{kind}{key}", count, bits)
+        callers = _ESTIMATE[bits.bit_count()]
+        return count, callers if callers < count else count
+
+    def note_end(self, call: Call, duration: float | None, status: int, now: float) -> None:
+        """Note how a call ended. `duration`: seconds since it was answered; None: it was not. `status`: the final
+        code. What we refused ourselves is not to be told here: it says nothing about the caller."""
+        caller = call.caller
+        if caller is None:
+            return
+        if now >= self._until:
+            self._turn(now)
+        one = self._people.get(caller)
+        if one is None:
+            # Its call came in the generation before, or it is forgotten.
+            if caller not in self._people_before or len(self._people) >= self._most:
+                return
+            one = _after(self._people_before[caller])
+        attempts, ended, short, unanswered, bits, names, last, run = one
+        if duration is None:
+            unanswered += 1
+        elif duration < SHORT and 200 <= status < 300:
+            short += 1
+        self._people[caller] = (attempts, ended + 1, short, unanswered, bits, names, last, run)
+
+    def _turn(self, now: float) -> None:
+        """Let the older generation go: the half-window is over, or memory is full."""
+        late = now >= self._until + self._half
+        self._people_before = {} if late else self._people
+        self._blocks_before = {} if late else self._blocks
+        self._called_before = {} if late else self._called
+        self._people, self._blocks, self._called = {}, {}, {}
+        if now >= self._until:
+            half = int(now / self._half)
+            self._mark, self._until = half & 0xFFFF, (half + 1) * self._half
+
+    def _together(self, key: str, count: int, bits: int) -> tuple[int, int]:
+        """Show the other workers our figures of a key, and add theirs."""
+        mine = self._mine
+        assert mine is not None
+        where = crc32(key.encode(), self._salt)
+        at = where % (len(mine) >> 1) << 1
+        # Whose it is, in which half-window, how many: a reader takes what is not older than one half-window.
+        sign = where << 32 | self._mark << 16
+        mine[at] = sign | min(count, 0xFFFF)
+        mine[at + 1] = bits
+        for other in self._others:
+            head = other[at]
+            if head >> 32 == where and (self._mark - (head >> 16)) & 0xFFFF < 2:
+                count += head & 0xFFFF
+                bits |= other[at + 1]
+        return count, bits & (1 << _BITS) - 1
+
+
+def _after(before: Person | None) -> Person:
+    """An empty record that goes on where the one of the generation before stopped."""
+    return (0, 0, 0, 0, 0, 0, before[6], before[7]) if before is not None else (0, 0, 0, 0, 0, 0, -9, 0)

@@ -1,0 +1,45 @@
+"""A brand or an agency as the caller's name, without proof of the number.
+
+The name is free text that anybody may send, and impersonation is what campaigns live on. Who proves the right to the
+number (A) may still lie about the name, but can be found; then nothing is said here.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from policy.call import Call
+from policy.rulebook import Rulebook
+from policy.verdict import Class, Finding
+
+SIDES = ("carrier",)
+SLUGS = ("brand-unproved",)
+
+MEMO = 4096
+"""Display names whose words are remembered."""
+
+_WORD = re.compile(r"[a-z0-9&]+").findall
+# What is written to look like a letter: 0 for O, 1 for l, and so on.
+_LOOKALIKES = str.maketrans({"0": "o", "1": "l", "3": "e", "5": "s", "$": "s", "@": "a", "|": "l"})
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Notice a name that the caller has not proved."""
+    name = call.display_name
+    if not name or not book.brands or (brand := claimed(name, book.brands)) is None or call.attestation == "A":
+        return None
+    why = f"shows the name of {brand} and proves no number"
+    return Finding("brand-unproved", Class.ANALYTICS, book.weight("brand-unproved"), why)
+
+
+@lru_cache(MEMO)
+def claimed(name: str, brands: frozenset[str]) -> str | None:
+    """The brand that a display name holds as whole words: `AMAZ0N Support` holds amazon, `Amazonas` does not."""
+    plain = name[:128].casefold()
+    for text in (plain, plain.translate(_LOOKALIKES)):
+        words = f" {' '.join(_WORD(text))} "
+        found = [brand for brand in brands if f" {brand} " in words]
+        if found:
+            return max(found, key=lambda brand: (len(brand), brand))
+    return None

@@ -1,0 +1,24 @@
+"""What months have shown of a signer, a trunk or a software (`policy.reputation`).
+
+Unsigned is normal, A earns nothing, B and C lose nothing (TRAP-89, TRAP-90). The rule is one share for all (REG-018), and
+the finding tags at most: good callers share signers and trunks with bad ones.
+"""
+
+from __future__ import annotations
+
+from policy.call import Call
+from policy.rulebook import Rulebook
+from policy.verdict import Class, Finding
+
+SIDES = ("carrier",)
+SLUGS = ("reputation-signer", "reputation-trunk", "reputation-print")
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Notice a call that comes the way bad ones came."""
+    standing = call.standing
+    if standing is None or standing.bad < book.limits.bad:
+        return None
+    slug = f"reputation-{standing.kind}"
+    why = f"{100 * standing.bad:.0f} % of about {standing.calls:.0f} calls of this {standing.kind} were bad"
+    return Finding(slug, Class.ANALYTICS, book.weight(slug), why, ceiling="tag")

@@ -1,0 +1,40 @@
+"""The paragraph that each finding stands on, by slug or by the part of it before the first `-`.
+
+A rule says what may or must be done; it never says that a given call was unlawful (REG-064).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+GROUNDS: Mapping[str, str] = MappingProxyType(
+    {
+        "emergency": "47 CFR 64.1200(k)(5): a call to 911 is never blocked",
+        "psap": "47 CFR 64.1200(k)(6): calls from emergency centres are not blocked",
+        "allow": "the operator's own list",
+        "own": "47 CFR 64.1200(k)(1): numbers from which no call originates outside",
+        "dno": "47 CFR 64.1200(k)(2), (o): numbers that cannot be, or do not originate calls",
+        "dno-list": "47 CFR 64.1200(k)(1), (o): the subscriber asked that no call originate from it",
+        "deny": "FCC 25-15: what the subscriber decides (607)",
+        "anonymous": "RFC 5079: the subscriber may decline callers who hide their number",
+        "identity": "RFC 8224 section 6.2.2; 85 FR 56530: never alone a reason in a provider's role",
+        "verstat": "3GPP TS 24.229 7.2A.20; 85 FR 56530: never alone a reason in a provider's role",
+        "attestation": "ATIS-1000074: a level says who vouches, and nothing about intent",
+        "campaign": "47 CFR 64.1200(k)(3), (11): reasonable analytics, authentication taken into account",
+        "velocity": "47 CFR 64.1200(k)(3): reasonable analytics, the same for every carrier",
+        "pattern": "47 CFR 64.1200(k)(3): reasonable analytics, the same for every carrier",
+        "answers": "47 CFR 64.1200(k)(3): reasonable analytics, the same for every carrier",
+        "reputation": "47 CFR 64.1200(k)(3), (n)(5): one rule for every carrier; a tag at most",
+        "brand": "16 CFR part 461: impersonation of government and business",
+        "dnc": "16 CFR 310.4(b)(1)(iii)(B); 47 CFR 64.1200(c)(2)",
+        "hours": "16 CFR 310.4(c); 47 CFR 64.1200(c)(1)",
+        "caller": "16 CFR 310.4(a)(8); 47 CFR 64.1601(e)",
+    }
+)
+
+
+def ground(slug: str) -> str:
+    """What a finding stands on; empty for a slug that is none."""
+    found = GROUNDS.get(slug)
+    return found if found is not None else GROUNDS.get(slug.partition("-")[0], "")

@@ -1,0 +1,164 @@
+"""What the larger groups did lately: trunk, customer, signer, certificate host, and the looks of the sending software.
+
+They are few, and each has many calls, so every worker follows its own share of them in plain counters: a share of short
+calls is the same in a fair sample. At most `MOST` are followed; when a flood of invented ones fills the memory it
+starts anew. Nothing here judges; a source with enough calls is shown to the checks as a frozen `Source`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from policy.behaviour import SHORT, WINDOW, Seen
+from policy.call import Call
+from shaken.verdict import Fact
+
+KINDS = ("trunk", "customer", "print", "signer", "host")
+MOST = 4096
+"""Sources, and combinations of them, that are followed: there are a few hundred signers in all."""
+ENOUGH = 20
+"""Calls, or ends of calls, before a share says anything."""
+EVERY = 64
+"""Calls and ends of calls that are gathered before the counters are brought up to date."""
+
+
+class Source(NamedTuple):
+    """The figures of one group, as shares of its calls in the window."""
+
+    kind: str
+    name: str
+    attempts: int
+    ended: int = 0
+    short: float = 0.0
+    """Share of the ended calls that were answered and over within seconds; 0 below `ENOUGH` ends."""
+    unanswered: float = 0.0
+    neighbours: float = 0.0
+    """Share of calls whose caller looks like a neighbour of the called number."""
+    strangers: float = 0.0
+    """Share of calls by callers that were not seen in the window before."""
+
+    @property
+    def wasted(self) -> float:
+        """Share of the ended calls that nobody wanted: unanswered, or hung up on."""
+        return self.short + self.unanswered
+
+
+class _Count:
+    """Counters of one source: attempts, strangers, neighbours, ended, short, unanswered."""
+
+    __slots__ = ("kind", "name", "half", "now", "before", "shown")
+
+    def __init__(self, kind: str, name: str, half: int) -> None:
+        self.kind, self.name, self.half = kind, name, half
+        self.now, self.before = [0] * 6, [0] * 6
+        self.shown: Source | None = None
+
+    def add(self, more: list[int], half: int) -> None:
+        """Add what came together since the last time, and reckon the shares."""
+        if self.half != half:
+            self.before = self.now if half - self.half == 1 else [0] * 6
+            self.now, self.half = [0] * 6, half
+        for at, count in enumerate(more):
+            self.now[at] += count
+        attempts, new, near, ended, short, unanswered = map(sum, zip(self.now, self.before, strict=True))
+        if attempts < ENOUGH:
+            self.shown = None
+            return
+        of = ended if ended >= ENOUGH else float("inf")
+        self.shown = Source(
+            self.kind, self.name, attempts, ended, short / of, unanswered / of, near / attempts, new / attempts
+        )
+
+
+class _Group:
+    """Calls of one combination of sources, since their counters were last brought up to date."""
+
+    __slots__ = ("members", "more", "waits", "shown")
+
+    def __init__(self, members: tuple[_Count, ...]) -> None:
+        self.members, self.more, self.waits = members, [0] * 6, False
+        self.shown: tuple[Source, ...] = ()
+
+
+class Sources:
+    """Counters per source, of one worker."""
+
+    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at")
+
+    def __init__(self, window: float = WINDOW) -> None:
+        if window <= 0:
+            raise ValueError("the window is a positive number of seconds")
+        self._half, self._at, self._ticks = window / 2, 0, 0
+        self._counts: dict[tuple[str, str], _Count] = {}
+        self._groups: dict[tuple[str, str, str, str], _Group] = {}
+        self._waiting: list[_Group] = []
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def facts(self, call: Call, seen: Seen, now: float) -> tuple[Source, ...]:
+        """Note an attempt, and give those sources of this call that have calls enough to be told of."""
+        group = self._of(call, now)
+        more = group.more
+        more[0] += 1
+        if seen.attempts == 1:
+            more[1] += 1
+        if seen.neighbour:
+            more[2] += 1
+        return group.shown
+
+    def note_end(self, call: Call, duration: float | None, status: int, now: float) -> None:
+        """Note how a call ended, as `Behaviour.note_end`."""
+        more = self._of(call, now).more
+        more[3] += 1
+        if duration is None:
+            more[5] += 1
+        elif duration < SHORT and 200 <= status < 300:
+            more[4] += 1
+
+    def _of(self, call: Call, now: float) -> _Group:
+        """The combination that a call belongs to."""
+        self._ticks += 1
+        half = int(now / self._half)
+        if self._ticks >= EVERY or half != self._at:
+            self._brought_up_to_date()
+            self._at = half
+        judgement = call.judgement
+        url = ""
+        if judgement is not None and judgement.failure is None and judgement.signature is Fact.PASS:
+            passport = judgement.passport
+            url = passport.x5u or "" if passport is not None else ""
+        key = (call.trunk, call.customer, call.print, url)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._met(call, key, half)
+        if not group.waits:
+            group.waits = True
+            self._waiting.append(group)
+        return group
+
+    def _brought_up_to_date(self) -> None:
+        for group in self._waiting:
+            for count in group.members:
+                count.add(group.more, self._at)
+            group.more, group.waits = [0] * 6, False
+        for group in self._waiting:
+            group.shown = tuple(count.shown for count in group.members if count.shown is not None)
+        self._waiting.clear()
+        self._ticks = 0
+
+    def _met(self, call: Call, key: tuple[str, str, str, str], half: int) -> _Group:
+        if len(self._groups) >= MOST or len(self._counts) >= MOST:
+            self._brought_up_to_date()
+            self._groups.clear()
+            self._counts.clear()
+        url = key[3]
+        names = (*key[:3], call.spc if url else None, call.host if url else None)
+        found: list[_Count] = []
+        for kind, name in zip(KINDS, names, strict=True):
+            if name:
+                if (count := self._counts.get((kind, name))) is None:
+                    count = self._counts[kind, name] = _Count(kind, name, half)
+                found.append(count)
+        group = self._groups[key] = _Group(tuple(found))
+        return group
