@@ -3,17 +3,18 @@
 Nothing is judged here: `facts` gives the figures, the checks compare them. Larger groups (trunk, signer, …) are in
 `policy.sources`; calls per minute are in `policy.tally`.
 
-**The memory.** Small tuples in two generations: this half-window's, and those of the one before. Who calls again is taken
-over into the present generation, so busy callers stay. It looks back over half a window at least and a whole one at most.
+**The memory.** Small tuples in two generations: this half-window's, and those of the one before. Who calls again is
+taken over into the present generation, so busy callers stay. It looks back over half a window at least and a whole one
+at most.
 
 **The bound, and its error.** A generation holds `MOST` keys of a kind. When a flood of random callers fills it, the
 generations turn early: the window gets shorter, and nobody is accused of another's calls. Every figure is the truth or
 less, except the distinct ones: they are estimated from 61 bits (linear counting), up to 100 within a third in 19 of 20
 cases, and never more than there were attempts.
 
-**Several workers.** From the `SHARED_FROM`th call on, a caller's (or block's, or called number's) attempts and distinct
-numbers are also written to this worker's slice of handed-in 64-bit cells, and those of the others are added: a sum is low
-by at most `SHARED_FROM - 1` calls for each other worker. One writer a slice, no lock.
+**Several workers.** From the `SHARED_FROM`th call on, a caller's (or block's, or called number's) attempts and
+distinct numbers are also written to this worker's slice of handed-in 64-bit cells, and those of the others are added: a
+sum is low by at most `SHARED_FROM - 1` calls for each other worker. One writer a slice, no lock.
 """
 
 from __future__ import annotations

@@ -71,6 +71,9 @@ def asked(side: Side, off: frozenset[str] = frozenset()) -> tuple[Check, ...]:
         room.check for room in ROOMS if side in room.SIDES and room.__name__.rpartition(".")[2] not in off
     )
 
+HOOK = "hook"
+"""The slug of what the operator's own service decided."""
+
 _ACTING = (Class.DETERMINISTIC, Class.SUBSCRIBER)
 _ACTING_BY_CODE = (Class.IDENTITY, Class.NOTE)
 
@@ -79,7 +82,7 @@ _CLEAR: dict[Mode, Verdict] = {mode: Verdict(mode=mode) for mode in ("observe", 
 
 def reason_slugs() -> tuple[str, ...]:
     """All that `Verdict.reason` can say: a closed set, so it may be a metric label (TRAP-93)."""
-    return ("none", "emergency", *(slug for room in ROOMS for slug in room.SLUGS))
+    return ("none", "emergency", HOOK, *(slug for room in ROOMS for slug in room.SLUGS))
 
 
 def decide(
@@ -115,6 +118,23 @@ def decide(
         id=_drawn(call.call_id, book.key, b"refusal").hex() if would == "reject" else "",
         divert_to=profile.divert_to if would == "divert" else "",
         divert_by=profile.divert_by,
+    )
+
+
+def overruled(
+    verdict: Verdict, action: Action, why: str, call: Call, book: Rulebook, mode: Mode, percent: int = 100
+) -> Verdict:
+    """The verdict after the operator's own service has decided otherwise. An emergency centre or a caller on the
+    allow-list stays let through, and the trunk's mode stays the ceiling."""
+    if verdict.allowed or verdict.emergency or action == verdict.would or action not in STRICTNESS:
+        return verdict
+    finding = Finding(HOOK, Class.ANALYTICS, 0, why[:200] or "the operator's service decided so")
+    return verdict._replace(
+        action=_lowered(action, call, book, mode, percent),
+        would=action,
+        findings=(*verdict.findings, finding),
+        deciding=finding,
+        id=_drawn(call.call_id, book.key, b"refusal").hex() if action == "reject" else "",
     )
 
 

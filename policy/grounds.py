@@ -29,6 +29,7 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "brand": "16 CFR part 461: impersonation of government and business",
         "dnc": "16 CFR 310.4(b)(1)(iii)(B); 47 CFR 64.1200(c)(2)",
         "hours": "16 CFR 310.4(c); 47 CFR 64.1200(c)(1)",
+        "hook": "the operator's own decision service",
         "caller": "16 CFR 310.4(a)(8); 47 CFR 64.1601(e)",
     }
 )

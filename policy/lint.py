@@ -10,7 +10,21 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from policy.checks import allow, campaign, dnc, identity, impossible, velocity
+from policy.checks import (
+    allow,
+    answers,
+    brand,
+    caller_id,
+    campaign,
+    dnc,
+    hours,
+    identity,
+    impossible,
+    pattern,
+    reputation,
+    velocity,
+)
+from policy.decide import CHECK_OF
 from policy.refusal import FITTING, NETWORK_BLOCKED, PHRASES
 from policy.rulebook import PROVIDERS, Profile, Rulebook
 from policy.verdict import Class
@@ -20,7 +34,9 @@ CLASS_OF: dict[str, Class] = {
     **dict.fromkeys(identity.SLUGS, Class.IDENTITY),
     **dict.fromkeys(campaign.SLUGS, Class.ANALYTICS),
     **dict.fromkeys(velocity.SLUGS, Class.ANALYTICS),
-    **dict.fromkeys(dnc.SLUGS, Class.DUTY),
+    **{slug: Class.ANALYTICS for room in (pattern, answers, brand) for slug in room.SLUGS},
+    **{slug: Class.DUTY for room in (dnc, hours, caller_id) for slug in room.SLUGS},
+    "hook": Class.ANALYTICS,
     "deny-list": Class.SUBSCRIBER,
     "anonymous": Class.NOTE,
     "attestation-c": Class.NOTE,
@@ -28,19 +44,23 @@ CLASS_OF: dict[str, Class] = {
 }
 """The class of each slug that may be given a code."""
 
-HARMLESS = frozenset((*allow.SLUGS, "campaign-old", "campaign-proved", "emergency", "none"))
+HARMLESS = frozenset((*allow.SLUGS, *reputation.SLUGS, "answers-company", "campaign-old", "campaign-proved", "emergency", "none"))
 """Slugs that must never refuse a call."""
+
+TRANSIT = frozenset(("intermediate", "gateway"))
+"""Roles between two providers: they have no subscribers of their own in the call."""
 
 _URL = re.compile(
     r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/%-]*)?\Z"
 ).match
 _TEL = re.compile(r"\+[1-9][0-9]{6,14}\Z").match
+_DIVERT = re.compile(r"(?:sips?:[^\s<>\"]{1,200}|tel:\+?[0-9]{1,15})\Z").match
 _EMAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{3,255}\Z").match
 
 
 def lint(book: Rulebook) -> list[str]:
     """Sentences on what cannot work; empty if the book may be used."""
-    return [*_codes(book), *_redress(book), *_profiles(book), *_others(book)]
+    return [*_codes(book), *_redress(book), *_profiles(book), *_checks(book), *_others(book)]
 
 
 def cautions(book: Rulebook) -> list[str]:
@@ -62,6 +82,15 @@ def cautions(book: Rulebook) -> list[str]:
         both = sorted(tn for tn in (book.allow.exact | book.psap.exact) if tn in other)
         if both:
             found.append(f"{len(both)} number(s) are allowed and also on the list {name}: allowed wins")
+    if book.role == "originating":
+        for name in ("caller_id", "dnc", "hours"):
+            if book.checks.get(name) == "off":
+                found.append(f"checks.{name} is off, and an originating provider answers for its customers' calls")
+    if (mode := book.checks.get("impossible")) in ("off", "shadow") and book.role in PROVIDERS:
+        found.append(
+            f"checks.impossible is {mode}, and every provider must block on a reasonable do-not-originate list "
+            "(47 CFR 64.1200(o))"
+        )
     return found
 
 
@@ -83,6 +112,8 @@ def _codes(book: Rulebook) -> Iterator[str]:
                 f"codes.{slug} = {status}: the role {book.role} answers analytics with 603 {NETWORK_BLOCKED} "
                 "only (47 CFR 64.1200(k)(9)); remove the line"
             )
+        elif kind is Class.SUBSCRIBER and book.role in TRANSIT:
+            yield f"codes.{slug}: the role {book.role} has no subscribers whose wish this could be; remove the line"
         elif status not in FITTING[kind]:
             fitting = _listed(FITTING[kind])
             yield f"codes.{slug} = {status}: does not fit the class {kind.value}; use one of {fitting}"
@@ -105,6 +136,8 @@ def _redress(book: Rulebook) -> Iterator[str]:
 
 def _profiles(book: Rulebook) -> Iterator[str]:
     for name, profile in sorted(book.profiles.items()):
+        if profile.divert_at is not None and book.role in TRANSIT:
+            yield f"profile {name}: the role {book.role} passes calls on; to divert them is the called side's"
         yield from (f"profile {name}: {fault}" for fault in _profile(profile))
 
 
@@ -113,9 +146,24 @@ def _profile(profile: Profile) -> Iterator[str]:
         yield f"tag_at = {profile.tag_at} would tag every call; 1 is the least"
     if profile.reject_at < profile.tag_at:
         yield f"reject_at = {profile.reject_at} is below tag_at = {profile.tag_at}"
-    for slug in sorted(profile.tags - set(CLASS_OF)):
+    if (at := profile.divert_at) is not None:
+        if not profile.tag_at <= at <= profile.reject_at:
+            yield f"divert_at = {at} must lie between tag_at and reject_at"
+        if not _DIVERT(profile.divert_to):
+            yield f"divert_to {profile.divert_to!r}: must be a sip, sips or tel URI"
+    for slug in sorted(profile.tags - set(CLASS_OF) - HARMLESS):
         near = get_close_matches(slug, CLASS_OF, 1)
         yield f"tags names {slug}, which is no finding" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _checks(book: Rulebook) -> Iterator[str]:
+    names = frozenset(CHECK_OF.values())
+    for name, mode in sorted(book.checks.items()):
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            yield f"checks.{name}: there is no such check" + (f"; did you mean {near[0]}?" if near else "")
+        elif name == "allow" and mode != "enforce":
+            yield "checks.allow: emergency centres and the allow-list are always let through (47 CFR 64.1200(k)(6))"
 
 
 def _others(book: Rulebook) -> Iterator[str]:

@@ -19,9 +19,9 @@ from policy.decide import reason_slugs
 from policy.dnc import Registry
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
-from policy.rulebook import WEIGHTS, Profile, Redress, Rulebook, Velocity
+from policy.rulebook import CHECKS, WEIGHTS, Limits, Profile, Redress, Rulebook, Velocity
 from policy.tally import CELLS, Tally
-from proxy import lists
+from proxy import lists, zoning
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
 from proxy.calls import Calls, World
@@ -102,11 +102,12 @@ def prepare(settings: Settings) -> Parts:
     return Parts(book, trusted, tls_ca, signer, secret, tuple(remarks))
 
 
-def rulebook(settings: Settings, secret: bytes) -> tuple[Rulebook, list[str]]:
+def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tuple[Rulebook, list[str]]:
     """Lists, thresholds and codes as one frozen value, and remarks on what could not be read. Raises ListError,
     ValueError.
     """
     files, policy = settings.lists, settings.policy
+    utc = Clock().utc() if utc is None else utc
     allow, deny, dno, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dno, files.dnc))
     campaigns, said = lists.campaigns(files.campaigns, files.bundled)
     book = Rulebook(
@@ -119,7 +120,11 @@ def rulebook(settings: Settings, secret: bytes) -> tuple[Rulebook, list[str]]:
         dnc=Registry(dnc.numbers) if files.dnc else None,
         profiles=MappingProxyType(
             {
-                name: Profile(name, one.tag_at, one.reject_at, frozenset(getattr(one, "tags", ())))
+                name: Profile(
+                    name, one.tag_at, one.reject_at, one.divert_at, one.divert_to,
+                    one.divert_by,  # type: ignore[arg-type]  # settings allow these two
+                    frozenset(one.tags),
+                )
                 for name, one in policy.profiles.items()
             }
         ),
@@ -129,6 +134,10 @@ def rulebook(settings: Settings, secret: bytes) -> tuple[Rulebook, list[str]]:
         redress=Redress(policy.redress.url, policy.redress.tel, policy.redress.email),
         identity_required=settings.identity.required,
         velocity=Velocity(policy.velocity.limit, float(policy.velocity.seconds)),
+        checks=MappingProxyType({**CHECKS, **policy.checks}),  # type: ignore[dict-item]  # settings allow these three
+        telemarketing=policy.telemarketing,
+        limits=Limits(unknown_zone_is_open=policy.unknown_zone_is_open),
+        hours=zoning.load(utc),
         emergency=emergency.strings(settings.numbers.emergency),
         key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),
     )

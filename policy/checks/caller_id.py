@@ -1,4 +1,4 @@
-"""The number that our own customers show: one of ours, and one that can be called back (16 CFR 310.4(a)(8), REG-055)."""
+"""The number that our own customers show: one of ours, and one that can be called back (16 CFR 310.4(a)(8))."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Calling hours: no telemarketing to a home before 8 or after 21 o'clock of the person called (47 CFR 64.1200(c)(1)).
 
-Where several zones are possible, it must be open in all of them (REG-057). Toll-free, premium and foreign numbers have no
-place, and a setting says what their hours are. Consent excuses a call.
+Where several zones are possible, it must be open in all of them (REG-057). Toll-free, premium and foreign numbers have
+no place, and a setting says what their hours are. Consent excuses a call.
 """
 
 from __future__ import annotations

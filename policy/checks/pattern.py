@@ -1,8 +1,8 @@
 """How somebody calls: through a range in order, many people at once, as everybody's neighbour, under many names, from
 many numbers to one.
 
-Each alone is seen with honest callers too (a school calls many people, a company's numbers are the callee's neighbours),
-so each weighs enough for a tag at most; several together, or one with a listed number, weigh more.
+Each alone is seen with honest callers too (a school calls many people, a company's numbers are the callee's
+neighbours), so each weighs enough for a tag at most; one of them together with other evidence weighs more.
 """
 
 from __future__ import annotations

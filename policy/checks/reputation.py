@@ -1,7 +1,7 @@
 """What months have shown of a signer, a trunk or a software (`policy.reputation`).
 
-Unsigned is normal, A earns nothing, B and C lose nothing (TRAP-89, TRAP-90). The rule is one share for all (REG-018), and
-the finding tags at most: good callers share signers and trunks with bad ones.
+Unsigned is normal, A earns nothing, B and C lose nothing (TRAP-89, TRAP-90). The rule is one share for all (REG-018),
+and the finding tags at most: good callers share signers and trunks with bad ones.
 """
 
 from __future__ import annotations

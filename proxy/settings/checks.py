@@ -19,6 +19,7 @@ from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
     AdminSettings,
+    HookSettings,
     IdentitySettings,
     LabSettings,
     ListenSettings,
@@ -85,6 +86,10 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             weights=MappingProxyType(policy["weights"]),
             velocity=VelocitySettings(**policy["velocity"]),
             redress=RedressSettings(**policy["redress"]),
+            checks=MappingProxyType(policy["checks"]),
+            telemarketing=policy["telemarketing"],
+            unknown_zone_is_open=policy["unknown_zone_is_open"],
+            hook=HookSettings(**policy["hook"]) if policy["hook"] is not None else None,
         ),
         lists=ListSettings(**raw["lists"]),
         marking=MarkingSettings(**raw["marking"]),

@@ -12,7 +12,7 @@ from typing import Any
 from proxy.settings import kinds
 from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
-from proxy.settings.values import LEVELS, MODES, ROLES, SIDES, TRUST
+from proxy.settings.values import CHECK_MODES, DIVERSIONS, LEVELS, MODES, ROLES, SIDES, TRUST
 
 REQUIRED: Any = object()
 """Stands where there is no default."""
@@ -150,6 +150,9 @@ SCHEMA = Table(
                     "tag_at": Key(integer(1, 10_000), 30),
                     "reject_at": Key(integer(1, 10_000), 80),
                     "tags": Key(many(kinds.name), (), names="reasons"),
+                    "divert_at": Key(integer(1, 10_000)),
+                    "divert_to": Key(kinds.text, ""),
+                    "divert_by": Key(one_of(*DIVERSIONS), "request-uri"),
                 }
             )
         ),
@@ -159,6 +162,12 @@ SCHEMA = Table(
                 "weights": Named(Key(integer(0, 10_000)), names="reasons"),
                 "velocity": Table(
                     {"limit": Key(integer(1, 1_000_000), 30), "seconds": Key(integer(1, 3600), 60)}
+                ),
+                "checks": Named(Key(one_of(*CHECK_MODES))),
+                "telemarketing": Key(flag, False),
+                "unknown_zone_is_open": Key(flag, True),
+                "hook": Table(
+                    {"url": Key(kinds.text, REQUIRED), "milliseconds": Key(integer(1, 50), 50)}, optional=True
                 ),
                 "redress": Table(
                     {

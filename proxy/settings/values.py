@@ -14,6 +14,8 @@ from proxy.settings.trunks import TrunkTable
 ROLES = ("enterprise", "hosted", "terminating", "intermediate", "gateway", "originating")
 SIDES = ("carrier", "pbx")
 TRUST = ("none", "identity", "verdicts")
+DIVERSIONS = ("request-uri", "302")
+CHECK_MODES = ("off", "shadow", "enforce")
 MODES = ("observe", "tag", "enforce")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -128,6 +130,9 @@ class ProfileSettings:
     reject_at: int = 80
     tags: tuple[str, ...] = ()
     """Reason slugs that tag a call by themselves."""
+    divert_at: int | None = None
+    divert_to: str = ""
+    divert_by: str = "request-uri"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,14 @@ class RedressSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HookSettings:
+    """The operator's own decision service."""
+
+    url: str
+    milliseconds: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySettings:
     profiles: Mapping[str, ProfileSettings]
     codes: Mapping[str, int]
@@ -161,6 +174,12 @@ class PolicySettings:
     """Reason slug -> the weight of its finding, where it is not the default."""
     velocity: VelocitySettings
     redress: RedressSettings
+    checks: Mapping[str, str] = field(default_factory=dict)
+    """Check -> off, shadow or enforce, where it is not the default."""
+    telemarketing: bool = False
+    """Every call of our customers owes the duties of telemarketing."""
+    unknown_zone_is_open: bool = True
+    hook: HookSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,138 @@
+"""A decision service of the operator's own: asked by HTTP about a call, with a hard limit, failing open.
+
+`POST` with a JSON body of what is known; the answer is `{"action": "allow" | "tag" | "divert" | "reject", "why": "..."}`.
+No answer in time, any other answer, or a service that is down: the verdict stays as it was, and that is counted. After
+`TRIES` failures in a row it is left alone for `REST` seconds, so that a hanging service delays a few calls and not all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, get_args
+
+import aiohttp
+
+from policy.call import Call
+from policy.decide import overruled
+from policy.rulebook import Rulebook
+from policy.verdict import Action, Mode, Verdict
+
+LIMIT = 0.05
+"""Seconds that a call waits at most."""
+TRIES = 5
+REST = 5.0
+MOST = 256
+"""Questions under way; a call beyond that is not asked about."""
+ANSWER = 4096
+"""Octets of an answer that are read."""
+
+ACTIONS = frozenset(get_args(Action)) - {"challenge", "honeypot"}
+
+
+class DecisionHook:
+    """One service. `count` is told how each question ended: asked, agreed, overruled, late, failed, resting, full."""
+
+    def __init__(
+        self,
+        url: str,
+        now: Callable[[], float],
+        *,
+        seconds: float = LIMIT,
+        count: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Raises ValueError for a limit beyond 50 ms, or an address that is not http or https."""
+        if not 0 < seconds <= LIMIT:
+            raise ValueError("a call waits for its verdict: more than 50 ms are not given away")
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("the hook is an http or https address")
+        self._url, self._now, self._seconds, self._count = url, now, seconds, count
+        self._session: aiohttp.ClientSession | None = None
+        self._failures, self._rests_until, self._asking = 0, float("-inf"), 0
+
+    async def ask(self, call: Call, verdict: Verdict, book: Rulebook, mode: Mode, percent: int = 100) -> Verdict:
+        """The verdict after the service was asked; the same one where it does not answer as it should. Never raises
+        but CancelledError. Calls that nothing may stop are not asked about."""
+        if verdict.emergency or verdict.allowed:
+            return verdict
+        if self._now() < self._rests_until:
+            return self._as_it_was(verdict, "resting")
+        if self._asking >= MOST:
+            return self._as_it_was(verdict, "full")
+        self._asking += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                answer = await self._answer(question(call, verdict))
+            action, why = read(answer)
+        except TimeoutError:
+            return self._failed(verdict, "late")
+        except (aiohttp.ClientError, OSError, ValueError):
+            return self._failed(verdict, "failed")
+        finally:
+            self._asking -= 1
+        self._failures = 0
+        decided = overruled(verdict, action, why, call, book, mode, percent)
+        self._count("agreed" if decided is verdict else "overruled")
+        return decided
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _answer(self, body: bytes) -> bytes:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=MOST), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            )
+        headers = {"Content-Type": "application/json"}
+        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+            if response.status != 200:
+                raise ValueError(f"the hook answers {response.status}")
+            return await response.content.read(ANSWER)
+
+    def _failed(self, verdict: Verdict, how: str) -> Verdict:
+        self._failures += 1
+        if self._failures >= TRIES:
+            self._failures, self._rests_until = 0, self._now() + REST
+        return self._as_it_was(verdict, how)
+
+    def _as_it_was(self, verdict: Verdict, how: str) -> Verdict:
+        self._count(how)
+        return verdict
+
+
+def question(call: Call, verdict: Verdict) -> bytes:
+    """What the service is told."""
+    facts: dict[str, Any] = {
+        "call_id": call.call_id,
+        "utc": call.utc,
+        "side": call.side,
+        "trunk": call.trunk,
+        "caller": call.caller,
+        "caller_kind": call.caller_kind,
+        "callee": call.callee,
+        "display_name": call.display_name,
+        "attestation": call.attestation,
+        "action": verdict.would,
+        "score": verdict.score,
+        "reason": verdict.reason,
+        "findings": [
+            {"slug": one.slug, "class": one.kind.value, "weight": one.weight, "why": one.why}
+            for one in verdict.findings
+        ],
+    }
+    return json.dumps(facts).encode()
+
+
+def read(answer: bytes) -> tuple[Action, str]:
+    """Action and reason of an answer. Raises ValueError."""
+    try:
+        said = json.loads(answer)
+    except RecursionError:
+        raise ValueError("the hook's answer is nested too deeply") from None
+    if not isinstance(said, dict) or said.get("action") not in ACTIONS or not isinstance(said.get("why", ""), str):
+        raise ValueError("the hook's answer has no action")
+    return said["action"], "".join(c for c in said.get("why", "") if c.isprintable())
