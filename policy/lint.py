@@ -44,7 +44,9 @@ CLASS_OF: dict[str, Class] = {
 }
 """The class of each slug that may be given a code."""
 
-HARMLESS = frozenset((*allow.SLUGS, *reputation.SLUGS, "answers-company", "campaign-old", "campaign-proved", "emergency", "none"))
+HARMLESS = frozenset(
+    (*allow.SLUGS, *reputation.SLUGS, "answers-company", "campaign-old", "campaign-proved", "emergency", "none")
+)
 """Slugs that must never refuse a call."""
 
 TRANSIT = frozenset(("intermediate", "gateway"))

@@ -100,7 +100,7 @@ BRANDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Thresholds:
     """From where on a figure of behaviour is a finding. The window is that of `policy.behaviour`, an hour."""
 
     callees: int = 60
@@ -186,7 +186,7 @@ class Rulebook:
     """Secret (up to 64 bytes) of the percentage and of the identifiers of refusals."""
     checks: Mapping[str, CheckMode] = field(default_factory=lambda: CHECKS)
     """Mode of a check by its name; one that is not named enforces."""
-    limits: Limits = Limits()
+    limits: Thresholds = Thresholds()
     brands: frozenset[str] = BRANDS
     hours: Hours | None = None
     excuse: Callable[[Call], bool] | None = None

@@ -19,7 +19,7 @@ from policy.decide import reason_slugs
 from policy.dnc import Registry
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
-from policy.rulebook import CHECKS, WEIGHTS, Limits, Profile, Redress, Rulebook, Velocity
+from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.tally import CELLS, Tally
 from proxy import lists, zoning
 from proxy.admin.health import Vitals
@@ -136,7 +136,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         velocity=Velocity(policy.velocity.limit, float(policy.velocity.seconds)),
         checks=MappingProxyType({**CHECKS, **policy.checks}),  # type: ignore[dict-item]  # settings allow these three
         telemarketing=policy.telemarketing,
-        limits=Limits(unknown_zone_is_open=policy.unknown_zone_is_open),
+        limits=Thresholds(unknown_zone_is_open=policy.unknown_zone_is_open),
         hours=zoning.load(utc),
         emergency=emergency.strings(settings.numbers.emergency),
         key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),

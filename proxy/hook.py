@@ -1,6 +1,6 @@
 """A decision service of the operator's own: asked by HTTP about a call, with a hard limit, failing open.
 
-`POST` with a JSON body of what is known; the answer is `{"action": "allow" | "tag" | "divert" | "reject", "why": "..."}`.
+`POST` with a JSON body of what is known; the answer is `{"action": "allow", "why": "..."}`, or tag, divert, reject.
 No answer in time, any other answer, or a service that is down: the verdict stays as it was, and that is counted. After
 `TRIES` failures in a row it is left alone for `REST` seconds, so that a hanging service delays a few calls and not all.
 """

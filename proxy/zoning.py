@@ -43,16 +43,19 @@ SHARED: dict[str, tuple[str, ...]] = {
 TOWNS: dict[str, str] = {
     C: """
         AL: Phenix City
-        FL: Pensacola, Panama City, Fort Walton Beach, Crestview, Destin, Milton, Navarre, Gulf Breeze, Marianna, Chipley,
+        FL: Pensacola, Panama City, Fort Walton Beach, Crestview, Destin, Milton, Navarre, Gulf Breeze, Marianna,
+            Chipley,
             DeFuniak Springs, Niceville, Bonifay, Graceville,
             Santa Rosa Beach, Panama City Beach, Eglin AFB, Shalimar, Valparaiso
-        IN: Gary, Hammond, Merrillville, Valparaiso, Michigan City, La Porte, Crown Point, Hobart, East Chicago, Highland,
+        IN: Gary, Hammond, Merrillville, Valparaiso, Michigan City, La Porte, Crown Point, Hobart, East Chicago,
+            Highland,
             Portage, Chesterton,
             Lowell, Knox, North Judson, Evansville, Newburgh, Tell City, Mount Vernon, Princeton,
             Boonville, Rockport, Rensselaer, Kentland
         KY: Paducah, Bowling Green, Owensboro, Henderson, Hopkinsville, Murray, Mayfield, Madisonville, Glasgow,
             Russellville, Franklin, Benton, Leitchfield, Columbia, Burkesville, Jamestown, Albany, Tompkinsville
-        TN: Clarksville, Cookeville, Columbia, Crossville, Tullahoma, McMinnville, Shelbyville, Lawrenceburg, Winchester,
+        TN: Clarksville, Cookeville, Columbia, Crossville, Tullahoma, McMinnville, Shelbyville, Lawrenceburg,
+            Winchester,
             Manchester, Lewisburg, Sparta, Livingston, Jasper, Pikeville, South Pittsburg, Whitwell
         MI: Iron Mountain, Ironwood, Menominee, Kingsford, Iron River, Bessemer, Crystal Falls, Stephenson
         SD: Sioux Falls, Brookings, Watertown, Aberdeen, Mitchell, Yankton, Huron, Vermillion, Madison, Chamberlain
@@ -68,7 +71,8 @@ TOWNS: dict[str, str] = {
             Columbus, Jeffersonville, New Albany, Seymour, Madison, Bedford, Vincennes, Jasper, Washington, Lawrenceburg
         KY: Elizabethtown, Campbellsville, Radcliff, Bardstown, Lebanon, Brandenburg, Somerset, Ashland, Middlesboro,
             Pikeville, Morehead, Hazard, Maysville, Corbin, London, Prestonsburg, Harlan
-        TN: Chattanooga, Johnson City, Kingsport, Bristol, Cleveland, Morristown, Greeneville, Elizabethton, Athens, Dayton,
+        TN: Chattanooga, Johnson City, Kingsport, Bristol, Cleveland, Morristown, Greeneville, Elizabethton,
+            Athens, Dayton,
             Rogersville, Erwin
         MI: Marquette, Escanaba, Sault Ste. Marie, Houghton, Ishpeming, Negaunee, Gladstone, Munising, St. Ignace
     """,
@@ -77,7 +81,8 @@ TOWNS: dict[str, str] = {
         ND: Dickinson, Bowman, Hettinger, Beach, Belfield
         NE: Scottsbluff, Alliance, Sidney, Chadron, Ogallala, Gering, Kimball, Gordon
         KS: Goodland, Sharon Springs, Tribune, Syracuse
-        ID: Boise, Nampa, Meridian, Idaho Falls, Pocatello, Twin Falls, Caldwell, Rexburg, Mountain Home, Blackfoot, Jerome
+        ID: Boise, Nampa, Meridian, Idaho Falls, Pocatello, Twin Falls, Caldwell, Rexburg, Mountain Home,
+            Blackfoot, Jerome
         OR: Ontario, Vale, Nyssa
         NV: West Wendover, Jackpot
         TX: Van Horn
@@ -92,14 +97,23 @@ TOWNS: dict[str, str] = {
         AZ: Flagstaff, Yuma, Prescott, Kingman, Lake Havasu City, Sedona, Bullhead City, Prescott Valley, Page, Payson,
             Cottonwood, Show Low, Winslow, Holbrook, Safford, Williams
     """,
-    "America/Toronto": "ON: Thunder Bay, Marathon, Geraldton, Schreiber\n QC: Quebec, Quebec City, Saguenay, Rimouski, Lévis",
+    "America/Toronto": """
+        ON: Thunder Bay, Marathon, Geraldton, Schreiber,
+        QC: Quebec, Quebec City, Saguenay, Rimouski, Lévis
+    """,
     "America/Winnipeg": "ON: Kenora, Dryden, Fort Frances, Sioux Lookout, Red Lake\n NU: Rankin Inlet, Baker Lake",
-    "America/St_Johns": "NL: St. John's, Corner Brook, Gander, Grand Falls-Windsor, Mount Pearl, Carbonear, Clarenville",
+    "America/St_Johns": """
+        NL: St. John's, Corner Brook, Gander, Grand Falls-Windsor, Mount Pearl, Carbonear, Clarenville
+    """,
     "America/Halifax": "NL: Happy Valley-Goose Bay, Labrador City, Wabush, Goose Bay",
-    "America/Vancouver": "BC: Victoria, Kelowna, Kamloops, Prince George, Nanaimo, Vernon, Penticton, Prince Rupert, Terrace",
+    "America/Vancouver": """
+        BC: Victoria, Kelowna, Kamloops, Prince George, Nanaimo, Vernon, Penticton, Prince Rupert, Terrace
+    """,
     "America/Edmonton": "BC: Cranbrook, Golden, Fernie, Invermere, Kimberley\n NT: Yellowknife, Hay River, Fort Smith",
     "America/Fort_Nelson": "BC: Dawson Creek, Fort St. John, Fort Nelson",
-    "America/Regina": "SK: Regina, Saskatoon, Moose Jaw, Prince Albert, Swift Current, Yorkton, North Battleford, Estevan",
+    "America/Regina": """
+        SK: Regina, Saskatoon, Moose Jaw, Prince Albert, Swift Current, Yorkton, North Battleford, Estevan
+    """,
     "America/Whitehorse": "YT: Whitehorse, Dawson City, Watson Lake",
 }  # fmt: skip
 NAVAJO_TOWNS = (

@@ -1,8 +1,8 @@
 """How calls end: people hang up on robocalls within seconds, or do not answer at all.
 
 A caller is judged by its own calls. Whoever has no past of its own (a new number for each call) is judged by the
-company it keeps: calls with the same looks of the sending software, the same customer or signer; there the share must be
-high, the callers mostly strangers, and the finding tags at most, because good callers are among them.
+company it keeps: calls with the same looks of the sending software, the same customer or signer; there the share must
+be high, the callers mostly strangers, and the finding tags at most, because good callers are among them.
 """
 
 from __future__ import annotations

@@ -37,9 +37,11 @@ def check(call: Call, book: Rulebook) -> Finding | None:
 def claimed(name: str, brands: frozenset[str]) -> str | None:
     """The brand that a display name holds as whole words: `AMAZ0N Support` holds amazon, `Amazonas` does not."""
     plain = name[:128].casefold()
-    for text in (plain, plain.translate(_LOOKALIKES)):
-        words = f" {' '.join(_WORD(text))} "
-        found = [brand for brand in brands if f" {brand} " in words]
-        if found:
-            return max(found, key=lambda brand: (len(brand), brand))
+    for text in dict.fromkeys((plain, plain.translate(_LOOKALIKES))):
+        words = _WORD(text)
+        # Names have three words at most; a shorter one may be part of a longer one, which is the better answer.
+        runs = (zip(words, words[1:], words[2:], strict=False), zip(words, words[1:], strict=False), zip(words))
+        for run in runs:
+            if found := brands.intersection(map(" ".join, run)):
+                return min(found)
     return None

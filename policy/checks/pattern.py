@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from policy.behaviour import Seen
 from policy.call import Call
-from policy.rulebook import Limits, Rulebook
+from policy.rulebook import Rulebook, Thresholds
 from policy.verdict import Class, Finding
 
 SIDES = ("carrier",)
@@ -33,7 +33,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     return max(_found(call, seen, limits, book), key=lambda finding: finding.weight, default=None)
 
 
-def _found(call: Call, seen: Seen, limits: Limits, book: Rulebook) -> list[Finding]:
+def _found(call: Call, seen: Seen, limits: Thresholds, book: Rulebook) -> list[Finding]:
     told: list[tuple[str, str]] = []
     if seen.run >= limits.sequence:
         told.append(("pattern-sequence", f"{seen.run} calls in a row, each to the next number"))
