@@ -7,6 +7,7 @@ No socket and no proxy: the facts of behaviour, the checks and their sum, in thi
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from itertools import cycle
@@ -112,6 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     turns, count, long = (3, 2000, 20_000) if quick else (15, 20_000, 10_000_000)
     profile, calls, now = Profile(), quiet(count), 5000.0
     short, full = book(10), book(long)
+    # The lists are there for good: the collector need not look through them again and again.
+    gc.collect()
+    gc.freeze()
     print(f"What a verdict costs, every check on; {turns} turns of {count:,} calls, CPU microseconds a call\n")
 
     behaviour, sources, memory = Behaviour(), Sources(), Reputation()

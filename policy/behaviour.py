@@ -10,7 +10,7 @@ at most.
 **The bound, and its error.** A generation holds `MOST` keys of a kind. When a flood of random callers fills it, the
 generations turn early: the window gets shorter, and nobody is accused of another's calls. Every figure is the truth or
 less, except the distinct ones: they are estimated from 61 bits (linear counting), up to 100 within a third in 19 of 20
-cases, and never more than there were attempts.
+cases (numbers in a row look up to half more), and never more than there were attempts.
 
 **Several workers.** From the `SHARED_FROM`th call on, a caller's (or block's, or called number's) attempts and
 distinct numbers are also written to this worker's slice of handed-in 64-bit cells, and those of the others are added: a
@@ -68,6 +68,7 @@ class Seen(NamedTuple):
 
 
 NOTHING = Seen()
+_seen = tuple.__new__
 
 Person = tuple[int, int, int, int, int, int, int, int]
 """Attempts, ended, short, unanswered, bits of called numbers, bits of names, last called number, run."""
@@ -170,7 +171,7 @@ class Behaviour:
             crowd = self._counted(self._called, self._called_before, number, sign, "c")[1]
         near = key // 10 == number // 10_000 and own != number and len(caller) == 11
         # A named tuple makes itself in Python, which would take a tenth of all this.
-        return tuple.__new__(
+        return _seen(
             Seen, (attempts, callees, run, names, ended, short, unanswered, block, callers, crowd, near)
         )
 

@@ -74,6 +74,7 @@ def asked(side: Side, off: frozenset[str] = frozenset()) -> tuple[Check, ...]:
 HOOK = "hook"
 """The slug of what the operator's own service decided."""
 
+_IDENTITY, _NOTE = Class.IDENTITY, Class.NOTE
 _ACTING = (Class.DETERMINISTIC, Class.SUBSCRIBER)
 _ACTING_BY_CODE = (Class.IDENTITY, Class.NOTE)
 
@@ -94,18 +95,26 @@ def decide(
     Call-ID and a secret.
     """
     findings: list[Finding] | None = None
+    if (marks := book.marks) is not None:
+        place = hash(call.caller)
+        if not marks[place >> 3 & len(marks) - 1] >> (place & 7) & 1:
+            book = book.unlisted
     for check in asked(call.side, book.off):
         if (finding := check(call, book)) is not None:
             if book.checks.get(CHECK_OF[finding.slug]) == "shadow":
                 finding = finding._replace(shadow=True)
             elif finding.allows:
                 return Verdict(findings=(finding,), deciding=finding, mode=mode, allowed=True)
-            findings = [finding] if findings is None else [*findings, finding]
+            if findings is None:
+                findings = [finding]
+            else:
+                findings.append(finding)
     if findings is None:
         return _CLEAR[mode]
     acting = [finding for finding in findings if not finding.shadow]
     score, would, deciding = _weighed(acting, book, profile)
     rehearsed = would if len(acting) == len(findings) else _rehearsed(findings, book, profile)
+    campaigns = [finding.campaign for finding in findings if finding.campaign]
     return Verdict(
         action=_lowered(would, call, book, mode, percent),
         would=would,
@@ -113,7 +122,7 @@ def decide(
         score=score,
         findings=tuple(findings),
         deciding=deciding,
-        campaign=next((finding.campaign for finding in findings if finding.campaign), ""),
+        campaign=campaigns[0] if campaigns else "",
         mode=mode,
         id=_drawn(call.call_id, book.key, b"refusal").hex() if would == "reject" else "",
         divert_to=profile.divert_to if would == "divert" else "",
@@ -154,24 +163,26 @@ def _weighed(
     heaviest: Finding | None = None
     blocking: Finding | None = None
     tagging: Finding | None = None
+    most = blocked = 0
+    tags, codes = profile.tags, book.codes
     for finding in findings:
-        kind = finding.kind
-        if kind in _ACTING or (kind in _ACTING_BY_CODE and finding.slug in book.codes):
+        slug, kind, weight, _, _, _, ceiling, _ = finding
+        if kind in _ACTING or (kind in _ACTING_BY_CODE and slug in codes):
             acting = acting or finding
-        elif kind is Class.IDENTITY:
-            proof += finding.weight
-        elif kind is not Class.NOTE:
-            evidence += finding.weight
-            if finding.ceiling != "tag":
-                firm += finding.weight
-            if finding.ceiling == "reject":
-                sure += finding.weight
-                if blocking is None or finding.weight > blocking.weight:
-                    blocking = finding
-        if finding.slug in profile.tags:
-            tagging = tagging or finding
-        if finding.weight and (heaviest is None or finding.weight > heaviest.weight):
-            heaviest = finding
+        elif kind is _IDENTITY:
+            proof += weight
+        elif kind is not _NOTE:
+            evidence += weight
+            if ceiling != "tag":
+                firm += weight
+            if ceiling == "reject":
+                sure += weight
+                if blocking is None or weight > blocked:
+                    blocking, blocked = finding, weight
+        if tagging is None and slug in tags:
+            tagging = finding
+        if weight > most:
+            heaviest, most = finding, weight
     proof = min(proof, profile.reject_at // 2)
     score = proof + evidence
     if acting is not None:

@@ -6,8 +6,8 @@ beside the book.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -138,6 +138,23 @@ CHECKS: Mapping[str, CheckMode] = MappingProxyType(
 Member = Callable[[str | None], bool]
 """Is this number (None: there is none) on a list?"""
 
+LONG = 50_000
+"""Numbers on all lists together from which on they are marked."""
+
+
+def marked(lists: Iterable[frozenset[str]]) -> bytes:
+    """A bit for each number, at its hash: eight bits a number or more, so at most one stranger in nine is looked up for
+    nothing. The length is a power of two."""
+    lists = tuple(lists)
+    size = 1 << sum(len(numbers) for numbers in lists).bit_length()
+    marks = bytearray(size)
+    for numbers in lists:
+        for number in numbers:
+            place = hash(number)
+            marks[place >> 3 & size - 1] |= 1 << (place & 7)
+    return bytes(marks)
+
+
 WRITTEN_OUT = 10_000
 """Numbers of a range that are written out singly, so that the list is one set: half a megabyte at most."""
 
@@ -194,6 +211,10 @@ class Rulebook:
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
+    marks: bytes | None = field(init=False, repr=False, compare=False)
+    """A bit for each number on a list, where the lists are long (`marked`)."""
+    unlisted: Rulebook = field(init=False, repr=False, compare=False)
+    """The same book without the numbers of long lists, for callers who have no mark."""
     is_psap: Member = field(init=False, repr=False, compare=False)
     is_allowed: Member = field(init=False, repr=False, compare=False)
     is_own: Member = field(init=False, repr=False, compare=False)
@@ -206,6 +227,17 @@ class Rulebook:
             object.__setattr__(self, f"is_{name}", member(numbers))
         off = frozenset(name for name, mode in self.checks.items() if mode == "off")
         object.__setattr__(self, "off", off)
+        # Long lists: their sets lie far apart in memory, and each look at one is a wait for it. One bit each of few
+        # megabytes says for nearly every caller that it is on none, and the checks then see the book without them.
+        marks, blank = None, self
+        if sum(len(numbers.exact) for numbers in asked.values()) >= LONG:
+            marks = marked(numbers.exact for numbers in asked.values())
+            psap, allow, own, dno, deny = (
+                NumberSet(frozenset(), numbers.prefixes, numbers.ranges) for numbers in asked.values()
+            )
+            blank = replace(self, psap=psap, allow=allow, own=own, dno=dno, deny=deny)
+        object.__setattr__(self, "marks", marks)
+        object.__setattr__(self, "unlisted", blank)
 
     def owes(self, call: Call) -> bool:
         """Is this a call of telemarketing, as far as we are told?"""

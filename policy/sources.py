@@ -83,12 +83,12 @@ class _Group:
 class Sources:
     """Counters per source, of one worker."""
 
-    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at")
+    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at", "_until")
 
     def __init__(self, window: float = WINDOW) -> None:
         if window <= 0:
             raise ValueError("the window is a positive number of seconds")
-        self._half, self._at, self._ticks = window / 2, 0, 0
+        self._half, self._at, self._until, self._ticks = window / 2, 0, 0.0, 0
         self._counts: dict[tuple[str, str], _Count] = {}
         self._groups: dict[tuple[str, str, str, str], _Group] = {}
         self._waiting: list[_Group] = []
@@ -119,10 +119,11 @@ class Sources:
     def _of(self, call: Call, now: float) -> _Group:
         """The combination that a call belongs to."""
         self._ticks += 1
-        half = int(now / self._half)
-        if self._ticks >= EVERY or half != self._at:
+        if self._ticks >= EVERY or now >= self._until:
             self._brought_up_to_date()
-            self._at = half
+            if now >= self._until:
+                self._at = int(now / self._half)
+                self._until = (self._at + 1) * self._half
         judgement = call.judgement
         url = ""
         if judgement is not None and judgement.failure is None and judgement.signature is Fact.PASS:
@@ -131,7 +132,7 @@ class Sources:
         key = (call.trunk, call.customer, call.print, url)
         group = self._groups.get(key)
         if group is None:
-            group = self._met(call, key, half)
+            group = self._met(call, key)
         if not group.waits:
             group.waits = True
             self._waiting.append(group)
@@ -147,7 +148,7 @@ class Sources:
         self._waiting.clear()
         self._ticks = 0
 
-    def _met(self, call: Call, key: tuple[str, str, str, str], half: int) -> _Group:
+    def _met(self, call: Call, key: tuple[str, str, str, str]) -> _Group:
         if len(self._groups) >= MOST or len(self._counts) >= MOST:
             self._brought_up_to_date()
             self._groups.clear()
@@ -158,7 +159,7 @@ class Sources:
         for kind, name in zip(KINDS, names, strict=True):
             if name:
                 if (count := self._counts.get((kind, name))) is None:
-                    count = self._counts[kind, name] = _Count(kind, name, half)
+                    count = self._counts[kind, name] = _Count(kind, name, self._at)
                 found.append(count)
         group = self._groups[key] = _Group(tuple(found))
         return group

@@ -36,12 +36,17 @@ def check(call: Call, book: Rulebook) -> Finding | None:
 @lru_cache(MEMO)
 def claimed(name: str, brands: frozenset[str]) -> str | None:
     """The brand that a display name holds as whole words: `AMAZ0N Support` holds amazon, `Amazonas` does not."""
-    plain = name[:128].casefold()
-    for text in dict.fromkeys((plain, plain.translate(_LOOKALIKES))):
-        words = _WORD(text)
-        # Names have three words at most; a shorter one may be part of a longer one, which is the better answer.
-        runs = (zip(words, words[1:], words[2:], strict=False), zip(words, words[1:], strict=False), zip(words))
-        for run in runs:
-            if found := brands.intersection(map(" ".join, run)):
-                return min(found)
-    return None
+    words = _WORD(name[:128].casefold().translate(_LOOKALIKES))
+    if found := brands.intersection(words):
+        return min(found)
+    # Names have three words at most.
+    if _beginnings(brands).isdisjoint(words):
+        return None
+    runs = (zip(words, words[1:], words[2:], strict=False), zip(words, words[1:], strict=False))
+    return min((run for pairs in runs for run in map(" ".join, pairs) if run in brands), default=None)
+
+
+@lru_cache(8)
+def _beginnings(brands: frozenset[str]) -> frozenset[str]:
+    """The first words of names that have several."""
+    return frozenset(brand.partition(" ")[0] for brand in brands if " " in brand)
