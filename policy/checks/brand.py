@@ -16,9 +16,6 @@ from policy.verdict import Class, Finding
 SIDES = ("carrier",)
 SLUGS = ("brand-unproved",)
 
-MEMO = 4096
-"""Display names whose words are remembered."""
-
 _WORD = re.compile(r"[a-z0-9&]+").findall
 # What is written to look like a letter: 0 for O, 1 for l, and so on.
 _LOOKALIKES = str.maketrans({"0": "o", "1": "l", "3": "e", "5": "s", "$": "s", "@": "a", "|": "l"})
@@ -33,7 +30,6 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     return Finding("brand-unproved", Class.ANALYTICS, book.weight("brand-unproved"), why)
 
 
-@lru_cache(MEMO)
 def claimed(name: str, brands: frozenset[str]) -> str | None:
     """The brand that a display name holds as whole words: `AMAZ0N Support` holds amazon, `Amazonas` does not."""
     words = _WORD(name[:128].casefold().translate(_LOOKALIKES))

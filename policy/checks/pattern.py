@@ -30,10 +30,15 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         and not seen.neighbour
     ):
         return None
-    return max(_found(call, seen, limits, book), key=lambda finding: finding.weight, default=None)
+    heaviest = -1
+    for slug, why in _told(call, seen, limits):
+        weight = book.weight(slug)
+        if weight > heaviest:
+            heaviest, said = weight, (slug, why)
+    return Finding(said[0], Class.ANALYTICS, heaviest, said[1]) if heaviest >= 0 else None
 
 
-def _found(call: Call, seen: Seen, limits: Thresholds, book: Rulebook) -> list[Finding]:
+def _told(call: Call, seen: Seen, limits: Thresholds) -> list[tuple[str, str]]:
     told: list[tuple[str, str]] = []
     if seen.run >= limits.sequence:
         told.append(("pattern-sequence", f"{seen.run} calls in a row, each to the next number"))
@@ -52,4 +57,4 @@ def _found(call: Call, seen: Seen, limits: Thresholds, book: Rulebook) -> list[F
                 why = f"a neighbour's number, as in {share} % of the calls of this {source.kind}"
                 told.append(("pattern-neighbour", why))
                 break
-    return [Finding(slug, Class.ANALYTICS, book.weight(slug), why) for slug, why in told]
+    return told
