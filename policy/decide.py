@@ -58,18 +58,15 @@ ROOMS = (
 ORDER: tuple[Check, ...] = tuple(room.check for room in ROOMS)
 
 
-CHECK_OF: dict[str, str] = {
-    slug: room.__name__.rpartition(".")[2] for room in ROOMS for slug in room.SLUGS
-}
+CHECK_OF: dict[str, str] = {slug: room.__name__.rpartition(".")[2] for room in ROOMS for slug in room.SLUGS}
 """The name of the check that a slug belongs to."""
 
 
 @lru_cache(256)
 def asked(side: Side, off: frozenset[str] = frozenset()) -> tuple[Check, ...]:
     """The checks that look at calls from this side, in their order; `off`: those that are not asked."""
-    return tuple(
-        room.check for room in ROOMS if side in room.SIDES and room.__name__.rpartition(".")[2] not in off
-    )
+    return tuple(room.check for room in ROOMS if side in room.SIDES and room.__name__.rpartition(".")[2] not in off)
+
 
 HOOK = "hook"
 """The slug of what the operator's own service decided."""
@@ -86,9 +83,7 @@ def reason_slugs() -> tuple[str, ...]:
     return ("none", "emergency", HOOK, *(slug for room in ROOMS for slug in room.SLUGS))
 
 
-def decide(
-    call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe", percent: int = 100
-) -> Verdict:
+def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe", percent: int = 100) -> Verdict:
     """Ask the checks in their order and say what is done with the call.
 
     `percent` of the calls are really refused in `enforce`; the others are tagged. Which ones depends on the
@@ -154,9 +149,7 @@ def _rehearsed(findings: Sequence[Finding], book: Rulebook, profile: Profile) ->
     return _weighed(findings, book, profile)[1]
 
 
-def _weighed(
-    findings: Sequence[Finding], book: Rulebook, profile: Profile
-) -> tuple[int, Action, Finding | None]:
+def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> tuple[int, Action, Finding | None]:
     """Score, action and the finding that it rests on."""
     acting: Finding | None = None
     proof = evidence = sure = firm = 0
@@ -202,9 +195,7 @@ def _lowered(would: Action, call: Call, book: Rulebook, mode: Mode, percent: int
     """What the mode lets through of it."""
     if mode == "observe":
         return "allow"
-    if STRICTNESS[would] > STRICTNESS["tag"] and (
-        mode == "tag" or not sampled(call.call_id, book.key, percent)
-    ):
+    if STRICTNESS[would] > STRICTNESS["tag"] and (mode == "tag" or not sampled(call.call_id, book.key, percent)):
         return "tag"
     return would
 

@@ -52,9 +52,7 @@ HARMLESS = frozenset(
 TRANSIT = frozenset(("intermediate", "gateway"))
 """Roles between two providers: they have no subscribers of their own in the call."""
 
-_URL = re.compile(
-    r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/%-]*)?\Z"
-).match
+_URL = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/%-]*)?\Z").match
 _TEL = re.compile(r"\+[1-9][0-9]{6,14}\Z").match
 _DIVERT = re.compile(r"(?:sips?:[^\s<>\"]{1,200}|tel:\+?[0-9]{1,15})\Z").match
 _EMAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{3,255}\Z").match

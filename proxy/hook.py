@@ -133,6 +133,9 @@ def read(answer: bytes) -> tuple[Action, str]:
         said = json.loads(answer)
     except RecursionError:
         raise ValueError("the hook's answer is nested too deeply") from None
-    if not isinstance(said, dict) or said.get("action") not in ACTIONS or not isinstance(said.get("why", ""), str):
+    if not isinstance(said, dict):
+        raise ValueError("the hook's answer is no object")
+    action, why = said.get("action"), said.get("why", "")
+    if not isinstance(action, str) or action not in ACTIONS or not isinstance(why, str):
         raise ValueError("the hook's answer has no action")
-    return said["action"], "".join(c for c in said.get("why", "") if c.isprintable())
+    return action, "".join(c for c in why if c.isprintable())  # type: ignore[return-value]  # one of ACTIONS

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policy.behaviour import Seen
 from policy.call import Call
-from policy.decide import ORDER, asked, decide, reason_slugs, sampled
+from policy.decide import CHECK_OF, ORDER, asked, decide, overruled, reason_slugs, sampled
 from policy.dnc import Registry
 from policy.lists import DAY, CampaignList, Entry, NumberSet
 from policy.rulebook import WEIGHTS, Profile, Rulebook, Velocity
-from policy.verdict import Class
+from policy.verdict import EMERGENCY, STRICTNESS, Class
 from shaken.verdict import FAILURES, Judgement
 
 TODAY = 19_000 * DAY
@@ -33,8 +34,7 @@ DEMO_BOOK = Rulebook(
     **NUMBERS,
     campaigns=CAMPAIGNS,
     codes={
-        slug: FAILURES[slug].code
-        for slug in ("identity-bad-signature", "identity-stale-iat", "identity-orig-mismatch")
+        slug: FAILURES[slug].code for slug in ("identity-bad-signature", "identity-stale-iat", "identity-orig-mismatch")
     },
     key=b"secret",
 )
@@ -102,10 +102,7 @@ def test_the_allow_list_outranks_every_block_and_stops_the_checks() -> None:
 @pytest.mark.req("REG-005")
 def test_do_not_originate_works_when_scoring_is_off() -> None:
     silent = Rulebook(dno=NUMBERS["dno"], weights=MappingProxyType({}))
-    assert (
-        decide(call("12025550167"), silent, Profile(tag_at=10**6, reject_at=10**6), "enforce").action
-        == "reject"
-    )
+    assert decide(call("12025550167"), silent, Profile(tag_at=10**6, reject_at=10**6), "enforce").action == "reject"
 
 
 @pytest.mark.req("REG-011", "REG-006")
@@ -148,9 +145,7 @@ def test_the_mode_lowers_what_would_be_done(mode: str, percent: int, action: str
 
 
 def test_a_tag_stays_a_tag_in_every_mode_but_observe() -> None:
-    actions = [
-        decide(call(attempts=31), BOOK, LENIENT, mode, 0).action for mode in ("observe", "tag", "enforce")
-    ]
+    actions = [decide(call(attempts=31), BOOK, LENIENT, mode, 0).action for mode in ("observe", "tag", "enforce")]
     assert actions == ["allow", "tag", "tag"]
 
 
@@ -160,9 +155,7 @@ def test_the_percentage_is_drawn_by_call_and_by_secret() -> None:
     assert 850 < len(chosen) < 1150
     assert chosen == {one for one in ids if sampled(one, b"k", 25)}
     assert chosen != {one for one in ids if sampled(one, b"other", 25)}
-    assert chosen <= {
-        one for one in ids if sampled(one, b"k", 60)
-    }  # raising the percentage keeps those who are in
+    assert chosen <= {one for one in ids if sampled(one, b"k", 60)}  # raising the percentage keeps those who are in
     assert not any(sampled(one, b"k", 0) for one in ids)
     assert all(sampled(one, b"k", 100) for one in ids)
 
@@ -235,9 +228,7 @@ def test_an_operator_can_refuse_unsigned_calls_by_code() -> None:
         (31, 0, "allow"),
     ],
 )
-def test_a_number_on_the_list_is_refused_tagged_and_forgotten_with_age(
-    days: int, weight: int, action: str
-) -> None:
+def test_a_number_on_the_list_is_refused_tagged_and_forgotten_with_age(days: int, weight: int, action: str) -> None:
     book = Rulebook(campaigns=CampaignList((Entry("12025550100", "Composed", TODAY - days * DAY),)))
     verdict = decide(call("12025550100"), book, LENIENT, "enforce")
     assert verdict.findings[0].weight == weight
@@ -323,3 +314,101 @@ def test_each_side_is_asked_its_own_checks() -> None:
     for caller in ("12025550120", "12025550191", "2177", "911"):
         out = Call(side="pbx", caller=caller, callee="12125550147", attempts=5000, utc=TODAY)
         assert decide(out, BOOK, LENIENT, "enforce").action == "allow"
+
+
+RUN = Seen(attempts=9, run=9)
+
+
+@pytest.mark.parametrize(
+    ("mode", "would", "rehearsed", "score", "told"),
+    [("enforce", "tag", "tag", 45, 1), ("shadow", "allow", "tag", 0, 1), ("off", "allow", "allow", 0, 0)],
+)
+def test_a_check_is_off_in_shadow_or_enforced(mode: str, would: str, rehearsed: str, score: int, told: int) -> None:
+    verdict = decide(call(seen=RUN), Rulebook(checks={"pattern": mode}), LENIENT, "enforce")  # type: ignore[dict-item]
+    assert (verdict.would, verdict.action, verdict.rehearsed, verdict.score) == (would, would, rehearsed, score)
+    assert len(verdict.findings) == told
+    assert all(finding.shadow is (mode == "shadow") for finding in verdict.findings)
+    assert decide(call(seen=RUN), Rulebook(), LENIENT).findings[0].shadow  # a fresh install rehearses
+
+
+def test_a_shadow_adds_to_what_is_rehearsed_only() -> None:
+    book = Rulebook(campaigns=CAMPAIGNS, weights={**WEIGHTS, "campaign": 50})
+    verdict = decide(call("12025550100", seen=RUN), book, LENIENT, "enforce")
+    assert (verdict.would, verdict.rehearsed, verdict.score) == ("tag", "reject", 50)
+    assert verdict.reason == "campaign-number"
+
+
+def test_a_listed_caller_in_shadow_is_not_let_through() -> None:
+    book = Rulebook(allow=NUMBERS["allow"], dno=NUMBERS["dno"], checks={"allow": "shadow"})
+    verdict = decide(call("12025550166"), book, LENIENT, "enforce")
+    assert (verdict.would, verdict.rehearsed) == ("reject", "allow")
+
+
+DIVERTING = Profile("captcha", divert_at=60, divert_to="sip:captcha@192.0.2.20", divert_by="302")
+
+
+@pytest.mark.parametrize(
+    ("weight", "mode", "would", "action"),
+    [
+        (59, "enforce", "tag", "tag"),
+        (60, "enforce", "divert", "divert"),
+        (60, "tag", "divert", "tag"),
+        (60, "observe", "divert", "allow"),
+        (79, "enforce", "divert", "divert"),
+        (80, "enforce", "reject", "reject"),
+    ],
+)
+def test_between_tag_and_reject_a_call_may_go_elsewhere(weight: int, mode: str, would: str, action: str) -> None:
+    book = Rulebook(weights={"velocity-caller": weight})
+    verdict = decide(call(attempts=31), book, DIVERTING, mode)  # type: ignore[arg-type]
+    assert (verdict.would, verdict.action) == (would, action)
+    assert verdict.divert_to == ("sip:captcha@192.0.2.20" if would == "divert" else "")
+    assert decide(call(attempts=31), book, LENIENT, "enforce").would in ("tag", "reject")
+
+
+def test_what_may_only_tag_does_not_divert(judged: MakeJudgement) -> None:
+    proved = decide(
+        call("12025550100", judgement=judged("A")), BOOK, Profile(divert_at=40, divert_to="sip:a@b"), "enforce"
+    )
+    assert (proved.would, proved.reason, proved.score) == ("tag", "campaign-proved", 50)
+
+
+@pytest.mark.req("REG-010", "REG-009")
+def test_the_operators_service_stays_below_the_mode_and_never_stops_the_allowed() -> None:
+    one = call()
+    clear = decide(one, BOOK, LENIENT, "enforce")
+    assert overruled(clear, "reject", "known", one, BOOK, "enforce").action == "reject"
+    assert overruled(clear, "reject", "known", one, BOOK, "tag").action == "tag"
+    assert overruled(clear, "reject", "known", one, BOOK, "observe").action == "allow"
+    assert overruled(clear, "reject", "", one, BOOK, "enforce", 0).action == "tag"
+    assert overruled(clear, "allow", "", one, BOOK, "enforce") is clear
+    allowed = decide(call("12025550110"), BOOK, LENIENT, "enforce")
+    assert overruled(allowed, "reject", "", one, BOOK, "enforce") is allowed
+    assert overruled(EMERGENCY, "reject", "", one, BOOK, "enforce") is EMERGENCY
+
+
+@given(st.sampled_from(sorted(NUMBERS)), st.integers(0, 300))
+def test_long_lists_say_what_short_ones_say(name: str, line: int) -> None:
+    assert LONG_BOOK.marks is not None and BOOK.marks is None
+    one = call(f"12025550{100 + line % 100}" if line < 200 else f"1212555{line:04}")
+    assert decide(one, LONG_BOOK, LENIENT, "enforce")[:8] == decide(one, BOOK, LENIENT, "enforce")[:8]
+
+
+LONG_BOOK = Rulebook(
+    **{**NUMBERS, "deny": NUMBERS["deny"] | NumberSet(frozenset(str(19_000_000_000 + at) for at in range(60_000)))},
+    campaigns=CAMPAIGNS,
+    dnc=BOOK.dnc,
+    key=b"secret",
+)
+
+
+def test_every_slug_belongs_to_one_check_and_every_action_has_its_rank() -> None:
+    assert set(CHECK_OF) == set(reason_slugs()) - {"none", "emergency", "hook"}
+    assert sorted(STRICTNESS, key=STRICTNESS.__getitem__) == [
+        "allow",
+        "tag",
+        "challenge",
+        "divert",
+        "honeypot",
+        "reject",
+    ]

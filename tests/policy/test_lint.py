@@ -99,3 +99,39 @@ def test_a_number_that_is_allowed_and_blocked_raises_an_alarm() -> None:
 
 def test_every_reason_has_a_class_or_is_harmless() -> None:
     assert set(CLASS_OF) | HARMLESS == set(reason_slugs())
+
+
+@pytest.mark.parametrize(
+    ("book", "said"),
+    [
+        (Rulebook(checks={"patern": "off"}), "did you mean pattern?"),
+        (Rulebook(checks={"allow": "off"}), "always let through"),
+        (Rulebook(checks={"allow": "shadow"}), "always let through"),
+        (Rulebook(profiles={"p": Profile("p", divert_at=20, divert_to="sip:a@b")}), "between tag_at and reject_at"),
+        (Rulebook(profiles={"p": Profile("p", divert_at=50)}), "must be a sip, sips or tel URI"),
+        (Rulebook(profiles={"p": Profile("p", divert_at=50, divert_to="http://x")}), "must be a sip, sips or tel URI"),
+        (
+            Rulebook(
+                role="gateway",
+                redress=REDRESS,
+                profiles={"p": Profile("p", divert_at=50, divert_to="sip:a@b")},
+            ),
+            "passes calls on",
+        ),
+        (Rulebook(role="intermediate", redress=REDRESS, codes={"deny-list": 607}), "has no subscribers"),
+        (Rulebook(codes={"answers-company": 603}), "never refuses a call"),
+        (Rulebook(codes={"reputation-signer": 603}), "never refuses a call"),
+    ],
+)
+def test_checks_diversions_and_roles_that_do_not_fit_are_said(book: Rulebook, said: str) -> None:
+    (sentence,) = lint(book)
+    assert said in sentence
+
+
+@pytest.mark.req("REG-004", "REG-010")
+def test_duties_of_a_role_that_are_left_out_are_remarked() -> None:
+    off = dict.fromkeys(("caller_id", "dnc", "hours"), "off")
+    assert len(cautions(Rulebook(role="originating", checks=off))) == 3  # type: ignore[arg-type]
+    assert cautions(Rulebook(role="enterprise", checks={**off, "impossible": "off"})) == []  # type: ignore[arg-type]
+    (remark,) = cautions(Rulebook(role="terminating", checks={"impossible": "shadow"}))
+    assert "64.1200(o)" in remark

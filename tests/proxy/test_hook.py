@@ -33,7 +33,7 @@ class Service:
     async def agree(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"action": "tag"})
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def take(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.json())
         return await self.answer(request)
 
@@ -42,10 +42,10 @@ class Service:
 async def service() -> AsyncIterator[Service]:
     one = Service()
     app = web.Application()
-    app.router.add_post("/call", one)
-    runner = web.AppRunner(app)
+    app.router.add_post("/call", one.take)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     one.url = f"http://127.0.0.1:{runner.addresses[0][1]}/call"
     yield one
@@ -156,5 +156,5 @@ def test_what_is_asked_and_answered() -> None:
     assert (facts["caller"], facts["action"], facts["findings"][0]["slug"]) == ("12025550100", "tag", "velocity-caller")
     assert read(b'{"action":"divert"}') == ("divert", "")
     for bad in (b"", b"[]", b"[" * 4000, b"\xff", b'{"action":["tag"]}'):
-        with pytest.raises((ValueError, TypeError)):
+        with pytest.raises(ValueError):
             read(bad)

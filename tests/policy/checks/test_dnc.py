@@ -33,3 +33,10 @@ def test_other_calls_owe_nothing(call: Call) -> None:
 
 def test_without_a_registry_nothing_is_asked() -> None:
     assert check(Call(side="pbx", callee="12025550166"), Rulebook()) is None
+
+
+@pytest.mark.req("REG-050")
+def test_consent_or_a_business_relation_excuses_the_call() -> None:
+    book = Rulebook(dnc=BOOK.dnc, excuse=lambda call: call.caller == "12025550100")
+    assert check(Call(side="pbx", caller="12025550100", callee="12025550166"), book) is None
+    assert check(Call(side="pbx", caller="12025550101", callee="12025550166"), book) is not None
