@@ -81,7 +81,7 @@ class Behaviour:
     """Figures per caller, thousand-block and called number."""
 
     __slots__ = ("_half", "_until", "_people", "_people_before", "_blocks", "_blocks_before", "_called",
-                 "_called_before", "_mine", "_others", "_salt", "_most", "_mark")  # fmt: skip
+                 "_called_before", "_mine", "_others", "_salt", "_most", "_room", "_mark")  # fmt: skip
 
     def __init__(
         self,
@@ -102,7 +102,8 @@ class Behaviour:
             one.format != "Q" or len(one) != len(mine) or len(one) % 2 or not len(one) for one in (mine, *slices)
         ):
             raise ValueError("all slices are 64-bit cells of one even length")
-        self._half, self._until, self._most, self._mark = window / 2, 0.0, most, 0
+        self._half, self._until, self._mark = window / 2, 0.0, 0
+        self._most, self._room = most, 0
         self._people: dict[str, Person] = {}
         self._people_before: dict[str, Person] = {}
         self._blocks: dict[int, Place] = {}
@@ -124,7 +125,8 @@ class Behaviour:
         caller, callee = call.caller, call.callee
         if caller is None or len(caller) > 15 or not caller.isdigit():
             return NOTHING
-        if now >= self._until or len(self._people) >= self._most or len(self._called) >= self._most:
+        self._room -= 1  # a call adds one key of a kind at most
+        if self._room < 0 or now >= self._until:
             self._turn(now)
         own = int(caller)
         number = int(callee) if callee is not None and len(callee) <= 15 and callee.isdigit() else -9
@@ -207,8 +209,9 @@ class Behaviour:
         one = self._people.get(caller)
         if one is None:
             # Its call came in the generation before, or it is forgotten.
-            if caller not in self._people_before or len(self._people) >= self._most:
+            if caller not in self._people_before or self._room <= 0:
                 return
+            self._room -= 1
             one = _after(self._people_before[caller])
         attempts, ended, short, unanswered, bits, names, last, run = one
         if duration is None:
@@ -218,7 +221,12 @@ class Behaviour:
         self._people[caller] = (attempts, ended + 1, short, unanswered, bits, names, last, run)
 
     def _turn(self, now: float) -> None:
-        """Let the older generation go: the half-window is over, or memory is full."""
+        """Let the older generation go, if the half-window is over or memory is full."""
+        if now < self._until:
+            self._room = self._most - 1 - max(len(self._people), len(self._called))
+            if self._room >= 0:
+                return
+        self._room = self._most - 1
         late = now >= self._until + self._half
         self._people_before = {} if late else self._people
         self._blocks_before = {} if late else self._blocks

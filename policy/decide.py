@@ -90,35 +90,36 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
     Call-ID and a secret.
     """
     findings: list[Finding] | None = None
+    shadows, campaign = False, ""
     if (marks := book.marks) is not None:
         place = hash(call.caller)
         if not marks[place >> 3 & len(marks) - 1] >> (place & 7) & 1:
             book = book.unlisted
     for check in asked(call.side, book.off):
         if (finding := check(call, book)) is not None:
-            if book.checks.get(CHECK_OF[finding.slug]) == "shadow":
+            if CHECK_OF[finding.slug] in book.shadow:
                 finding = finding._replace(shadow=True)
             elif finding.allows:
                 return Verdict(findings=(finding,), deciding=finding, mode=mode, allowed=True)
+            shadows = shadows or finding.shadow
+            campaign = campaign or finding.campaign
             if findings is None:
                 findings = [finding]
             else:
                 findings.append(finding)
     if findings is None:
         return _CLEAR[mode]
-    acting = [finding for finding in findings if not finding.shadow]
+    acting = [finding for finding in findings if not finding.shadow] if shadows else findings
     score, would, deciding = _weighed(acting, book, profile)
-    rehearsed = would if len(acting) == len(findings) else _rehearsed(findings, book, profile)
-    campaigns = [finding.campaign for finding in findings if finding.campaign]
     return Verdict(
-        action=_lowered(would, call, book, mode, percent),
-        would=would,
-        rehearsed=rehearsed,
-        score=score,
-        findings=tuple(findings),
-        deciding=deciding,
-        campaign=campaigns[0] if campaigns else "",
-        mode=mode,
+        _lowered(would, call, book, mode, percent),
+        would,
+        _rehearsed(findings, book, profile) if shadows else would,
+        score,
+        tuple(findings),
+        deciding,
+        campaign,
+        mode,
         id=_drawn(call.call_id, book.key, b"refusal").hex() if would == "reject" else "",
         divert_to=profile.divert_to if would == "divert" else "",
         divert_by=profile.divert_by,

@@ -211,6 +211,8 @@ class Rulebook:
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
+    shadow: frozenset[str] = field(init=False, repr=False, compare=False)
+    _weight: dict[str, int] = field(init=False, repr=False, compare=False)
     marks: bytes | None = field(init=False, repr=False, compare=False)
     """A bit for each number on a list, where the lists are long (`marked`)."""
     unlisted: Rulebook = field(init=False, repr=False, compare=False)
@@ -227,6 +229,9 @@ class Rulebook:
             object.__setattr__(self, f"is_{name}", member(numbers))
         off = frozenset(name for name, mode in self.checks.items() if mode == "off")
         object.__setattr__(self, "off", off)
+        shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
+        object.__setattr__(self, "shadow", shadow)
+        object.__setattr__(self, "_weight", {})
         # Long lists: their sets lie far apart in memory, and each look at one is a wait for it. One bit each of few
         # megabytes says for nearly every caller that it is on none, and the checks then see the book without them.
         marks, blank = None, self
@@ -249,6 +254,11 @@ class Rulebook:
 
     def weight(self, slug: str) -> int:
         """The weight of a finding: its own, or else that of its family (`identity-…`)."""
-        weights = self.weights
-        found = weights.get(slug)
-        return found if found is not None else weights.get(slug.partition("-")[0], 0)
+        found = self._weight.get(slug)
+        if found is None:
+            found = self.weights.get(slug)
+            if found is None:
+                found = self.weights.get(slug.partition("-")[0], 0)
+            # Slugs are a closed set: what is worked out once is kept.
+            self._weight[slug] = found
+        return found

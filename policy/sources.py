@@ -19,7 +19,7 @@ MOST = 4096
 ENOUGH = 20
 """Calls, or ends of calls, before a share says anything."""
 EVERY = 64
-"""Calls and ends of calls that are gathered before the counters are brought up to date."""
+"""Calls that are gathered before the counters are brought up to date."""
 
 
 class Source(NamedTuple):
@@ -99,6 +99,7 @@ class Sources:
     def facts(self, call: Call, seen: Seen, now: float) -> tuple[Source, ...]:
         """Note an attempt, and give those sources of this call that have calls enough to be told of."""
         group = self._of(call, now)
+        self._ticks += 1
         more = group.more
         more[0] += 1
         if seen.attempts == 1:
@@ -118,7 +119,6 @@ class Sources:
 
     def _of(self, call: Call, now: float) -> _Group:
         """The combination that a call belongs to."""
-        self._ticks += 1
         if self._ticks >= EVERY or now >= self._until:
             self._brought_up_to_date()
             if now >= self._until:
