@@ -39,6 +39,7 @@ CELLS = 32_768
 """Cells of one slice (256 KiB), two a record."""
 
 _BITS = 61
+_SIGN = tuple(1 << bit for bit in range(_BITS))
 _ESTIMATE = tuple(round(-_BITS * log(1 - ones / _BITS)) for ones in range(_BITS)) + (300,)
 
 
@@ -130,7 +131,7 @@ class Behaviour:
             self._turn(now)
         own = int(caller)
         number = int(callee) if callee is not None and len(callee) <= 15 and callee.isdigit() else -9
-        sign = 1 << own % _BITS
+        sign = _SIGN[own % _BITS]
 
         # The caller.
         people = self._people
@@ -138,7 +139,7 @@ class Behaviour:
         attempts = callees = run = 1
         name = call.display_name
         shown = 1 << crc32(name.encode("utf-8", "replace")) % _BITS if name else 0
-        bits = 1 << number % _BITS if number >= 0 else 0
+        bits = _SIGN[number % _BITS] if number >= 0 else 0
         ended = short = unanswered = 0
         names = 1 if shown else 0
         if one is None and before is None:

@@ -13,6 +13,7 @@ from policy.behaviour import SHORT, WINDOW, Seen
 from policy.call import Call
 from shaken.verdict import Fact
 
+_PASS = Fact.PASS
 KINDS = ("trunk", "customer", "print", "signer", "host")
 MOST = 4096
 """Sources, and combinations of them, that are followed: there are a few hundred signers in all."""
@@ -126,7 +127,7 @@ class Sources:
                 self._until = (self._at + 1) * self._half
         judgement = call.judgement
         url = ""
-        if judgement is not None and judgement.failure is None and judgement.signature is Fact.PASS:
+        if judgement is not None and judgement.failure is None and judgement.signature is _PASS:
             passport = judgement.passport
             url = passport.x5u or "" if passport is not None else ""
         key = (call.trunk, call.customer, call.print, url)

@@ -6,7 +6,7 @@ number (A) may still lie about the name, but can be found; then nothing is said 
 
 from __future__ import annotations
 
-import re
+import string
 from functools import lru_cache
 
 from policy.call import Call
@@ -16,9 +16,11 @@ from policy.verdict import Class, Finding
 SIDES = ("carrier",)
 SLUGS = ("brand-unproved",)
 
-_WORD = re.compile(r"[a-z0-9&]+").findall
-# What is written to look like a letter: 0 for O, 1 for l, and so on.
-_LOOKALIKES = str.maketrans({"0": "o", "1": "l", "3": "e", "5": "s", "$": "s", "@": "a", "|": "l"})
+# Words end at punctuation (not at &), and what is written to look like a letter is read as one: 0 for O, 1 for l.
+_READ = str.maketrans(
+    dict.fromkeys(string.punctuation.replace("&", ""), " ")
+    | {"0": "o", "1": "l", "3": "e", "5": "s", "$": "s", "@": "a", "|": "l"}
+)
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
@@ -32,7 +34,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
 
 def claimed(name: str, brands: frozenset[str]) -> str | None:
     """The brand that a display name holds as whole words: `AMAZ0N Support` holds amazon, `Amazonas` does not."""
-    words = _WORD(name[:128].casefold().translate(_LOOKALIKES))
+    words = name[:128].casefold().translate(_READ).split()
     if found := brands.intersection(words):
         return min(found)
     # Names have three words at most.

@@ -20,5 +20,5 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if standing is None or standing.bad < book.limits.bad:
         return None
     slug = f"reputation-{standing.kind}"
-    why = f"{100 * standing.bad:.0f} % of about {standing.calls:.0f} calls of this {standing.kind} were bad"
+    why = f"{round(100 * standing.bad)} % of about {round(standing.calls)} calls of this {standing.kind} were bad"
     return Finding(slug, Class.ANALYTICS, book.weight(slug), why, ceiling="tag")
