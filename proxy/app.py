@@ -15,11 +15,14 @@ from certs.fetch import Fetcher, Limits
 from certs.files import FileError, read
 from certs.store import Store
 from policy import emergency
+from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
 from policy.dnc import Registry
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
+from policy.reputation import Memory, Reputation
 from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
+from policy.sources import Sources
 from policy.tally import CELLS, Tally
 from proxy import lists, zoning
 from proxy.admin.health import Vitals
@@ -27,6 +30,8 @@ from proxy.admin.server import Admin, Hook
 from proxy.calls import Calls, World
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
+from proxy.following import Following, keep, kept
+from proxy.hook import DecisionHook
 from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.resolver import Resolver
@@ -47,6 +52,8 @@ from shaken.verdict import FAILURES
 from shaken.verify import Rules
 
 STRICTNESS = ("observe", "tag", "enforce")
+KEEP_SECONDS = 3600.0
+"""How often the reputations are written down: an hour of them may be lost with the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +217,8 @@ class App:
             spawn=self.spawn,
             say=self.log.say,
             emergency=parts.book.emergency,
+            following=self._following(),
+            hook=self._hook(),
         )
         self.calls = Calls(self.endpoint, me, world)
         self.server = Server(self.endpoint, self.calls, self._sockets, clock.now)
@@ -318,6 +327,43 @@ class App:
                     raise OSError(f"no listener reaches the next hop {hop.host} by {hop.transport}")
             routes[side] = tuple(flow for flow in flows if flow is not None)
         return routes
+
+    def _following(self) -> Following:
+        """What is remembered of callers; months of it come from the state folder, and go there."""
+        folder = self.settings.paths.state
+        path = folder / "reputation.json" if folder is not None else None
+        rows: list[Memory] = []
+        if path is not None:
+            try:
+                rows = kept(path)
+            except (OSError, ValueError, TypeError) as error:
+                self.log.say("reputation-unread", level="warning", path=str(path), fault=repr(error))
+        following = Following(Behaviour(salt=self.parts.secret), Sources(), Reputation(rows))
+
+        def write() -> None:
+            if path is not None:
+                try:
+                    keep(path, following.reputation.rows())
+                except OSError as error:
+                    self.log.say("reputation-unkept", level="warning", path=str(path), fault=repr(error))
+
+        async def hourly() -> None:
+            while True:
+                await asyncio.sleep(KEEP_SECONDS)
+                await asyncio.to_thread(write)
+
+        if path is not None:
+            self.spawn(hourly(), "reputation")
+            self._closing.insert(0, write)
+        return following
+
+    def _hook(self) -> DecisionHook | None:
+        wanted = self.settings.policy.hook
+        if wanted is None:
+            return None
+        hook = DecisionHook(wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000, count=self.metrics.hooked)
+        self._closing.insert(0, hook.close)
+        return hook
 
     def _large(self, resolver: Resolver) -> dict[Flow, Flow]:
         """The next hops that have UDP and TCP: how each is reached by the one and by the other."""

@@ -12,15 +12,19 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from certs.store import Store
+from policy.call import Call
 from policy.decide import rejection
 from policy.emergency import is_emergency_uri
 from policy.lists import NumberSet
 from policy.rulebook import Rulebook
 from policy.tally import Tally
 from policy.verdict import Verdict
+from proxy.following import Following
+from proxy.hook import DecisionHook
 from proxy.metrics import Metrics
 from proxy.record import Story, ended, row
 from proxy.resolver import Resolver
@@ -90,7 +94,17 @@ class World:
     spawn: Callable[[Coroutine[Any, Any, None], str], None]
     say: Callable[..., None]
     """A log line: say(event, **fields)."""
+    following: Following | None = None
+    hook: DecisionHook | None = None
     emergency: frozenset[str] = field(default_factory=frozenset)
+
+
+class Answered(NamedTuple):
+    """An answered call whose end was not seen yet. `started` and `answered` are Unix seconds."""
+
+    started: float
+    answered: float
+    call: Call | None
 
 
 class Calls:
@@ -102,7 +116,7 @@ class Calls:
         self._endpoint = endpoint
         self._me = me
         self._waiting = 0
-        self._active: OrderedDict[bytes, float] = OrderedDict()
+        self._active: OrderedDict[bytes, Answered] = OrderedDict()
         self._done: deque[Story] = deque()
         self._acts: dict[type, Callable[[Any, float], None]] = {
             Arrived: self._arrived,
@@ -187,7 +201,7 @@ class Calls:
             self._screen(context, story, lane, routed, targets, now)
         else:
             if tagged and request.method == "BYE" and request.call_id in self._active:
-                self._end(request, story, self._active[request.call_id])
+                self._end(request, story, self._active[request.call_id].started)
             marks = self._stripped(request, lane)
             token = self._seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
@@ -361,10 +375,47 @@ class Calls:
         """Give the verdict and act on it."""
         world, case, lane = self.world, story.case, story.lane
         assert case is not None and lane is not None
+        following = world.following if lane.side == "carrier" else None
         try:
-            verdict = judge(case, credentials, world.book, story.utc, story.attempts)
-            marks = self._marked(story.request, case, verdict, lane)
+            look = partial(following.looked_up, now=world.now()) if following is not None else None
+            verdict = judge(case, credentials, world.book, story.utc, story.attempts, look)
+            if following is not None and case.call is not None:
+                following.judged(case.call, verdict)
         except Exception as error:  # a fault of ours must not cost a call
+            self._fail_open(context, story, routed, targets, error)
+            return
+        if world.hook is not None and self._waiting < MAX_WAITING:
+            self._endpoint.trying(context, world.now())
+            world.spawn(self._counted(self._asked(world.hook, context, story, routed, targets, verdict)), "hook")
+        else:
+            self._act(context, story, routed, targets, verdict)
+
+    async def _asked(
+        self,
+        hook: DecisionHook,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        verdict: Verdict,
+    ) -> None:
+        """Ask the operator's own service; it has its own limit, and fails open."""
+        case, lane = story.case, story.lane
+        assert case is not None and case.call is not None and lane is not None
+        case.verdict = verdict = await hook.ask(case.call, verdict, self.world.book, lane.mode, lane.percent)
+        if not context.dead:
+            self._act(context, story, routed, targets, verdict)
+        self.flush()
+
+    def _act(
+        self, context: Context, story: Story, routed: Routed, targets: Sequence[Flow], verdict: Verdict
+    ) -> None:
+        """Refuse, divert or forward, as the verdict says."""
+        world, case, lane = self.world, story.case, story.lane
+        assert case is not None and lane is not None
+        try:
+            marks = self._marked(story.request, case, verdict, lane)
+        except Exception as error:
             self._fail_open(context, story, routed, targets, error)
             return
         now = world.now()
@@ -372,8 +423,13 @@ class Calls:
         if verdict.action == "reject":
             answer = rejection(verdict, world.book)
             self._reply(context, answer.status, answer.reason, now, answer.lines)
+        elif verdict.action == "divert" and verdict.divert_by == "302":
+            lines = (b"Contact: <" + verdict.divert_to.encode("utf-8", "replace") + b">",)
+            self._reply(context, 302, "Moved Temporarily", now, lines)
         else:
-            token = self._seal(story, verdict.action)
+            if verdict.action == "divert":
+                routed = routed._replace(target=verdict.divert_to.encode("utf-8", "replace"))
+            token = self._seal(story, "tag" if verdict.action == "divert" else verdict.action)
             self._forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
         self._count(case, verdict, now - story.arrived)
 
@@ -473,15 +529,22 @@ class Calls:
         self.world.metrics.response(story.side, event.status)
         if story.request.method != "INVITE" or story.action == "in-dialog":
             return
-        if 200 <= event.status < 300:
-            self._active[story.request.call_id] = story.utc
+        call = story.case.call if story.case is not None and story.side == "carrier" else None
+        if event.status >= 300:
+            if call is not None and story.forwarded and self.world.following is not None:
+                # What we refused ourselves says nothing about the caller.
+                self.world.following.ended(call, None, event.status, now)
+        else:
+            self._active[story.request.call_id] = Answered(story.utc, self.world.utc(), call)
             if len(self._active) > MAX_ACTIVE:
                 self._active.popitem(last=False)
         self._done.append(story)
 
     def _end(self, request: Request, story: Story, started: float) -> None:
         """A call is over: the first BYE of it completes its record."""
-        self._active.pop(request.call_id, None)
+        known = self._active.pop(request.call_id, None)
+        if known is not None and known.call is not None and self.world.following is not None:
+            self.world.following.ended(known.call, max(0.0, story.utc - known.answered), 200, self.world.now())
         if self.world.journal is not None:
             self.world.journal.put(ended(story, started))
 

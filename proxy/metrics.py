@@ -33,9 +33,10 @@ METHODS = (
     "NOTIFY", "MESSAGE", "PUBLISH",
 )  # fmt: skip
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
-ACTIONS = ("allow", "tag", "reject", "emergency", "fail-open")
+ACTIONS = ("allow", "tag", "divert", "reject", "emergency", "fail-open")
 ATTESTATIONS = ("A", "B", "C", "none")
 STATUSES = ("400", "413", "416", "420", "482", "483", "501", "505", "513")
+HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
 FETCHED = (
     "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken",
     "redirect", "status", "encoding", "type", "size",
@@ -90,6 +91,7 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("parse_errors", "Datagrams that are no SIP message we can act on.", {"kind": STATUSES}),
         Family("strays", "Responses and ACKs that belong to nothing here."),
         Family("unknown_sources", "Requests from an address of no trunk."),
+        Family("hook", "Questions to the operator's decision service.", {"result": HOOKED}),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
         Family("failovers", "Calls that went to the next hop in the row."),
@@ -202,6 +204,10 @@ class Metrics:
 
     def fetched(self, result: str) -> None:
         self.add("cert_fetches", result)
+
+    def hooked(self, result: str) -> None:
+        """How a question to the operator's service ended."""
+        self.add("hook", result)
 
     def cache(self, result: str) -> None:
         """result: hit or miss."""

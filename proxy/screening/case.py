@@ -8,8 +8,9 @@ takes the credentials and gives the verdict. Both are pure: time and credentials
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from zlib import crc32
 
 from policy.call import Call, Side
 from policy.decide import decide
@@ -32,6 +33,9 @@ MAX_IDENTITIES = 10
 
 LAB_CAMPAIGN = "x-lab-campaign"
 """The lab's oracle: names the campaign as a recogniser of audio or text would. Read in the lab only."""
+
+PURPOSE = "x-screen-purpose"
+"""By which a PBX says what a call of its own is for (`telemarketing` owes more than others)."""
 
 Credentials = Mapping[str, Credential | CredentialFailure]
 
@@ -76,6 +80,11 @@ class Case:
     verdict: Verdict | None = None
     signed: str | None = None
     """The attestation that the call left with, where we signed it."""
+    software: str = ""
+    purpose: str = ""
+    """What the PBX says that the call is for."""
+    call: Call | None = None
+    """The facts that the verdict rests on."""
     urls: tuple[str, ...] = field(default=())
     """What must be at hand before `judge`: the certificate URLs that cheap checks left standing."""
 
@@ -141,6 +150,10 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
     )
     if verstat is not None and (level := request.first("p-attestation-indicator") or request.first("attestation-info")):
         case.attested = level.decode("ascii", "replace") if level in (b"A", b"B", b"C") else None
+    if lane.side == "carrier":
+        case.software = software(request)
+    elif (purpose := request.first(PURPOSE)) is not None:
+        case.purpose = purpose[:32].decode("ascii", "replace").lower()
     if lane.lab and (label := request.first(LAB_CAMPAIGN)) is not None:
         case.recognised = label.decode("utf-8", "replace")
     if "identity" in request.names:
@@ -180,8 +193,32 @@ def stated(uri: Uri) -> str | None:
     return uri.params.get("verstat")
 
 
-def judge(case: Case, credentials: Credentials, book: Rulebook, utc: float, attempts: int) -> Verdict:
-    """The verdict of a case whose credentials are at hand; it and the judgement stay in the case."""
+SOFTWARE_LENGTH = 40
+"""Characters of a User-Agent that count: what follows is build dates and serial numbers."""
+
+
+def software(request: Request) -> str:
+    """What the sender's software looks like: its User-Agent, and which headers it writes in which order.
+
+    Campaigns change their numbers with each call and their software seldom.
+    """
+    agent = request.first("user-agent")
+    form = crc32(",".join(request.names).encode())
+    return f"{agent[:SOFTWARE_LENGTH].decode('utf-8', 'replace') if agent else ''}|{form:08x}"
+
+
+def judge(
+    case: Case,
+    credentials: Credentials,
+    book: Rulebook,
+    utc: float,
+    attempts: int,
+    looked_up: Callable[[Call], Call] | None = None,
+) -> Verdict:
+    """The verdict of a case whose credentials are at hand; it, the judgement and the facts stay in the case.
+
+    looked_up: adds what is remembered of the caller; None: nobody remembers.
+    """
     if case.exams:
         judged = [
             judge_identity(exam, credentials.get(exam.url) if exam.url is not None else None, utc)
@@ -204,6 +241,11 @@ def judge(case: Case, credentials: Credentials, book: Rulebook, utc: float, atte
         attempts=attempts,
         call_id=case.call_id,
         utc=utc,
+        print=case.software,
+        purpose=case.purpose,
     )
+    if looked_up is not None:
+        call = looked_up(call)
+    case.call = call
     case.verdict = decide(call, book, lane.profile, lane.mode, lane.percent)
     return case.verdict

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -197,3 +198,42 @@ async def test_a_repository_that_hangs_costs_the_call_its_deadline_and_no_more(t
 async def metrics(world: World) -> str:
     async with aiohttp.ClientSession() as session, session.get(f"{world.admin}/metrics") as answer:
         return await answer.text()
+
+
+def diverting(by: str) -> Callable[[str], str]:
+    extra = f'divert_at = 40\ndivert_to = "sip:voicemail@127.0.0.1"\ndivert_by = "{by}"\nreject_at = 10000'
+    return lambda text: text.replace('tags = ["attestation-c"]', f'tags = ["attestation-c"]\n{extra}')
+
+
+async def test_a_suspicious_call_can_go_to_voicemail_instead(tmp_path: Path) -> None:
+    async with World(tmp_path, amend=diverting("request-uri")) as world:
+        sent = call(world, UTILITY)
+        assert (await world.carrier.call(sent, world.proxy)).status == 200
+        heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
+        assert heard.data.startswith(b"INVITE sip:voicemail@127.0.0.1 SIP/2.0") and heard.header("x-screen-verdict") == "divert"
+
+
+async def test_or_be_sent_there_by_a_redirection(tmp_path: Path) -> None:
+    async with World(tmp_path, amend=diverting("302")) as world:
+        outcome = await world.carrier.call(call(world, UTILITY), world.proxy)
+        assert outcome.status == 302 and world.pbx.requests("INVITE") == []
+
+
+async def test_callers_are_remembered_and_their_patterns_rehearsed(tmp_path: Path) -> None:
+    # Twelve calls of one number, each to the next one: the check is in shadow, so nothing is done, and it is written down.
+    async with World(tmp_path) as world:
+        for number in range(12):
+            sent = call(world, "13015550101", f"+120255501{40 + number}")
+            assert (await world.carrier.call(sent, world.proxy)).status == 200
+        path = tmp_path / "journal.db"
+
+        def noticed() -> bool:
+            with closing(sqlite3.connect(path)) as link:
+                try:
+                    return bool(link.execute("SELECT 1 FROM calls WHERE findings LIKE '%pattern-sequence%'").fetchone())
+                except sqlite3.OperationalError:
+                    return False  # nothing is written yet
+
+        async with asyncio.timeout(10):
+            while not noticed():  # noqa: ASYNC110  # another process writes it
+                await asyncio.sleep(0.05)
