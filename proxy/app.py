@@ -38,7 +38,7 @@ from proxy.resolver import Resolver
 from proxy.screening.case import Lane
 from proxy.seal import Sealer
 from proxy.server import Server
-from proxy.settings import Settings, SettingsError, shared_secret
+from proxy.settings import Settings, SettingsError, load, shared_secret
 from proxy.sip.endpoint import Endpoint, Listener, Options
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
@@ -182,13 +182,12 @@ class App:
         if journal is not None:
             self._closing.insert(0, journal.close)
         self.store = self._store()
-        extra = parts.book.emergency
         resolver = Resolver(self.listeners, clock.now)
         options = Options(
             self.listeners,
             large=self._large(resolver),
             silence=settings.silence_ms / 1000,
-            vital=lambda uri: emergency.is_emergency_uri(uri, extra),
+            vital=lambda uri: emergency.is_emergency_uri(uri, self.parts.book.emergency),
         )
         tokens = RandomTokens()
         self.endpoint = Endpoint(options, tokens)
@@ -240,10 +239,60 @@ class App:
                 await done
         self._closing.clear()
 
+    async def reload(self) -> bool:
+        """Read the configuration and all that it names again, and put it in the place of the present one, whole.
+
+        Calls under way keep what they began with, and no socket is touched: listeners, journal, admin address and
+        secret stay as they are until a restart. Whatever cannot serve leaves everything as it was. Says so either way.
+        """
+        old = self.settings
+        try:
+            settings, parts, tls = await asyncio.to_thread(self._read_again)
+        except (SettingsError, OSError, ValueError) as error:
+            self.metrics.reloaded("refused")
+            self.log.say("reload-refused", level="error", why=str(error))
+            return False
+        self.settings, self.parts = settings, parts
+        if self.tls is not None and tls is not None:
+            self.tls.take(tls)
+        if self.store is None:
+            self.store = self._store()
+        elif parts.anchors is not None:
+            self.store.replace_anchors(parts.anchors)
+        world = self.calls.world
+        world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
+        world.routes, world.signers, world.store = self._routes(world.resolver), self._signers(), self.store
+        world.emergency = parts.book.emergency
+        self.swap(parts.book)
+        kept = [
+            name
+            for name in ("listeners", "paths", "admin", "secret", "silence_ms", "lab")
+            if getattr(old, name) != getattr(settings, name)
+        ]
+        self.metrics.reloaded("ok")
+        self.log.say("reloaded", level="warning", **({"until_restart": ", ".join(kept)} if kept else {}))
+        for remark in parts.remarks:
+            self.log.say("remark", level="warning", text=remark)
+        return True
+
+    def _read_again(self) -> tuple[Settings, Parts, Tls | None]:
+        """The work of `reload` that takes time. Raises SettingsError, OSError, ValueError, and nothing has changed."""
+        settings = load(self.settings.file, reason_slugs())
+        parts = prepare(settings)
+        resolver = self.calls.world.resolver
+        self._routes(resolver, settings)
+        return settings, parts, Tls(settings.tls) if settings.tls is not None else None
+
     def swap(self, book: Rulebook) -> None:
         """Put another rulebook in the place of the present one, whole; calls under way keep theirs."""
         self.calls.world.book = book
         self.calls.world.lanes = self._lanes(book)
+
+    def bypass(self, on: bool) -> None:
+        """Stop screening at once, or go on with it."""
+        if self.calls.world.bypass != on:
+            self.calls.world.bypass = on
+            self.log.say("bypass", level="warning", on=on)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something beside the calls; a fault of it is said, never lost."""
@@ -318,9 +367,9 @@ class App:
             for trunk in self.settings.trunks
         }
 
-    def _routes(self, resolver: Resolver) -> dict[str, tuple[Flow, ...]]:
+    def _routes(self, resolver: Resolver, settings: Settings | None = None) -> dict[str, tuple[Flow, ...]]:
         routes: dict[str, tuple[Flow, ...]] = {}
-        for side, hops in self.settings.next_hops.items():
+        for side, hops in (settings or self.settings).next_hops.items():
             flows = [resolver.flow(hop.host, hop.port, hop.transport.partition("+")[0].upper()) for hop in hops]
             for hop, flow in zip(hops, flows, strict=True):
                 if flow is None:
@@ -392,6 +441,7 @@ class App:
             lambda: sum(one.dropped for one in self._sockets if isinstance(one, Udp)),
         )
         streams = [one for one in self._sockets if isinstance(one, Streams)]
+        metrics.gauge("bypass", "1 while nothing is screened.", lambda: float(self.calls.world.bypass))
         metrics.gauge("connections", "Open TCP and TLS connections, ours and theirs.", lambda: sum(map(len, streams)))
         for name, text, count in (
             ("connections_refused_total", "Connections turned away: too many.", lambda one: one.refused),

@@ -96,6 +96,8 @@ class World:
     """A log line: say(event, **fields)."""
     following: Following | None = None
     hook: DecisionHook | None = None
+    bypass: bool = False
+    """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""
     emergency: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -197,6 +199,10 @@ class Calls:
         elif not (targets := world.routes.get(OTHER[lane.trunk.side], ())):
             story.action = "refused"
             self._reply(context, 480, "Temporarily Unavailable", now)
+        elif invite and world.bypass:
+            story.action = "bypass"
+            world.metrics.decision(side, "bypass", "none", "none")
+            self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
         elif invite:
             self._screen(context, story, lane, routed, targets, now)
         else:
@@ -492,7 +498,7 @@ class Calls:
 
     def _stripped(self, request: Request, lane: Lane | None) -> Marks:
         """What comes off a request that is not screened: in-dialog ones and other methods."""
-        if lane is None or lane.mode == "observe":
+        if lane is None or lane.mode == "observe" or self.world.bypass:
             return Marks(Edits())
         marks = self._strip(request, lane)
         self.world.metrics.marked(lane.mode, marks.stripped, 0)

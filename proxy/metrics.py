@@ -33,7 +33,7 @@ METHODS = (
     "NOTIFY", "MESSAGE", "PUBLISH",
 )  # fmt: skip
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
-ACTIONS = ("allow", "tag", "divert", "reject", "emergency", "fail-open")
+ACTIONS = ("allow", "tag", "divert", "reject", "emergency", "fail-open", "bypass")
 ATTESTATIONS = ("A", "B", "C", "none")
 STATUSES = ("400", "413", "416", "420", "482", "483", "501", "505", "513")
 HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
@@ -101,6 +101,7 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
             {"mode": ("observe", "tag", "enforce"), "change": ("stripped", "added")},
         ),
         Family("udp_oversize", "Datagrams sent that are longer than the path is likely to carry whole."),
+        Family("reloads", "Times that the configuration was read again.", {"result": ("ok", "refused")}),
         Family("admin_restarts", "Times that the admin address could not be bound and was tried again."),
         Family("internal_errors", "Faults of ours that a call survived unscreened."),
     )
@@ -244,6 +245,10 @@ class Metrics:
 
     def oversize(self) -> None:
         self.add("udp_oversize")
+
+    def reloaded(self, result: str) -> None:
+        """result: ok or refused."""
+        self.add("reloads", result)
 
     def admin_restarted(self) -> None:
         self.add("admin_restarts")

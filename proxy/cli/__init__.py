@@ -17,6 +17,13 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="stand in front of a PBX and screen its calls")
     run.add_argument("--config", required=True, metavar="FILE", help="the TOML configuration")
 
+    again = commands.add_parser("reload", help="let a running ringwarden read its configuration again")
+    again.add_argument("--config", required=True, metavar="FILE")
+
+    brake = commands.add_parser("bypass", help="let a running ringwarden screen nothing: every call goes on untouched")
+    brake.add_argument("state", choices=("on", "off"))
+    brake.add_argument("--config", required=True, metavar="FILE")
+
     check = commands.add_parser("check-config", help="read a configuration and say what is wrong with it")
     check.add_argument("config", metavar="FILE")
 
@@ -75,6 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import run
 
         return run.run(args.config)
+    if args.command in ("reload", "bypass"):
+        from signal import SIGHUP, SIGUSR1, SIGUSR2
+
+        from proxy.cli import run
+
+        chosen = SIGHUP if args.command == "reload" else SIGUSR2 if args.state == "on" else SIGUSR1
+        return run.signalled(args.config, chosen)
     if args.command == "check-config":
         from proxy.cli import run
 

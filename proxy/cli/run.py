@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import uvloop
 
 from policy.decide import reason_slugs
 from proxy.app import App, prepare
-from proxy.cli import OK, USAGE, complain
+from proxy.cli import OK, USAGE, complain, service
 from proxy.settings import Settings, SettingsError, load
 
 YOUNG = 50_000
@@ -69,6 +70,16 @@ async def serve(app: App) -> int:
     except OSError as error:
         await app.stop()
         return complain(f"cannot listen: {error}")
+    loop.add_signal_handler(signal.SIGHUP, lambda: app.spawn(again(app), "reload"))
+    loop.add_signal_handler(signal.SIGUSR2, app.bypass, True)
+    loop.add_signal_handler(signal.SIGUSR1, app.bypass, False)
+    note = pid_file(app.settings)
+    if note is not None:
+        note.write_text(f"{os.getpid()}\n", encoding="ascii")
+    service.told("READY=1")
+    ticking = service.every()
+    if ticking is not None:
+        app.spawn(service.alive(ticking), "watchdog")
     # What was built at the start stays for good: the collector need not walk it again.
     gc.collect()
     gc.freeze()
@@ -76,5 +87,41 @@ async def serve(app: App) -> int:
     print(f"ringwarden ready {' '.join(app.addresses)}", flush=True)
     sys.stdout.flush()
     await stop.wait()
+    service.told("STOPPING=1")
+    if note is not None:
+        note.unlink(missing_ok=True)
     await app.stop()
+    return OK
+
+
+async def again(app: App) -> None:
+    """Reload, and tell systemd of it."""
+    service.told("RELOADING=1", monotonic=True)
+    await app.reload()
+    service.told("READY=1")
+
+
+def pid_file(settings: Settings) -> Path | None:
+    """Where a running ringwarden notes its process, for `reload` and `bypass`."""
+    state = settings.paths.state
+    return state / "ringwarden.pid" if state is not None and state.is_dir() else None
+
+
+def signalled(file: str, number: signal.Signals) -> int:
+    """Send a signal to the ringwarden that runs with this configuration."""
+    settings = read(file)
+    if settings is None:
+        return USAGE
+    note = pid_file(settings)
+    try:
+        process = int(note.read_text(encoding="ascii")) if note is not None else 0
+    except (OSError, ValueError):
+        process = 0
+    if process <= 0:
+        return complain(f"no ringwarden of {file} has noted itself in the state folder: is it running?")
+    try:
+        os.kill(process, number)
+    except OSError as error:
+        return complain(f"process {process} cannot be told: {error.strerror}")
+    print(f"told process {process}")
     return OK

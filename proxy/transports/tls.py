@@ -23,6 +23,7 @@ class Tls:
     server: ssl.SSLContext = field(init=False)
     client: ssl.SSLContext = field(init=False)
     _named: dict[str, ssl.SSLContext] = field(init=False)
+    _fresh: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._named = {one.name.lower(): self._accepting(one) for one in self.settings.names}
@@ -30,15 +31,20 @@ class Tls:
         self.server.sni_callback = self._chosen
         self.client = self._asking()
 
-    def renew(self, settings: TlsSettings | None = None) -> None:
+    def renew(self) -> None:
         """Read the files again. All of them are read before the first is used. Raises OSError, and nothing changed."""
-        fresh = Tls(settings or self.settings)
+        self.take(Tls(self.settings))
+
+    def take(self, fresh: Tls) -> None:
+        """New connections are made with these from now on."""
         self.settings, self._named, self.client = fresh.settings, fresh._named, fresh.client
-        _load(self.server, self.settings)
+        # The listener keeps its context, and hands each connection over to the fresh one.
+        self._fresh = fresh.server
 
     def _chosen(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
         """SNI: the certificate of the name that was asked for, else the first one (RFC 6066 section 3)."""
-        if name is not None and (context := self._named.get(name.lower())) is not None:
+        context = self._named.get(name.lower()) if name is not None else None
+        if context is not None or (context := self._fresh) is not None:
             connection.context = context
 
     def _accepting(self, certificate: TlsSettings | NamedCertificate) -> ssl.SSLContext:
