@@ -13,7 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from certs.store import Store
 from policy.call import Call
@@ -55,7 +55,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.sip.routing import Me, Routed, check, route
-from proxy.storage.journal import Journal
+from proxy.storage.rows import End, Row
 from shaken.credential import Credential, CredentialFailure
 from shaken.sign import Signer
 
@@ -68,6 +68,13 @@ OTHER = {"carrier": "pbx", "pbx": "carrier"}
 DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods that may open a dialog, in which we want to stay (RFC 3261, 6665, 3515)."""
 ALLOW = b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE, PUBLISH"
+
+
+class Keeper(Protocol):
+    """Whoever keeps the rows of calls: the journal, or the way to it."""
+
+    def put(self, row: Row | End, /) -> None:
+        """Never waits, never raises."""
 
 
 @dataclass(slots=True)
@@ -88,7 +95,7 @@ class World:
     sealer: Sealer
     resolver: Resolver
     metrics: Metrics
-    journal: Journal | None
+    journal: Keeper | None
     utc: Callable[[], float]
     now: Callable[[], float]
     spawn: Callable[[Coroutine[Any, Any, None], str], None]
@@ -96,6 +103,9 @@ class World:
     """A log line: say(event, **fields)."""
     following: Following | None = None
     hook: DecisionHook | None = None
+    ended_elsewhere: Callable[[int, bytes, float], None] | None = None
+    """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
+    worker: int = 0
     bypass: bool = False
     """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""
     emergency: frozenset[str] = field(default_factory=frozenset)
@@ -548,11 +558,18 @@ class Calls:
 
     def _end(self, request: Request, story: Story, started: float) -> None:
         """A call is over: the first BYE of it completes its record."""
-        known = self._active.pop(request.call_id, None)
+        self.over(request.call_id, story.utc)
+        seal, world = story.seal, self.world
+        if seal is not None and seal.worker != world.worker and world.ended_elsewhere is not None:
+            world.ended_elsewhere(seal.worker, request.call_id, story.utc)
+        if world.journal is not None:
+            world.journal.put(ended(story, started))
+
+    def over(self, call_id: bytes, utc: float) -> None:
+        """An answered call of this worker's is over."""
+        known = self._active.pop(call_id, None)
         if known is not None and known.call is not None and self.world.following is not None:
-            self.world.following.ended(known.call, max(0.0, story.utc - known.answered), 200, self.world.now())
-        if self.world.journal is not None:
-            self.world.journal.put(ended(story, started))
+            self.world.following.ended(known.call, max(0.0, utc - known.answered), 200, self.world.now())
 
     def _cancelled(self, event: Cancelled, now: float) -> None:
         self.world.metrics.cancelled()
