@@ -42,6 +42,11 @@ class Line:
             one.setblocking(False)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
 
+    def close(self) -> None:
+        """Both ends."""
+        self.inlet.close()
+        self.outlet.close()
+
     def send(self, kind: bytes, value: Any) -> bool:
         """Hand a record over; False where it did not fit."""
         try:

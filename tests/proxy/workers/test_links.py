@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import marshal
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,6 +16,19 @@ from proxy.workers.seat import Seat
 from proxy.workers.shared import Shared
 
 
+@pytest.fixture
+def lines() -> Iterator[Callable[[], Line]]:
+    made: list[Line] = []
+
+    def make() -> Line:
+        made.append(Line())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
 def read(line: Line) -> list[tuple[bytes, bytes]]:
     found: list[tuple[bytes, bytes]] = []
     line.read(lambda kind, record: found.append((kind, record)))
@@ -22,15 +36,15 @@ def read(line: Line) -> list[tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize("flow", [Flow(0, "198.51.100.7", 5060), Flow(3, "2001:db8::1", 65535)])
-def test_a_datagram_arrives_with_where_it_came_from(flow: Flow) -> None:
-    line = Line()
+def test_a_datagram_arrives_with_where_it_came_from(flow: Flow, lines: Callable[[], Line]) -> None:
+    line = lines()
     assert line.send(DATAGRAM, wrapped(b"INVITE\r\n" * 4000, flow))
     ((kind, record),) = read(line)
     assert kind == DATAGRAM and unwrapped(record) == (b"INVITE\r\n" * 4000, flow)
 
 
-async def test_rows_arrive_as_they_were() -> None:
-    line = Line()
+async def test_rows_arrive_as_they_were(lines: Callable[[], Line]) -> None:
+    line = lines()
     journal = RemoteJournal(line)
     rows = [Row(utc=1.5, call_id="a", findings=(("slug", "duty", 3, "why"),)), End("a", 2.0, 0.5, "caller")]
     for row in rows:
@@ -40,8 +54,8 @@ async def test_rows_arrive_as_they_were() -> None:
     assert kind == ROWS and rows_of(record) == rows and (journal.written, journal.dropped) == (2, 0)
 
 
-async def test_a_desk_that_does_not_read_costs_rows_and_nothing_else() -> None:
-    line = Line()
+async def test_a_desk_that_does_not_read_costs_rows_and_nothing_else(lines: Callable[[], Line]) -> None:
+    line = lines()
     journal = RemoteJournal(line, bound=500)
     while line.send(ROWS, b"x" * 60_000):
         pass
@@ -52,8 +66,8 @@ async def test_a_desk_that_does_not_read_costs_rows_and_nothing_else() -> None:
     assert journal.health().dropped == 600 and journal.written == 0
 
 
-async def test_a_certificate_is_asked_for_and_given_or_refused() -> None:
-    line = Line()
+async def test_a_certificate_is_asked_for_and_given_or_refused(lines: Callable[[], Line]) -> None:
+    line = lines()
     fetch = RemoteFetch(line, 4)
     good, bad = asyncio.create_task(fetch.get("https://a/1")), asyncio.create_task(fetch.get("https://a/2"))
     await asyncio.sleep(0)
@@ -68,16 +82,16 @@ async def test_a_certificate_is_asked_for_and_given_or_refused() -> None:
     assert caught.value.slug == "status"
 
 
-def test_what_belongs_to_another_worker_goes_there() -> None:
-    lines = [Line(), Line()]
-    seat = Seat(0, 2, (), Shared(2, metrics=1, tally=1, behaviour=1), lines, Line())
+def test_what_belongs_to_another_worker_goes_there(lines: Callable[[], Line]) -> None:
+    pair = [lines(), lines()]
+    seat = Seat(0, 2, (), Shared(2, metrics=1, tally=1, behaviour=1), pair, lines())
     flow = Flow(0, "198.51.100.7", 5060)
     answer = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%d0f\r\nCSeq: 1 INVITE\r\n\r\n"
     assert not seat.elsewhere(answer % 0, flow) and not seat.elsewhere(b"nonsense", flow)
     assert seat.elsewhere(answer % 1, flow) and seat.handed == 1
-    ((_, record),) = read(lines[1])
+    ((_, record),) = read(pair[1])
     assert unwrapped(record) == (answer % 1, flow)
-    while lines[1].send(DATAGRAM, b"x" * 60_000):
+    while pair[1].send(DATAGRAM, b"x" * 60_000):
         pass
     assert not seat.elsewhere(answer % 1, flow) and seat.lost == 1  # better here than nowhere
 

@@ -7,7 +7,7 @@ import select
 import socket
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.sip.parser import parse
@@ -24,6 +24,7 @@ def request(branch: str, *, method: str = "INVITE", via: str = "Via", before: st
     ).encode()
 
 
+@settings(deadline=None)  # the program is interpreted in Python, step by step
 @given(BRANCH, st.integers(1, 36), st.sampled_from(["", ";rport", ";x=y;rport"]))
 def test_kernel_and_truth_agree_on_an_ordinary_request(branch: str, workers: int, after: str) -> None:
     data = request("z9hG4bK" + branch, after=after)
@@ -43,12 +44,14 @@ def test_invite_ack_and_cancel_of_a_transaction_have_one_owner(branch: str, work
     assert {owner(one, workers) for one in others} == {owner(first, workers)}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 36))
 def test_any_bytes_go_to_some_worker(data: bytes, workers: int) -> None:
     assert owner(data, workers) in (None, *range(workers))
     interpreted(program(workers), data)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 36), st.data())
 def test_a_response_goes_to_the_worker_that_wrote_the_branch(workers: int, data: st.DataObject) -> None:
     number = data.draw(st.integers(0, workers - 1))
