@@ -10,6 +10,6 @@ Names are looked up by `proxy.resolver`, pings sent by `proxy.health`; both only
 
 from proxy.peers.directory import Directory, Row
 from proxy.peers.machine import Health, Rules
-from proxy.peers.values import Hop, Place, Peer, Target
+from proxy.peers.values import Hop, Peer, Place, Target
 
 __all__ = ["Directory", "Health", "Hop", "Peer", "Place", "Row", "Rules", "Target"]

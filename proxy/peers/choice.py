@@ -29,10 +29,9 @@ def ordered(rows: Sequence[tuple[int, int, T]], draw: Draw) -> list[T]:
         group.sort(key=_is_weighed)
         while len(group) > 1:
             left = int(draw() * (sum(weight for weight, _ in group) + 1))
-            for place, (weight, _) in enumerate(group):
-                left -= weight
-                if left <= 0:
-                    break
+            place = 0
+            while (left := left - group[place][0]) > 0:
+                place += 1
             found.append(group.pop(place)[1])
         found.append(group[0][1])
     return found

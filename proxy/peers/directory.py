@@ -172,8 +172,8 @@ class Directory:
     def ill(
         self, target: Target, why: str, now: float, since: float, call: bool = True, retry_after: float = 0.0
     ) -> None:
-        """It failed: `why` is one of REASONS, or the status that a ping got; `since` is when it was sent what it did not
-        answer; `retry_after` what a 503 asked for, in seconds.
+        """It failed: `why` is one of REASONS, or the status that a ping got; `since` is when it was sent what it did
+        not answer; `retry_after` what a 503 asked for, in seconds.
         """
         if (health := self._health.get(target)) is not None:
             before = health.state
@@ -199,7 +199,9 @@ class Directory:
     # What the operator wants, and sees
 
     def order(self, name: str, order: str) -> None:
-        """Carry out an order to a peer; "" takes it back. Raises KeyError for no such peer, ValueError for no such order."""
+        """Carry out an order to a peer; "" takes it back. Raises KeyError for an unknown peer, ValueError for an
+        unknown order.
+        """
         if all(peer.name != name for peer in self.peers):
             raise KeyError(name)
         if order not in ORDERS:
@@ -233,7 +235,7 @@ class Directory:
         return rows
 
     def usable(self) -> dict[str, float]:
-        """Peer -> how many of its targets calls would try first. For the gauge: 0 is a peer that is down or taken out."""
+        """Peer -> how many of its targets calls would try first: 0 is a peer that is down or taken out."""
         return {
             peer.name: float(
                 sum(self._rank(place.target, self._orders.get(peer.name, "")) == 0 for place in self._of(peer))

@@ -1,4 +1,4 @@
-"""What a peer is: a neighbour that calls can be sent to, its hops as they are configured, and the targets behind them."""
+"""What a peer is: a neighbour that calls can be sent to, its hops as configured, and the targets behind them."""
 
 from __future__ import annotations
 
