@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -25,16 +26,23 @@ from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresho
 from policy.sources import Sources
 from policy.tally import CELLS, Tally
 from proxy import lists, zoning
+from proxy.admin import peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
 from proxy.calls import Calls, World
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.following import Following, keep, kept
+from proxy.health import Pinger
 from proxy.hook import DecisionHook
 from proxy.log import Log
 from proxy.metrics import Metrics
+from proxy.names import Names, Servers, written_hosts
+from proxy.neighbours import Desk, configured
+from proxy.peers import Directory, Target
+from proxy.peers import Rules as HealthRules
 from proxy.resolver import Resolver
+from proxy.routes import Routes
 from proxy.screening.case import Lane
 from proxy.seal import Sealer
 from proxy.server import Server
@@ -43,6 +51,7 @@ from proxy.sip.endpoint import Endpoint, Listener, Options
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
 from proxy.storage.journal import Journal
+from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Streams, Tls, Udp
 from shaken.credential import Anchors
@@ -182,14 +191,16 @@ class App:
         if journal is not None:
             self._closing.insert(0, journal.close)
         self.store = self._store()
-        resolver = Resolver(self.listeners, clock.now)
+        names = Names(Servers(), clock.now, self.metrics.looked_up, written_hosts())
+        self._closing.insert(0, names.close)
+        resolver, tokens = Resolver(self.listeners, clock.now, names), RandomTokens()
+        self._look_after(resolver, tokens)
         options = Options(
             self.listeners,
-            large=self._large(resolver),
-            silence=settings.silence_ms / 1000,
+            large=self.routes.large,
+            silence=settings.health.silence_ms / 1000,
             vital=lambda uri: emergency.is_emergency_uri(uri, self.parts.book.emergency),
         )
-        tokens = RandomTokens()
         self.endpoint = Endpoint(options, tokens)
         me = Me(
             address
@@ -202,7 +213,7 @@ class App:
             trunks=settings.trunk_table,
             book=parts.book,
             lanes=self._lanes(parts.book),
-            routes=self._routes(resolver),
+            routes=self.routes,
             own=parts.book.own,
             signers=self._signers(),
             store=self.store,
@@ -223,6 +234,8 @@ class App:
         self.server = Server(self.endpoint, self.calls, self._sockets, clock.now)
         self._closing.insert(0, self.server.stop)
         await self.server.start()
+        self._closing.insert(0, self.tending.stop)
+        await self.tending.start()
         self._declare(journal)
         await self._admin(journal)
         for remark in parts.remarks:
@@ -261,12 +274,13 @@ class App:
             self.store.replace_anchors(parts.anchors)
         world = self.calls.world
         world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
-        world.routes, world.signers, world.store = self._routes(world.resolver), self._signers(), self.store
+        world.signers, world.store = self._signers(), self.store
         world.emergency = parts.book.emergency
+        await self.tending.take(configured(settings, world.resolver.outlet))
         self.swap(parts.book)
         kept = [
             name
-            for name in ("listeners", "paths", "admin", "secret", "silence_ms", "lab")
+            for name in ("listeners", "paths", "admin", "secret", "health", "lab")
             if getattr(old, name) != getattr(settings, name)
         ]
         self.metrics.reloaded("ok")
@@ -279,8 +293,7 @@ class App:
         """The work of `reload` that takes time. Raises SettingsError, OSError, ValueError, and nothing has changed."""
         settings = load(self.settings.file, reason_slugs())
         parts = prepare(settings)
-        resolver = self.calls.world.resolver
-        self._routes(resolver, settings)
+        configured(settings, self.calls.world.resolver.outlet)
         return settings, parts, Tls(settings.tls) if settings.tls is not None else None
 
     def swap(self, book: Rulebook) -> None:
@@ -367,15 +380,27 @@ class App:
             for trunk in self.settings.trunks
         }
 
-    def _routes(self, resolver: Resolver, settings: Settings | None = None) -> dict[str, tuple[Flow, ...]]:
-        routes: dict[str, tuple[Flow, ...]] = {}
-        for side, hops in (settings or self.settings).next_hops.items():
-            flows = [resolver.flow(hop.host, hop.port, hop.transport.partition("+")[0].upper()) for hop in hops]
-            for hop, flow in zip(hops, flows, strict=True):
-                if flow is None:
-                    raise OSError(f"no listener reaches the next hop {hop.host} by {hop.transport}")
-            routes[side] = tuple(flow for flow in flows if flow is not None)
-        return routes
+    def _look_after(self, resolver: Resolver, tokens: RandomTokens) -> None:
+        """The peers, what is known of them, and who finds it out."""
+        health = self.settings.health
+        now, outlet = self.clock.now, resolver.outlet
+        rules = HealthRules(health.down_after, health.up_after)
+        self.directory = Directory(configured(self.settings, outlet), rules, now(), self._peer_changed)
+        self.routes = Routes(self.directory, self.listeners, outlet, now, health.silence_ms / 1000)
+        self.pinger = Pinger(
+            self.directory, self.listeners, outlet, tokens.branch, random.random, float(health.ping_seconds)
+        )
+
+        def send(data: bytes, flow: Flow) -> bool:
+            return self._sockets[flow.listener].send(data, flow)
+
+        self.tending = Tending(self.directory, resolver, self.pinger, send, now, self.spawn)
+
+    def _peer_changed(self, target: Target, before: str, after: str, why: str) -> None:
+        self.metrics.peer_changed(after)
+        level = "warning" if after in ("down", "held") else "info"
+        self.log.say("peer", level=level, target=str(target), before=before, after=after, why=why)
+        self.tending.changed()
 
     def _following(self) -> Following:
         """What is remembered of callers; months of it come from the state folder, and go there."""
@@ -414,12 +439,6 @@ class App:
         self._closing.insert(0, hook.close)
         return hook
 
-    def _large(self, resolver: Resolver) -> dict[Flow, Flow]:
-        """The next hops that have UDP and TCP: how each is reached by the one and by the other."""
-        both = [hop for hops in self.settings.next_hops.values() for hop in hops if hop.transport == "udp+tcp"]
-        pairs = [(resolver.flow(hop.host, hop.port, "UDP"), resolver.flow(hop.host, hop.port, "TCP")) for hop in both]
-        return {datagram: stream for datagram, stream in pairs if datagram is not None and stream is not None}
-
     def _signers(self) -> dict[str, tuple[Signer, str]]:
         signing, signer = self.settings.signing, self.parts.signer
         if signing is None or signer is None:
@@ -450,6 +469,7 @@ class App:
             ("stream_dropped_total", "Messages that no connection could take.", lambda one: one.dropped),
         ):
             metrics.total(name, text, lambda count=count: sum(map(count, streams)))  # type: ignore[misc]
+        metrics.gauge("peer_up", "Hops of a peer that calls try; 0: down, or taken out.", self.directory.usable, "peer")
         if journal is not None:
             metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
             metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
@@ -479,6 +499,7 @@ class App:
             restarted=self.metrics.admin_restarted,
             clock=self.clock if isinstance(self.clock, LabClock) else None,
             hooks=self._hooks,
+            more=peers.routes(Desk(self.directory, self.clock.now)),
         )
         await self.admin.start()
         self._closing.insert(0, self.admin.stop)

@@ -88,7 +88,7 @@ def locate(wanted: Wanted, speaks: Sequence[str], versions: Sequence[int], draw:
     that we have listeners of.
     """
     allowed = [one for one in speaks if not wanted.secure or one in SECURE]
-    plain = "TLS" if wanted.secure else "UDP"
+    plain = "TLS" if wanted.secure else allowed[0] if allowed else "UDP"
     host = wanted.host
     if is_address(host):
         address = numeric(host)

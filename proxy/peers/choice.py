@@ -44,10 +44,12 @@ def drawn(rows: Sequence[tuple[int, int, T]]) -> bool:
 
 def seeded(seed: bytes) -> Draw:
     """Numbers that follow from a seed, such as a Call-ID: one call is sent the same way by whoever is asked."""
-    state = int.from_bytes(blake2b(seed, digest_size=8).digest(), "big")
+    state: int | None = None
 
     def draw() -> float:  # splitmix64
         nonlocal state
+        if state is None:
+            state = int.from_bytes(blake2b(seed, digest_size=8).digest(), "big")
         state = (state + 0x9E3779B97F4A7C15) & _MASK
         mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK

@@ -252,6 +252,11 @@ class Directory:
                     found.setdefault(place.target, (self._health[place.target], place.name))
         return found
 
+    def long_by_tcp(self, target: Target) -> bool:
+        """Whether what is too long for a datagram goes there by TCP."""
+        hops = (hop for peer in self.peers for hop in peer.hops if hop.long_by_tcp)
+        return any(place.target == target for hop in hops for place in self._places.get(hop, ()))
+
     def domain(self, target: Target) -> str:
         """The domain that a target was found by; empty: it was configured by address, or is not known."""
         for peer in self.peers:

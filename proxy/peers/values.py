@@ -41,6 +41,8 @@ class Hop:
     port: int | None = None
     transport: str | None = None
     """Upper case. Without port or transport, what DNS says counts (RFC 3263)."""
+    long_by_tcp: bool = False
+    """Reached by UDP, and by TCP what is too long for a datagram (RFC 3261 section 18.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
