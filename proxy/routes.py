@@ -72,7 +72,8 @@ class Routes(Mapping[str, Sequence[Flow]]):
         last = self._fixed.get((side, every))
         if last is not None and last[0] is targets:
             return last[1]
-        known, found = self._flows, []
+        known = self._flows
+        found: list[Flow] = []
         self._fixed[side, every] = (targets, found)
         for target in targets:
             if target not in known:

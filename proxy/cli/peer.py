@@ -1,4 +1,4 @@
-"""`peer list|drain|enable|force`: what a running ringwarden knows of its peers, and orders to it, by its admin address."""
+"""`peer list|drain|enable|force`: what a running ringwarden knows of its peers, and orders to it, by its admin API."""
 
 from __future__ import annotations
 
