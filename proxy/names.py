@@ -22,6 +22,8 @@ import dns.resolver
 KINDS = ("NAPTR", "SRV", "A", "AAAA")
 RESULTS = ("answered", "nothing", "failed", "timeout", "busy")
 
+MAX_NAME = 254
+"""Characters of a name (RFC 1035 section 2.3.4); nobody has a longer one, and the wire cannot fill our memory."""
 MAX_NAMES = 2048
 """Answers remembered; who was asked for longest ago goes first."""
 MAX_FLIGHTS = 64
@@ -113,6 +115,8 @@ class Names:
 
     def known(self, name: str, kind: str) -> tuple[Record, ...] | None:
         """The records as far as they are in memory; None when nobody has asked yet. Never waits."""
+        if len(name) > MAX_NAME:
+            return ()
         key = (name.lower().rstrip("."), kind)
         if (written := self._hosts.get(key[0])) is not None:
             version = {"A": 4, "AAAA": 6}.get(kind)

@@ -22,6 +22,8 @@ __all__ = ["Resolver", "usable"]
 
 MAX_FLOWS = 4096
 """Numeric addresses remembered as flows; forgetting them costs a few microseconds each."""
+MAX_KEY = 64
+"""Characters of a host or a transport that is remembered: the wire cannot fill our memory with long ones."""
 LOOKUP_SECONDS = 2.0
 """How long a look-up may take, all its questions together, before the request is answered as undeliverable."""
 QUESTION_SECONDS = 1.0
@@ -73,7 +75,7 @@ class Resolver:
             ask = self._spoken(Wanted(host, port, transport.upper() or None, scheme == "sips"))
             found = self._from_memory(ask) if is_address(host) else None
             known = self.outlet(found[0].target) if found else None
-            if known is not None:
+            if known is not None and len(host) <= MAX_KEY and len(transport) <= MAX_KEY:
                 if len(self._flows) >= MAX_FLOWS:
                     self._flows.clear()
                 self._flows[key] = known

@@ -43,8 +43,8 @@ class Routes(Mapping[str, Sequence[Flow]]):
         self.large: dict[Flow, Flow] = {}
         """UDP flows that have TCP too, for `Options.large`; it knows a flow before a call gets it."""
         self._flows: dict[Target, Flow | None] = {}
-        self._fixed: dict[tuple[str, bool], tuple[Sequence[Target], list[Flow]]] = {}
-        """What was chosen last, and its flows: nearly always the same again."""
+        self._chosen_before: dict[int, tuple[Sequence[Target], list[Flow]]] = {}
+        """What the directory has answered before, by its identity, and its flows: nearly always the same again."""
 
     # Asked
 
@@ -69,12 +69,14 @@ class Routes(Mapping[str, Sequence[Flow]]):
 
     def _chosen(self, side: str, draw: Draw, every: bool) -> Sequence[Flow]:
         targets = self.directory.choose(side, self._now(), draw, every)
-        last = self._fixed.get((side, every))
+        last = self._chosen_before.get(id(targets))
         if last is not None and last[0] is targets:
             return last[1]
         known = self._flows
         found: list[Flow] = []
-        self._fixed[side, every] = (targets, found)
+        if len(self._chosen_before) >= MAX_REMEMBERED:
+            self._chosen_before.clear()
+        self._chosen_before[id(targets)] = (targets, found)
         for target in targets:
             if target not in known:
                 if len(known) >= MAX_REMEMBERED:

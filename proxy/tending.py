@@ -6,11 +6,11 @@ The I/O beside `proxy.peers` and `proxy.health`: two kinds of loops, neither of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from proxy.health import Pinger
-from proxy.peers import Directory, Hop
+from proxy.peers import Directory, Hop, Peer
 from proxy.resolver import Resolver
 from proxy.sip.flow import Flow
 
@@ -49,11 +49,20 @@ class Tending:
         async with asyncio.TaskGroup() as group:
             for hop in hops:
                 group.create_task(self._look_up(hop))
-        self.renew()
+        self._renew()
         self._arm()
 
-    def renew(self) -> None:
-        """Look after the peers that the directory has now: after a reload."""
+    async def take(self, peers: Sequence[Peer]) -> None:
+        """Put other peers in the place of the present ones, once their hops are found: at a reload no call waits."""
+        async with asyncio.TaskGroup() as group:
+            for hop in {hop for peer in peers for hop in peer.hops}:
+                group.create_task(self._look_up(hop))
+        self._directory.replace(peers, self._now())
+        self._renew()
+        self._arm()
+
+    def _renew(self) -> None:
+        """Follow the names that nobody follows yet."""
         for hop in self._directory.names():
             if hop not in self._asked:
                 self._asked.add(hop)

@@ -10,6 +10,10 @@ T = TypeVar("T")
 Draw = Callable[[], float]
 """Random numbers from 0 up to, but not including, 1."""
 
+TINY = 0.01
+"""What a weight of 0 counts beside others: RFC 2782 wants a very small chance. It draws whole numbers from 0 to the sum,
+which gives whoever stands first a share too much where weights are small; ours draws from all numbers between.
+"""
 _MASK = (1 << 64) - 1
 
 
@@ -19,18 +23,15 @@ def ordered(rows: Sequence[tuple[int, int, T]], draw: Draw) -> list[T]:
     """
     if len(rows) < 2:
         return [value for _, _, value in rows]
-    groups: dict[int, list[tuple[int, T]]] = {}
+    groups: dict[int, list[tuple[float, T]]] = {}
     for priority, weight, value in rows:
-        groups.setdefault(priority, []).append((weight, value))
+        groups.setdefault(priority, []).append((weight or TINY, value))
     found: list[T] = []
     for priority in sorted(groups):
         group = groups[priority]
-        # Those of weight 0 stand first, so that they keep a very small chance.
-        group.sort(key=_is_weighed)
         while len(group) > 1:
-            left = int(draw() * (sum(weight for weight, _ in group) + 1))
-            place = 0
-            while (left := left - group[place][0]) > 0:
+            left, place = draw() * sum(weight for weight, _ in group), 0
+            while place < len(group) - 1 and (left := left - group[place][0]) >= 0:
                 place += 1
             found.append(group.pop(place)[1])
         found.append(group[0][1])
@@ -56,7 +57,3 @@ def seeded(seed: bytes) -> Draw:
         return ((mixed ^ (mixed >> 31)) >> 11) / (1 << 53)
 
     return draw
-
-
-def _is_weighed(row: tuple[int, object]) -> bool:
-    return row[0] > 0

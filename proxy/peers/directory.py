@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from proxy.peers import machine
-from proxy.peers.choice import Draw, drawn, ordered
+from proxy.peers.choice import Draw, drawn, ordered, seeded
 from proxy.peers.machine import Health, Rules
 from proxy.peers.values import Hop, Peer, Place, Target
 
@@ -24,6 +25,8 @@ MAX_TRIED = 8
 """Targets of an ordinary call: at 2 s of silence each, its caller has long given up."""
 MAX_TRIED_EMERGENCY = 60
 """Of an emergency call: everybody, up to what Max-Breadth allows (RFC 5393 section 5.3.3)."""
+LOTS = 1024
+"""Orders that chance may choose from: weights are kept to a thousandth, and a call costs a look instead of a sort."""
 REASONS = ("503", "transport", "timeout", "silence")
 
 Change = Callable[[Target, str, str, str], None]
@@ -68,6 +71,7 @@ class Directory:
         self._trips: dict[Target, float] = {}
         self._orders: dict[str, str] = {}
         self._fixed: dict[tuple[str, bool], tuple[Target, ...]] = {}
+        self._lots: dict[tuple[str, bool, int], Sequence[Target]] = {}
         self._wakes: float | None = None
         self.peers: tuple[Peer, ...] = ()
         self.replace(peers, now)
@@ -127,6 +131,21 @@ class Directory:
         fixed = self._fixed.get((side, every))
         if fixed is not None:
             return fixed
+        lot = int(draw() * LOTS)
+        known = self._lots.get((side, every, lot))
+        if known is None:
+            known = self._lots[side, every, lot] = self._arranged(side, every, lot)
+        return known
+
+    def _arranged(self, side: str, every: bool, lot: int) -> Sequence[Target]:
+        """The order that one lot stands for, kept until something changes: the first choice by its place among all
+        lots, the others by numbers that follow from it.
+        """
+        numbers = chain(((lot + 0.5) / LOTS,), iter(seeded(b"%d" % lot), None))
+
+        def draw() -> float:
+            return next(numbers)
+
         peers = [(peer.priority, peer.weight, peer) for peer in self.peers if peer.side == side]
         chance = drawn(peers)
         ranks: dict[Target, int] = {}
@@ -148,7 +167,7 @@ class Directory:
             found = ([target for target in found if ranks[target] != _OUT] or found)[:MAX_TRIED]
         if not chance:
             self._fixed[side, every] = tuple(found)
-        return found
+        return tuple(found)
 
     def _rank(self, target: Target, order: str) -> int:
         if order == "up":
@@ -181,6 +200,11 @@ class Directory:
             if health.hold(retry_after, now) if held else health.ill(why, now, since, call):
                 self._moved(target, before, health.state, why)
 
+    def adopt(self, target: Target, state: str, now: float) -> None:
+        """Take over what another process has seen of a target. Nobody is told of the change: it is not ours to tell."""
+        if (health := self._health.get(target)) is not None and health.adopt(state, now):
+            self._moved()
+
     def tick(self, now: float) -> float | None:
         """Let rests end that are over; when to be called again, None while nobody rests."""
         for target, health in self._health.items():
@@ -192,6 +216,7 @@ class Directory:
 
     def _moved(self, target: Target | None = None, before: str = "", after: str = "", why: str = "") -> None:
         self._fixed.clear()
+        self._lots.clear()
         self._wakes = min((at for one in self._health.values() if (at := one.wakes()) is not None), default=None)
         if target is not None:
             self._changed(target, before, after, why)

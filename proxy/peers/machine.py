@@ -151,6 +151,16 @@ class Health:
             self.until = now + min(seconds, MAX_HOLD)
         return self._feed(HOLD, now)
 
+    def adopt(self, state: str, now: float) -> bool:
+        """Take over what another process has seen: from here on it is counted anew."""
+        if state == self.state or state not in STATES:
+            return False
+        self.good = self.bad_pings = self.bad_calls = 0
+        self.state, self.since = state, now
+        if state in (HELD, DOWN):
+            self.until = now + self.rules.rest
+        return True
+
     def tick(self, now: float) -> bool:
         """Let a rest end that is over."""
         if now < self.until:

@@ -133,6 +133,7 @@ async def test_what_is_remembered_and_what_is_open_is_bounded(zone: Zone, monkey
     assert zone.counted.count("A busy") == 3
     zone.open.set()
     assert (await asyncio.gather(*waiting)).count(None) == 3
+    assert await zone.find("x" * 255) == () and "x" * 255 not in zone.asked
     zone.rows["many.example"] = ([f"192.0.2.{n}" for n in range(200)], 60.0)
     assert len(await zone.find("many.example") or ()) == room.MAX_RECORDS
 

@@ -60,6 +60,9 @@ def test_what_is_remembered_of_addresses_is_bounded() -> None:
     for port in range(1, MAX_FLOWS + 100):
         assert resolver.flow("198.51.100.7", port) == Flow(0, "198.51.100.7", port)
     assert len(resolver._flows) <= MAX_FLOWS
+    known = len(resolver._flows)
+    assert resolver.at_once(parse(b"sip:a@198.51.100.8;transport=" + b"x" * 1000)) == Flow(0, "198.51.100.8", 5060)
+    assert len(resolver._flows) == known
 
 
 async def test_a_name_of_the_hosts_file_is_known_at_once() -> None:

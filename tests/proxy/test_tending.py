@@ -110,13 +110,13 @@ async def test_targets_are_pinged_and_what_the_network_refuses_is_down(server: N
     assert keeper.tending._timer is None
 
 
-async def test_peers_that_come_with_a_reload_are_looked_after(server: NameServer) -> None:
+async def test_at_a_reload_the_new_peers_have_their_targets_at_once_and_are_pinged(server: NameServer) -> None:
     server.put("new.example", "A", "127.0.0.5")
     keeper = Keeper(server, Hop("127.0.0.8", 5060, "UDP"))
     await keeper.tending.start()
     try:
-        keeper.directory.replace([Peer("new", "pbx", (Hop("new.example", 5060),))], time.monotonic())
-        keeper.tending.renew()
-        await until(lambda: keeper.targets() == ["udp:127.0.0.5:5060"])
+        await keeper.tending.take([Peer("new", "pbx", (Hop("new.example", 5060),))])
+        assert keeper.targets() == ["udp:127.0.0.5:5060"]
+        await until(lambda: any(flow.host == "127.0.0.5" for _, flow in keeper.sent))
     finally:
         await keeper.close()

@@ -21,21 +21,25 @@ def test_the_lowest_priority_comes_first_and_nothing_is_drawn_where_there_is_no_
 
 
 @pytest.mark.req("SIP-112")
-def test_inside_a_priority_the_share_of_each_is_its_weight() -> None:
+@pytest.mark.parametrize("heavy", [6, 60, 60_000])
+def test_inside_a_priority_the_share_of_each_is_its_weight(heavy: int) -> None:
     draw, calls = random.Random(7).random, 10_000
-    weights = {"a": 60, "b": 30, "c": 10}
+    weights = {"a": heavy, "b": heavy // 2, "c": heavy // 6}
+    whole = sum(weights.values())
     first = [ordered([(0, weight, name) for name, weight in weights.items()], draw)[0] for _ in range(calls)]
-    expected = {name: calls * weight / 100 for name, weight in weights.items()}
+    expected = {name: calls * weight / whole for name, weight in weights.items()}
     chi = sum((first.count(name) - share) ** 2 / share for name, share in expected.items())
-    # RFC 2782 draws from 0 to the sum inclusive, which gives the first row of a group a hair more: 2 degrees of freedom.
-    assert chi < 13.8  # one in a thousand
+    assert chi < 13.8  # two degrees of freedom: one in a thousand
 
 
 @pytest.mark.req("SIP-112")
 def test_a_weight_of_zero_keeps_a_very_small_chance() -> None:
     draw = random.Random(7).random
-    first = [ordered([(0, 99, "a"), (0, 0, "b")], draw)[0] for _ in range(10_000)]
+    first = [ordered([(0, 1, "a"), (0, 0, "b")], draw)[0] for _ in range(10_000)]
     assert 40 < first.count("b") < 200
+    # And all of them the same, where there is nothing else.
+    first = [ordered([(0, 0, "a"), (0, 0, "b")], draw)[0] for _ in range(10_000)]
+    assert 4700 < first.count("b") < 5300
 
 
 @given(

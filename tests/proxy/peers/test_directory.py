@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.peers import Directory, Hop, Peer, Place, Rules, Target
 from proxy.peers.choice import seeded
-from proxy.peers.directory import MAX_PLACES, MAX_TRIED, MAX_TRIED_EMERGENCY
+from proxy.peers.directory import LOTS, MAX_PLACES, MAX_TRIED, MAX_TRIED_EMERGENCY
 
 
 def target(host: int, port: int = 5060) -> Target:
@@ -158,8 +158,33 @@ def test_a_name_without_an_answer_keeps_its_old_addresses() -> None:
 def test_calls_are_shared_by_weight_and_one_call_id_goes_one_way() -> None:
     peers = directory(("a", 1, 3, [1]), ("b", 1, 1, [2]))
     first = [hosts(peers.choose("carrier", 0.0, seeded(b"%d@x" % n)))[0] for n in range(2000)]
-    assert 1350 < first.count(1) < 1650
+    assert 1420 < first.count(1) < 1580
     assert first == [hosts(peers.choose("carrier", 0.0, seeded(b"%d@x" % n)))[0] for n in range(2000)]
+
+
+@pytest.mark.req("SIP-112")
+def test_every_lot_together_keeps_the_weights_to_a_thousandth() -> None:
+    peers = directory(("a", 1, 1, [1]), ("b", 1, 2, [2]), ("c", 1, 3, [3]))
+    lots = [(lot + 0.5) / LOTS for lot in range(LOTS)]
+    found = [hosts(peers.choose("carrier", 0.0, lambda lot=lot: lot)) for lot in lots]  # type: ignore[misc]
+    first, second = ([order[place] for order in found].count(3) / LOTS for place in (0, 1))
+    assert first == pytest.approx(3 / 6, abs=0.002)
+    assert second == pytest.approx(1 / 6 * 3 / 5 + 2 / 6 * 3 / 4, abs=0.05)
+
+
+def test_what_another_process_has_seen_is_taken_over_without_telling_it_back() -> None:
+    changes: list[str] = []
+    peers = directory(("a", 1, 1, [1]), ("b", 2, 1, [2]), changes=changes)
+    peers.adopt(target(1), "down", 10.0)
+    peers.adopt(target(9), "down", 10.0)
+    peers.adopt(target(2), "nonsense", 10.0)
+    assert hosts(peers.choose("carrier", 10.0, draw)) == [2, 1] and changes == []
+    peers.adopt(target(1), "up", 12.0)
+    assert hosts(peers.choose("carrier", 12.0, draw)) == [1, 2]
+    # What rests there comes back here too, should nobody say so.
+    peers.adopt(target(1), "held", 20.0)
+    assert hosts(peers.choose("carrier", 29.0, draw)) == [2, 1]
+    assert hosts(peers.choose("carrier", 31.0, draw)) == [1, 2]
 
 
 EVENTS = st.tuples(
