@@ -11,8 +11,8 @@ Draw = Callable[[], float]
 """Random numbers from 0 up to, but not including, 1."""
 
 TINY = 0.01
-"""What a weight of 0 counts beside others: RFC 2782 wants a very small chance. It draws whole numbers from 0 to the sum,
-which gives whoever stands first a share too much where weights are small; ours draws from all numbers between.
+"""What a weight of 0 counts beside others: RFC 2782 wants a very small chance. It draws whole numbers from 0 to the
+sum, which gives whoever stands first a share too much where weights are small; ours draws from all numbers between.
 """
 _MASK = (1 << 64) - 1
 
