@@ -265,6 +265,8 @@ class App:
             self.metrics.reloaded("refused")
             self.log.say("reload-refused", level="error", why=str(error))
             return False
+        # The names of new peers are found first: from here on nothing waits.
+        await self.tending.take(configured(settings, self.calls.world.resolver.outlet))
         self.settings, self.parts = settings, parts
         if self.tls is not None and tls is not None:
             self.tls.take(tls)
@@ -276,7 +278,6 @@ class App:
         world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
         world.signers, world.store = self._signers(), self.store
         world.emergency = parts.book.emergency
-        await self.tending.take(configured(settings, world.resolver.outlet))
         self.swap(parts.book)
         kept = [
             name
@@ -338,7 +339,7 @@ class App:
         if listener.transport == "TCP":
             return Streams(listener, index)
         assert self.tls is not None  # the settings demand it
-        return Streams(listener, index, tls=self.tls)
+        return Streams(listener, index, tls=self.tls, domain=lambda flow: self.routes.domain(flow))
 
     def _store(self) -> Store | None:
         identity, lab = self.settings.identity, self.settings.lab.enabled

@@ -127,8 +127,11 @@ class Streams:
         tls: Tls | None = None,
         bounds: Bounds = Bounds(),
         now: Callable[[], float] | None = None,
+        domain: Callable[[Flow], str] = lambda flow: "",
     ) -> None:
-        """Binds at once. tls: None for plain TCP. Raises OSError."""
+        """Binds at once. tls: None for plain TCP. domain: the name that a peer was looked up by, which its certificate
+        must be of (RFC 5922 section 7.2); empty: its address. Raises OSError.
+        """
         self.listener = listener
         self.index = index
         self.bounds = bounds
@@ -140,7 +143,7 @@ class Streams:
         """Messages that could not be sent."""
         self.broken_streams = 0
         self.now = now or asyncio.get_running_loop().time
-        self._tls = tls
+        self._tls, self._domain = tls, domain
         self._numbers = count(1)
         self._open: dict[int, Connection] = {}
         self._ways: dict[tuple[str, int], Connection] = {}
@@ -303,7 +306,7 @@ class Streams:
                     target.host,
                     target.port,
                     ssl=tls,
-                    server_hostname=target.host if tls is not None else None,
+                    server_hostname=self._domain(target) or target.host if tls is not None else None,
                     local_addr=(self.socket.getsockname()[0], 0),
                 )
         except (OSError, TimeoutError, ValueError, ssl.SSLError):

@@ -168,7 +168,7 @@ async def test_a_real_server_is_asked_and_its_records_are_ours() -> None:
         ask = Servers([("127.0.0.1", server.port)])
         assert await ask("a.example", "A") == Told(("192.0.2.1",), 33.0)
         assert (await ask("a.example", "AAAA")).records == ("2001:db8::1",)
-        assert (await ask("_sip._udp.a.example", "SRV")).records == (Srv(10, 60, 5070, "a.example"), Srv(20, 0, 0, ""))
+        assert set((await ask("_sip._udp.a.example", "SRV")).records) == {Srv(10, 60, 5070, "a.example"), Srv(20, 0, 0, "")}
         assert (await ask("a.example", "NAPTR")).records == (Naptr(10, 50, "s", "SIP+D2U", "_sip._udp.a.example"),)
         assert await ask("a.example", "TXT") == Told((), 17.0)
         assert await ask("nobody.example", "A") == Told((), 17.0)

@@ -15,9 +15,9 @@ from proxy.admin import peers as room
 from proxy.admin.health import Vitals
 from proxy.admin.peers import routes
 from proxy.admin.server import Admin
-from proxy.app import Orders
 from proxy.cli import main
 from proxy.cli.peer import span
+from proxy.neighbours import Desk
 from proxy.peers import Directory, Hop, Peer, Place, Target
 
 Ask = Callable[..., Awaitable[tuple[int, dict[str, Any]]]]
@@ -36,7 +36,7 @@ def directory() -> Directory:
 async def admin(directory: Directory) -> AsyncIterator[Admin]:
     made = Admin(
         "127.0.0.1", 0, metrics=bytes, vitals=Vitals("1", "observe", False, []),
-        more=routes(Orders(directory, lambda: 130.0)),
+        more=routes(Desk(directory, lambda: 130.0)),
     )  # fmt: skip
     await made.start()
     yield made
