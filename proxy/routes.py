@@ -42,6 +42,8 @@ class Routes(Mapping[str, Sequence[Flow]]):
         self._outlet, self._now, self._silence, self._draw = outlet, now, silence, draw
         self.large: dict[Flow, Flow] = {}
         """UDP flows that have TCP too, for `Options.large`; it knows a flow before a call gets it."""
+        self._short: dict[Flow, Target] = {}
+        """And back: what is heard by TCP is told of the UDP target that it stands in for."""
         self._flows: dict[Target, Flow | None] = {}
         self._chosen_before: dict[int, tuple[Sequence[Target], list[Flow]]] = {}
         """What the directory has answered before, by its identity, and its flows: nearly always the same again."""
@@ -93,11 +95,15 @@ class Routes(Mapping[str, Sequence[Flow]]):
             if stream is not None:
                 if len(self.large) >= MAX_REMEMBERED:
                     self.large.clear()
+                    self._short.clear()
                 self.large[flow] = stream
+                self._short[stream] = target
         return flow
 
     def target(self, flow: Flow) -> Target:
         """The target that a flow leads to."""
+        if self._short and (short := self._short.get(Flow(flow.listener, flow.host, flow.port))) is not None:
+            return short
         return Target(self._transports[flow.listener], flow.host, flow.port)
 
     def domain(self, flow: Flow) -> str:
@@ -114,9 +120,12 @@ class Routes(Mapping[str, Sequence[Flow]]):
         """A hop was left for the next one, or failed as the last one. `why`: 503 (with its response), transport,
         timeout or silence.
         """
+        target = self.target(flow)
+        if why == "transport" and target.transport != self._transports[flow.listener]:
+            return  # no connection for what was too long: that says nothing of the datagrams that follow
         before = {"silence": self._silence, "timeout": TIMEOUT_SECONDS}.get(why, 0.0)
         rest = retry_after(response) if response is not None and why == "503" else 0.0
-        self.directory.ill(self.target(flow), why, now, now - before, retry_after=rest)
+        self.directory.ill(target, why, now, now - before, retry_after=rest)
 
 
 def retry_after(response: Response) -> float:

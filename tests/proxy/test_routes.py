@@ -90,6 +90,28 @@ def test_a_target_that_no_listener_reaches_is_left_out() -> None:
     assert routes["carrier"] == [FLOWS[TWO]]
 
 
+@pytest.mark.req("SIP-091")
+def test_a_hop_that_has_tcp_for_what_is_too_long_is_one_target() -> None:
+    peer = Peer("a", "carrier", (Hop(ONE.host, ONE.port, "UDP", long_by_tcp=True),))
+    directory = Directory([peer])
+    directory.place(peer.hops[0], (Place(ONE),), 0.0)
+
+    def outlet(target: Target) -> Flow:
+        return Flow(("UDP", "TCP").index(target.transport), target.host, target.port)
+
+    routes = Routes(directory, LISTENERS, outlet, lambda: 0.0)
+    datagram, stream = Flow(0, ONE.host, ONE.port), Flow(1, ONE.host, ONE.port)
+    assert routes["carrier"] == [datagram] and routes.large == {datagram: stream}
+    routes.answered(stream._replace(connection=7), 10.0)
+    assert directory.state(ONE) == "up"
+    # No connection is no reason to leave the datagrams; silence there is one.
+    routes.left(stream, "transport", 11.0)
+    assert directory.state(ONE) == "up"
+    for now in (13.0, 14.0, 15.0):
+        routes.left(stream, "silence", now)
+    assert directory.state(ONE) == "down"
+
+
 @pytest.mark.parametrize(
     ("line", "seconds"),
     [
