@@ -27,6 +27,8 @@ MAX_TRIED_EMERGENCY = 60
 """Of an emergency call: everybody, up to what Max-Breadth allows (RFC 5393 section 5.3.3)."""
 LOTS = 1024
 """Orders that chance may choose from: weights are kept to a thousandth, and a call costs a look instead of a sort."""
+TRIAL_SECONDS = 1.0
+"""How often it is looked whether a target that nobody pings may be tried."""
 REASONS = ("503", "transport", "timeout", "silence")
 
 Change = Callable[[Target, str, str, str], None]
@@ -73,6 +75,8 @@ class Directory:
         self._fixed: dict[tuple[str, bool], tuple[Target, ...]] = {}
         self._lots: dict[tuple[str, bool, int], Sequence[Target]] = {}
         self._wakes: float | None = None
+        self._trials: float | None = None
+        """When a call may try a target that is down and that nobody pings; or is asked again whether one may."""
         self.peers: tuple[Peer, ...] = ()
         self.replace(peers, now)
 
@@ -128,18 +132,38 @@ class Directory:
         """
         if self._wakes is not None and now >= self._wakes:
             self.tick(now)
+        if self._trials is not None and now >= self._trials and not every:
+            if found := self._trial(side, now, int(draw() * LOTS)):
+                return found
         fixed = self._fixed.get((side, every))
         if fixed is not None:
             return fixed
         lot = int(draw() * LOTS)
         known = self._lots.get((side, every, lot))
         if known is None:
-            known = self._lots[side, every, lot] = self._arranged(side, every, lot)
+            known, chance = self._arranged(side, every, lot)
+            if chance:
+                self._lots[side, every, lot] = known
+            else:
+                self._fixed[side, every] = known
         return known
 
-    def _arranged(self, side: str, every: bool, lot: int) -> Sequence[Target]:
+    def _trial(self, side: str, now: float, lot: int) -> tuple[Target, ...]:
+        """One call tries a target that nobody pings, if it would come first were it well; empty: there is none."""
+        self._trials = now + TRIAL_SECONDS
+        for target, health in self._health.items():
+            if (at := health.trial()) is not None and now >= at:
+                found, _ = self._arranged(side, False, lot, target)
+                if found and found[0] == target:
+                    health.tried(now)
+                    return found
+        return ()
+
+    def _arranged(
+        self, side: str, every: bool, lot: int, trial: Target | None = None
+    ) -> tuple[tuple[Target, ...], bool]:
         """The order that one lot stands for, kept until something changes: the first choice by its place among all
-        lots, the others by numbers that follow from it.
+        lots, the others by numbers that follow from it. And whether chance had a hand in it.
         """
         numbers = chain(((lot + 0.5) / LOTS,), iter(seeded(b"%d" % lot), None))
 
@@ -155,7 +179,7 @@ class Directory:
                 places = [(one.priority, one.weight, one.target) for one in self._places.get(hop, ())]
                 chance = chance or drawn(places)
                 for target in ordered(places, draw):
-                    rank = self._rank(target, order)
+                    rank = self._rank(target, order) if target != trial or order else 0
                     # A target that two peers share is as well placed as the better of them.
                     if ranks.get(target, _LAST) > rank:
                         ranks.pop(target, None)
@@ -165,9 +189,7 @@ class Directory:
             found = found[:MAX_TRIED_EMERGENCY]
         else:
             found = ([target for target in found if ranks[target] != _OUT] or found)[:MAX_TRIED]
-        if not chance:
-            self._fixed[side, every] = tuple(found)
-        return tuple(found)
+        return tuple(found), chance
 
     def _rank(self, target: Target, order: str) -> int:
         if order == "up":
@@ -218,6 +240,7 @@ class Directory:
         self._fixed.clear()
         self._lots.clear()
         self._wakes = min((at for one in self._health.values() if (at := one.wakes()) is not None), default=None)
+        self._trials = min((at for one in self._health.values() if (at := one.trial()) is not None), default=None)
         if target is not None:
             self._changed(target, before, after, why)
 

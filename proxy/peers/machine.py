@@ -36,12 +36,10 @@ TABLE: Mapping[tuple[str, str], str] = {
     (HELD, FREE):           UNKNOWN,
     (DOWN, GOOD):           RISING,
     (DOWN, GOOD_ENOUGH):    UP,
-    (DOWN, FREE):           UNKNOWN,  # nobody pings it: after a rest, calls find out
     (RISING, BAD):          DOWN,
     (RISING, BAD_ENOUGH):   DOWN,
     (RISING, HOLD):         DOWN,
     (RISING, GOOD_ENOUGH):  UP,
-    (RISING, FREE):         UNKNOWN,
 }  # fmt: skip
 """(state, event) -> state. A pair that is not here changes nothing, and `IGNORED` names it."""
 
@@ -49,7 +47,7 @@ IGNORED = frozenset(
     {
         (UNKNOWN, FREE), (UP, GOOD), (UP, GOOD_ENOUGH), (UP, FREE), (FAILING, BAD), (FAILING, FREE),
         (HELD, GOOD), (HELD, GOOD_ENOUGH), (HELD, BAD), (HELD, HOLD),  # it asked for rest, and gets it
-        (DOWN, BAD), (DOWN, BAD_ENOUGH), (DOWN, HOLD), (RISING, GOOD),
+        (DOWN, BAD), (DOWN, BAD_ENOUGH), (DOWN, HOLD), (DOWN, FREE), (RISING, GOOD), (RISING, FREE),
     }
 )  # fmt: skip
 
@@ -79,7 +77,7 @@ class Rules:
     flap: float = 60.0
     """Who falls again so soon after a rise needs twice as many answers the next time."""
     rest: float = 10.0
-    """Without pings: how long a target is left alone before a call tries it again."""
+    """Without pings: every so many seconds one call tries a target that is down, and its answer brings it back."""
 
 
 class Health:
@@ -93,7 +91,7 @@ class Health:
     def __init__(self, rules: Rules, now: float, pinged: bool = True) -> None:
         self.rules = rules
         self.pinged = pinged
-        """Pings bring it back; without them a rest does."""
+        """Pings bring it back; without them a call does, one in a rest."""
         self.state = UNKNOWN
         self.since = now
         self.why = ""
@@ -101,7 +99,7 @@ class Health:
         self.good = self.bad_pings = self.bad_calls = 0
         self.needed = rules.up_after
         self.until = 0.0
-        """When HELD (and DOWN without pings) ends."""
+        """When HELD ends; without pings and down, when a call may try it."""
         self.answered = self.call_answered = self.failed = self.rose = float("-inf")
 
     @property
@@ -121,7 +119,9 @@ class Health:
         else:
             self.bad_calls = 0
         self.good += 1
-        return self._feed(GOOD_ENOUGH if self.good >= self.needed else GOOD, now)
+        # An answered call that nobody but it could ask for is proof; there may be no second one for a while.
+        enough = self.good >= self.needed or (call and not self.pinged)
+        return self._feed(GOOD_ENOUGH if enough else GOOD, now)
 
     def ill(self, why: str, now: float, since: float, call: bool = True) -> bool:
         """It failed, on something that was sent at `since`."""
@@ -163,16 +163,19 @@ class Health:
 
     def tick(self, now: float) -> bool:
         """Let a rest end that is over."""
-        if now < self.until:
-            return False
-        if self.state == HELD or (not self.pinged and self.state in (DOWN, RISING)):
-            return self._feed(FREE, now)
-        return False
+        return now >= self.until and self._feed(FREE, now)
 
     def wakes(self) -> float | None:
         """When `tick` has something to do."""
-        resting = self.state == HELD or (not self.pinged and self.state in (DOWN, RISING))
-        return self.until if resting else None
+        return self.until if self.state == HELD else None
+
+    def trial(self) -> float | None:
+        """When a call may try it although it is down; None: that is left to the pings, or it is not down."""
+        return self.until if not self.pinged and self.state in (DOWN, RISING) else None
+
+    def tried(self, now: float) -> None:
+        """A call tries it now: the others leave it alone for a rest."""
+        self.until = now + self.rules.rest
 
     def _feed(self, event: str, now: float) -> bool:
         after = TABLE.get((self.state, event), self.state)

@@ -87,15 +87,17 @@ def test_a_failure_that_began_before_the_last_answer_is_old_news() -> None:
     assert health.state == UP
 
 
-def test_without_pings_a_rest_brings_it_back_and_one_failure_down_again() -> None:
+def test_without_pings_a_call_tries_it_once_in_a_rest_and_an_answer_is_enough() -> None:
     health = Health(RULES, 0.0, pinged=False)
     for _ in range(3):
         health.ill("silence", 10.0, 8.0)
-    assert health.state == DOWN and health.wakes() == 20.0
-    assert not health.tick(19.9)
-    assert health.tick(20.0) and health.state == UNKNOWN
-    assert health.ill("silence", 22.0, 20.0) and health.state == DOWN
-    assert health.wakes() == 32.0
+    assert health.state == DOWN and health.trial() == 20.0 and health.wakes() is None
+    assert not health.tick(30.0)
+    health.tried(30.0)
+    assert health.trial() == 40.0
+    health.ill("silence", 32.0, 30.0)
+    assert health.state == DOWN and health.trial() == 40.0
+    assert health.well(41.0) and health.state == UP and health.trial() is None
 
 
 def test_who_falls_again_and_again_must_prove_more_up_to_a_bound() -> None:
