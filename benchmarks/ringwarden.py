@@ -102,6 +102,7 @@ class Ringwarden:
         cores: tuple[int, ...] = (),
         name: str = "ringwarden",
         transport: str = "udp",
+        workers: int = 1,
     ) -> None:
         """Start it and wait until it says that it is ready and answers. transport: of the next hops."""
         self.me, self.admin = me or stage.proxy, free_port()
@@ -117,7 +118,7 @@ class Ringwarden:
         path.write_text(text, encoding="utf-8")
         self.program = Program(
             name,
-            [sys.executable, "-m", "proxy.cli", "run", "--config", str(path)],
+            [sys.executable, "-m", "proxy.cli", "run", "--config", str(path), "--workers", str(workers)],
             run,
             cores=cores,
             environment={"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},

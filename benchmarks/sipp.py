@@ -133,16 +133,18 @@ def call(
     name: str = "caller",
     patience: float = 15.0,
     transport: str = "u1",
+    limit: int = LIMIT,
 ) -> Statistics:
     """Place `calls` calls at `rate` a second and wait for the last one; `patience` seconds more than that is a
-    failure. `transport` as sipp names it: u1, t1 (one connection), tn (one a call).
+    failure. `transport` as sipp names it: u1, t1 (one connection), tn (one a call). `limit`:
+    calls that may be open at once.
     """
     statistics = folder / f"{name}.csv"
     statistics.unlink(missing_ok=True)
-    seconds = calls / rate + talk_ms / 1000 + patience
+    seconds = calls / min(rate, 200.0) + talk_ms / 1000 + patience
     command = _command(
         SCENARIOS / f"{scenario}.xml", me, statistics, transport,
-        "-inf", str(feed), "-r", f"{rate:g}", "-m", str(calls), "-l", str(LIMIT), "-d", str(talk_ms),
+        "-inf", str(feed), "-r", f"{rate:g}", "-m", str(calls), "-l", str(limit), "-d", str(talk_ms),
         "-recv_timeout", "10000", "-max_socket", "1000", "-timeout", f"{seconds:.0f}", "-timeout_error", str(proxy),
     )  # fmt: skip
     with Program(name, command, folder, cores=cores) as program:

@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
@@ -36,7 +37,7 @@ from proxy.following import Following, keep, kept
 from proxy.health import Pinger
 from proxy.hook import DecisionHook
 from proxy.log import Log
-from proxy.metrics import Metrics
+from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
 from proxy.neighbours import Desk, configured
 from proxy.peers import Directory, Target
@@ -54,6 +55,9 @@ from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Streams, Tls, Udp
+from proxy.workers.links import RemoteFetch, RemoteJournal
+from proxy.workers.seat import Seat
+from proxy.workers.steering import DIGITS
 from shaken.credential import Anchors
 from shaken.number import Plan
 from shaken.sign import Signer
@@ -63,6 +67,10 @@ from shaken.verify import Rules
 STRICTNESS = ("observe", "tag", "enforce")
 KEEP_SECONDS = 3600.0
 """How often the reputations are written down: an hour of them may be lost with the machine."""
+
+
+SHOWN_SECONDS = 0.25
+"""How old the figures of a worker may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +171,19 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
 class App:
     """One ringwarden: built here, started and stopped from outside."""
 
-    def __init__(self, settings: Settings, parts: Parts, hooks: Mapping[str, Hook] | None = None) -> None:
-        self.settings, self.parts = settings, parts
+    def __init__(
+        self, settings: Settings, parts: Parts, hooks: Mapping[str, Hook] | None = None, seat: Seat | None = None
+    ) -> None:
+        """seat: the place of one worker among several; None: we are alone."""
+        self.settings, self.parts, self.seat = settings, parts, seat
         self.clock: Clock = LabClock(settings.lab.clock or "+0s") if settings.lab.enabled else Clock()
         self._hooks = hooks
-        self._sockets: list[Udp | Streams] = []
+        self.sockets: list[Udp | Streams] = []
+        self.log: Log
+        self.endpoint: Endpoint
+        self.calls: Calls
         self.tls: Tls | None = None
+        self.fetch: Fetcher | RemoteFetch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
 
@@ -186,14 +201,19 @@ class App:
         if settings.tls is not None:
             self.tls = Tls(settings.tls)
         self._bind()
-        self.metrics = Metrics(reason_slugs(), tuple(FAILURES))
-        journal = Journal(settings.paths.journal, self.log.say) if settings.paths.journal is not None else None
-        if journal is not None:
+        seat = self.seat
+        number = seat.number if seat is not None else 0
+        mine: Cells | None = seat.shared.metrics[number] if seat is not None else None  # type: ignore[assignment]
+        self.metrics = Metrics(reason_slugs(), tuple(FAILURES), mine)
+        journal: Journal | RemoteJournal | None = None
+        if settings.paths.journal is not None:
+            journal = Journal(settings.paths.journal, self.log.say) if seat is None else seat.journal()
             self._closing.insert(0, journal.close)
         self.store = self._store()
         names = Names(Servers(), clock.now, self.metrics.looked_up, written_hosts())
         self._closing.insert(0, names.close)
-        resolver, tokens = Resolver(self.listeners, clock.now, names), RandomTokens()
+        resolver = Resolver(self.listeners, clock.now, names)
+        tokens = RandomTokens(mark=DIGITS[number] if seat is not None else "")
         self._look_after(resolver, tokens)
         options = Options(
             self.listeners,
@@ -207,7 +227,7 @@ class App:
             for one in self.listeners
             for address in ((one.host, one.port), (one.advertised_host, one.advertised_port))
         )
-        cells = memoryview(bytearray(CELLS * 8)).cast("Q")
+        tallies = seat.shared.tally if seat is not None else [memoryview(bytearray(CELLS * 8)).cast("Q")]
         world = World(
             settings=settings,
             trunks=settings.trunk_table,
@@ -217,8 +237,8 @@ class App:
             own=parts.book.own,
             signers=self._signers(),
             store=self.store,
-            tally=Tally(cells, window=parts.book.velocity.seconds, salt=parts.secret),
-            sealer=Sealer(parts.secret),
+            tally=Tally(tallies[number], tallies, window=parts.book.velocity.seconds, salt=parts.secret),
+            sealer=Sealer(parts.secret, number),
             resolver=resolver,
             metrics=self.metrics,
             journal=journal,
@@ -229,15 +249,25 @@ class App:
             emergency=parts.book.emergency,
             following=self._following(),
             hook=self._hook(),
+            ended_elsewhere=seat.ended if seat is not None else None,
+            worker=number,
+            heard=self.pinger.heard,
         )
         self.calls = Calls(self.endpoint, me, world)
-        self.server = Server(self.endpoint, self.calls, self._sockets, clock.now)
+        elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
+        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere)
         self._closing.insert(0, self.server.stop)
-        await self.server.start()
         self._closing.insert(0, self.tending.stop)
-        await self.tending.start()
-        self._declare(journal)
-        await self._admin(journal)
+        await self.tending.start()  # the hops are known before the first message is read
+        await self.server.start()
+        if seat is not None:
+            fetch = self.fetch if isinstance(self.fetch, RemoteFetch) else None
+            seat.listen(fetch, self.server.handed, self.calls.over)
+            self._closing.insert(0, seat.quiet)
+            self.spawn(self._shown(seat), "figures")
+        elif isinstance(journal, Journal | None):
+            self._declare(journal)
+            await self._admin(journal)
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
 
@@ -327,26 +357,32 @@ class App:
         for one in self.settings.listeners:
             listener = Listener(one.transport.upper(), one.host, one.port, one.advertised_host, one.advertised_port)
             bound = self._bound(listener, len(self.listeners))
-            self._sockets.append(bound)
+            self.sockets.append(bound)
             if listener.port == 0:
                 # The kernel chose: what we advertise is what we have.
                 listener = replace(listener, port=bound.port, advertised_port=listener.advertised_port or bound.port)
             self.listeners = (*self.listeners, listener)
 
     def _bound(self, listener: Listener, index: int) -> Udp | Streams:
+        bound = self.seat.sockets[index] if self.seat is not None else None
         if listener.transport == "UDP":
-            return Udp(listener)
+            return Udp(listener, bound)
         if listener.transport == "TCP":
-            return Streams(listener, index)
+            return Streams(listener, index, bound=bound)
         assert self.tls is not None  # the settings demand it
-        return Streams(listener, index, tls=self.tls, domain=lambda flow: self.routes.domain(flow))
+        return Streams(listener, index, tls=self.tls, bound=bound, domain=lambda flow: self.routes.domain(flow))
 
     def _store(self) -> Store | None:
         identity, lab = self.settings.identity, self.settings.lab.enabled
         if self.parts.anchors is None:
             return None
         hosts = frozenset(host.lower() for host in identity.hosts) or None
-        fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+        fetcher: Fetcher | RemoteFetch
+        if self.seat is None:
+            fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+        else:
+            fetcher = self.seat.fetch()
+        self.fetch = fetcher
         store = Store(fetcher.get, self.parts.anchors, self.clock.utc, self.clock.now, count=self._fetched)
         self._closing.insert(0, fetcher.close)
         self._closing.insert(0, store.close)
@@ -393,7 +429,7 @@ class App:
         )
 
         def send(data: bytes, flow: Flow) -> bool:
-            return self._sockets[flow.listener].send(data, flow)
+            return self.sockets[flow.listener].send(data, flow)
 
         self.tending = Tending(self.directory, resolver, self.pinger, send, now, self.spawn)
 
@@ -406,14 +442,18 @@ class App:
     def _following(self) -> Following:
         """What is remembered of callers; months of it come from the state folder, and go there."""
         folder = self.settings.paths.state
-        path = folder / "reputation.json" if folder is not None else None
+        seat = self.seat
+        mark = f"-{seat.number}" if seat is not None else ""  # each worker keeps its own
+        path = folder / f"reputation{mark}.json" if folder is not None else None
         rows: list[Memory] = []
         if path is not None:
             try:
                 rows = kept(path)
             except (OSError, ValueError, TypeError) as error:
                 self.log.say("reputation-unread", level="warning", path=str(path), fault=repr(error))
-        following = Following(Behaviour(salt=self.parts.secret), Sources(), Reputation(rows))
+        slices = seat.shared.behaviour if seat is not None else []
+        mine = slices[seat.number] if seat is not None else None
+        following = Following(Behaviour(mine, slices, salt=self.parts.secret), Sources(), Reputation(rows))
 
         def write() -> None:
             if path is not None:
@@ -448,32 +488,25 @@ class App:
 
     def _declare(self, journal: Journal | None) -> None:
         metrics = self.metrics
-        metrics.gauge("active_calls", "Answered calls whose end was not seen yet.", lambda: self.calls.active)
-        metrics.gauge("transactions", "Live SIP transactions.", lambda: self.endpoint.transactions)
-        metrics.gauge("waiting_calls", "Calls that wait for a certificate or a name.", lambda: self.calls.waiting)
-        metrics.gauge("cert_cache_entries", "Certificates in memory.", lambda: len(self.store) if self.store else 0)
+        for one in FIGURES:
+            if one.total:
+                metrics.total(one.name, one.help, lambda one=one: int(one.read(self)))  # type: ignore[misc]
+            else:
+                metrics.gauge(one.name, one.help, partial(one.read, self))
         metrics.gauge("list_entries", "Entries of the lists.", self._list_sizes, "list")
         metrics.gauge("clock_error_seconds", "What the system says of its own clock.", clock_errors, "kind")
-        metrics.total("log_dropped_total", "Log lines that were dropped.", lambda: self.log.dropped)
-        metrics.total(
-            "udp_dropped_total",
-            "Datagrams that the system did not take.",
-            lambda: sum(one.dropped for one in self._sockets if isinstance(one, Udp)),
-        )
-        streams = [one for one in self._sockets if isinstance(one, Streams)]
-        metrics.gauge("bypass", "1 while nothing is screened.", lambda: float(self.calls.world.bypass))
-        metrics.gauge("connections", "Open TCP and TLS connections, ours and theirs.", lambda: sum(map(len, streams)))
-        for name, text, count in (
-            ("connections_refused_total", "Connections turned away: too many.", lambda one: one.refused),
-            ("connections_slow_total", "Connections closed because the peer was too slow.", lambda one: one.slow),
-            ("streams_broken_total", "Connections whose bytes were no SIP.", lambda one: one.broken_streams),
-            ("stream_dropped_total", "Messages that no connection could take.", lambda one: one.dropped),
-        ):
-            metrics.total(name, text, lambda count=count: sum(map(count, streams)))  # type: ignore[misc]
         metrics.gauge("peer_up", "Hops of a peer that calls try; 0: down, or taken out.", self.directory.usable, "peer")
         if journal is not None:
             metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
             metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
+
+    async def _shown(self, seat: Seat) -> None:
+        """Write down what the desk is asked for, again and again."""
+        cells = seat.shared.figures[seat.number]
+        while True:
+            for place, one in enumerate(FIGURES):
+                cells[place] = int(one.read(self) * 1000)
+            await asyncio.sleep(SHOWN_SECONDS)
 
     def _list_sizes(self) -> dict[str, float]:
         book = self.calls.world.book
@@ -504,3 +537,44 @@ class App:
         )
         await self.admin.start()
         self._closing.insert(0, self.admin.stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Something that is read when somebody asks, with its name as a metric."""
+
+    name: str
+    help: str
+    read: Callable[[App], float]
+    total: bool = False
+
+
+def _datagrams(app: App) -> float:
+    return sum(one.dropped for one in app.sockets if isinstance(one, Udp))
+
+
+def _streams(read: Callable[[Streams], float]) -> Callable[[App], float]:
+    return lambda app: sum(read(one) for one in app.sockets if isinstance(one, Streams))
+
+
+def _seated(read: Callable[[Seat], float]) -> Callable[[App], float]:
+    return lambda app: read(app.seat) if app.seat is not None else 0
+
+
+FIGURES = (
+    Figure("active_calls", "Answered calls whose end was not seen yet.", lambda app: app.calls.active),
+    Figure("transactions", "Live SIP transactions.", lambda app: app.endpoint.transactions),
+    Figure("waiting_calls", "Calls that wait for a certificate or a name.", lambda app: app.calls.waiting),
+    Figure("cert_cache_entries", "Certificates in memory.", lambda app: len(app.store) if app.store else 0),
+    Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
+    Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),
+    Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),
+    Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
+    Figure("connections_refused_total", "Connections turned away: too many.", _streams(lambda s: s.refused), True),
+    Figure("connections_slow_total", "Connections of peers that were too slow.", _streams(lambda s: s.slow), True),
+    Figure("streams_broken_total", "Connections whose bytes were no SIP.", _streams(lambda s: s.broken_streams), True),
+    Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),
+    Figure("handed_over_total", "Messages given to their worker.", _seated(lambda seat: seat.handed), True),
+    Figure("handover_lost_total", "Records for others that did not fit.", _seated(lambda seat: seat.lost), True),
+)
+"""In an order that all processes know."""

@@ -25,12 +25,19 @@ class Server:
     """Runs one endpoint over its sockets on the running event loop."""
 
     def __init__(
-        self, endpoint: Endpoint, calls: Calls, sockets: Sequence[Udp | Streams], now: Callable[[], float]
+        self,
+        endpoint: Endpoint,
+        calls: Calls,
+        sockets: Sequence[Udp | Streams],
+        now: Callable[[], float],
+        elsewhere: Callable[[bytes, Flow], bool] | None = None,
     ) -> None:
+        """elsewhere: hands a message to the worker that it belongs to, and says whether it did."""
         self._endpoint = endpoint
         self._calls = calls
         self._sockets = sockets
         self._now = now
+        self._elsewhere = elsewhere
         self._loop = asyncio.get_running_loop()
         self._armed: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -56,10 +63,13 @@ class Server:
 
     def _readable(self, index: int, udp: Udp) -> None:
         now = self._now()
-        receive, handle = self._endpoint.receive, self._calls.handle
+        receive, handle, elsewhere = self._endpoint.receive, self._calls.handle, self._elsewhere
 
         def take(data: bytes, host: str, port: int) -> None:
-            events = receive(data, Flow(index, host, port), now)
+            flow = Flow(index, host, port)
+            if elsewhere is not None and elsewhere(data, flow):
+                return
+            events = receive(data, flow, now)
             if events:
                 handle(events, now)
             self._send(now)
@@ -71,11 +81,22 @@ class Server:
 
     def _streamed(self, messages: list[bytes], flow: Flow) -> None:
         """Whole messages of one connection."""
-        now = self._now()
+        now, elsewhere = self._now(), self._elsewhere
         for data in messages:
+            # A request stays with its connection; a response may belong to another worker's transaction.
+            if elsewhere is not None and data[:4] == b"SIP/" and elsewhere(data, flow):
+                continue
             if events := self._endpoint.receive(data, flow, now):
                 self._calls.handle(events, now)
             self._send(now)
+        self._after(now)
+
+    def handed(self, data: bytes, flow: Flow) -> None:
+        """A message that another worker received for us."""
+        now = self._now()
+        if events := self._endpoint.receive(data, flow, now):
+            self._calls.handle(events, now)
+        self._send(now)
         self._after(now)
 
     def _unreachable(self, flow: Flow) -> None:

@@ -16,8 +16,10 @@ SIZE = 8
 class RandomTokens:
     """Unguessable tokens of RFC 3261's token characters; hexadecimal digits, in fact."""
 
-    def __init__(self, draw: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, draw: Callable[[int], bytes] = os.urandom, mark: str = "") -> None:
+        """mark: what each branch begins with: the digit of the worker that wrote it."""
         self._draw = draw
+        self._mark = mark
         self._block = ""
         self._at = 0
 
@@ -27,6 +29,8 @@ class RandomTokens:
         if at == len(self._block):
             self._block, at = self._draw(BLOCK).hex(), 0
         self._at = at + 2 * SIZE
-        return self._block[at : self._at]
+        return self._mark + self._block[at : self._at]
 
-    tag = branch
+    def tag(self) -> str:
+        """A token for a To tag."""
+        return self.branch()

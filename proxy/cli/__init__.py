@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="stand in front of a PBX and screen its calls")
     run.add_argument("--config", required=True, metavar="FILE", help="the TOML configuration")
+    run.add_argument("--workers", default="1", metavar="N|auto", help="processes on one address (default: 1)")
 
     again = commands.add_parser("reload", help="let a running ringwarden read its configuration again")
     again.add_argument("--config", required=True, metavar="FILE")
@@ -98,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "run":
         from proxy.cli import run
 
-        return run.run(args.config)
+        return run.run(args.config, args.workers)
     if args.command in ("reload", "bypass"):
         from signal import SIGHUP, SIGUSR1, SIGUSR2
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import uvloop
 
 from policy.decide import reason_slugs
-from proxy.app import App, prepare
-from proxy.cli import OK, USAGE, complain, service
+from proxy import service
+from proxy.app import App, Parts, prepare
+from proxy.cli import OK, USAGE, complain
 from proxy.settings import Settings, SettingsError, load
 
 YOUNG = 50_000
@@ -46,8 +47,8 @@ def check(file: str) -> int:
     return OK
 
 
-def run(file: str) -> int:
-    """Stand in front of the PBX until SIGTERM or Ctrl-C."""
+def run(file: str, workers: str = "1") -> int:
+    """Stand in front of the PBX until SIGTERM or Ctrl-C. workers: how many processes, or `auto`: one for each core."""
     settings = read(file)
     if settings is None:
         return USAGE
@@ -55,8 +56,39 @@ def run(file: str) -> int:
         parts = prepare(settings)
     except SettingsError as error:
         return complain(str(error))
+    try:
+        number = len(os.sched_getaffinity(0)) if workers == "auto" else int(workers)
+    except ValueError:
+        return complain(f"--workers is a number or auto, not {workers}")
+    if number != 1:
+        return company(settings, parts, number)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serve(App(settings, parts)))
+
+
+def company(settings: Settings, parts: Parts, workers: int) -> int:
+    """Several workers behind one address."""
+    from proxy.supervisor import Supervisor
+
+    try:
+        supervisor = Supervisor(settings, parts, workers)
+    except ValueError as error:
+        return complain(f"--workers: {error}")
+    except OSError as error:
+        return complain(f"cannot listen: {error}")
+    note = pid_file(settings)
+
+    def ready() -> None:
+        if note is not None:
+            note.write_text(f"{os.getpid()}\n", encoding="ascii")
+        service.told("READY=1")
+        print(f"ringwarden ready {' '.join(supervisor.addresses)}", flush=True)
+
+    try:
+        return supervisor.run(ready)
+    finally:
+        if note is not None:
+            note.unlink(missing_ok=True)
 
 
 async def serve(app: App) -> int:

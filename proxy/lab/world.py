@@ -171,8 +171,10 @@ class World:
         campaigns: str | None = None,
         level: str = "warning",
         amend: Callable[[str], str] = lambda text: text,
+        workers: int = 1,
     ) -> None:
         """`campaigns`: the text of the campaign list; `amend` changes the configuration before it is written."""
+        self.workers = workers
         self.folder = folder
         self.ports = ports(wanted)
         self._campaigns, self._level, self._amend = campaigns, level, amend
@@ -246,7 +248,7 @@ class World:
         root = ROOT
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "proxy.cli", "run", "--config", str(self.config),
+            sys.executable, "-m", "proxy.cli", "run", "--config", str(self.config), "--workers", str(self.workers),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip

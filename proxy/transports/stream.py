@@ -125,12 +125,15 @@ class Streams:
         index: int,
         *,
         tls: Tls | None = None,
+        bound: socket.socket | None = None,
         bounds: Bounds = Bounds(),
         now: Callable[[], float] | None = None,
         domain: Callable[[Flow], str] = lambda flow: "",
     ) -> None:
-        """Binds at once. tls: None for plain TCP. domain: the name that a peer was looked up by, which its certificate
-        must be of (RFC 5922 section 7.2); empty: its address. Raises OSError.
+        """Binds at once. tls: None for plain TCP; bound: a socket that is this listener's already.
+
+        domain: the name that a peer was looked up by, which its certificate must be of (RFC 5922 section 7.2); empty:
+        its address. Raises OSError.
         """
         self.listener = listener
         self.index = index
@@ -156,12 +159,15 @@ class Streams:
         self._failed: Callable[[Flow], None] = lambda flow: None
         self._broken: Callable[[bytes, Flow, ParseError], None] = lambda head, flow, error: None
         address = ipaddress.ip_address(listener.host.strip("[]"))
-        self._family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-        self.socket = socket.socket(self._family, socket.SOCK_STREAM)
+        if bound is not None:
+            self.socket = bound
+            return
+        family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             self.socket.setblocking(False)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if self._family == socket.AF_INET6:
+            if family == socket.AF_INET6:
                 self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.socket.bind((str(address), listener.port))
         except BaseException:

@@ -24,12 +24,16 @@ BATCH = 32
 class Udp:
     """One listening UDP socket."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, bound: socket.socket | None = None) -> None:
+        """bound: a socket that is this listener's already. Raises OSError."""
+        self.dropped = 0
+        """Datagrams that could not be sent."""
+        if bound is not None:
+            self.socket = bound
+            return
         address = ipaddress.ip_address(listener.host.strip("[]"))
         family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.dropped = 0
-        """Datagrams that could not be sent."""
         try:
             self.socket.setblocking(False)
             if family == socket.AF_INET6:

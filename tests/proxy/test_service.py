@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.cli.service import every, told
+from proxy.service import every, told
 
 
 def test_systemd_is_told(tmp_path: Path) -> None:

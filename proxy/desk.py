@@ -1,0 +1,144 @@
+"""The process beside the workers: it writes the journal, fetches certificates once for all of them, and answers the
+operator. Calls never wait for it but for a certificate, and then no longer than their deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+from collections import OrderedDict
+from importlib.metadata import PackageNotFoundError, version
+
+from certs.fetch import Fetcher, FetchError, Limits
+from policy.decide import reason_slugs
+from proxy.admin.health import Vitals
+from proxy.admin.server import Admin
+from proxy.app import FIGURES, STRICTNESS, Parts
+from proxy.log import Log
+from proxy.metrics import Metrics
+from proxy.settings import Settings
+from proxy.storage.journal import Journal
+from proxy.workers.links import FETCHED, ROWS, WANTED, Line, rows_of
+from proxy.workers.shared import Shared
+from shaken.verdict import FAILURES
+
+KEPT = 1024
+"""Files that are kept for the other workers."""
+KEPT_SECONDS = 60.0
+"""How long: the workers want one within moments of each other, and each keeps its own for as long as it may."""
+MAX_UNDER_WAY = 256
+"""Certificates that are fetched at one time, whoever wants them."""
+
+
+class Desk:
+    """Built after the fork, stopped with the loop."""
+
+    def __init__(self, settings: Settings, parts: Parts, shared: Shared, lines: list[Line], mine: Line) -> None:
+        self.settings, self.parts = settings, parts
+        self._shared, self._lines, self._mine = shared, lines, mine
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._wanted: dict[str, list[tuple[int, int]]] = {}
+        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+
+    async def start(self, listening: list[str]) -> None:
+        """Begin to serve. Whatever fails here is said and costs no call."""
+        settings = self.settings
+        self.log = Log(settings.log.level)
+        self.log.capture()
+        self.metrics = Metrics(reason_slugs(), tuple(FAILURES))
+        path = settings.paths.journal
+        self.journal = Journal(path, self.log.say) if path is not None else None
+        identity = settings.identity
+        hosts = frozenset(host.lower() for host in identity.hosts) or None
+        lab = settings.lab.enabled
+        self.fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+        asyncio.get_running_loop().add_reader(self._mine.outlet, self._mine.read, self._take)
+        self._declare()
+        self.admin: Admin | None = None
+        if settings.admin is not None:
+            try:
+                running = version("ringwarden")
+            except PackageNotFoundError:
+                running = "0"
+            mode = max((trunk.mode for trunk in settings.trunks), key=STRICTNESS.index, default="observe")
+            slices = self._shared.metrics
+            journal = self.journal
+            self.admin = Admin(
+                settings.admin.host,
+                settings.admin.port,
+                metrics=lambda: self.metrics.exported(running, lab, [*slices, self.metrics.cells]),  # type: ignore[list-item]
+                vitals=Vitals(running, mode, lab, listening, journal.health if journal is not None else lambda: None),
+                say=self.log.say,
+                restarted=self.metrics.admin_restarted,
+            )
+            await self.admin.start()
+        for remark in self.parts.remarks:
+            self.log.say("remark", level="warning", text=remark)
+
+    async def stop(self) -> None:
+        """Write what waits, and end."""
+        self._mine.read(self._take, 100_000)
+        asyncio.get_running_loop().remove_reader(self._mine.outlet)
+        for task in self._under_way.values():
+            task.cancel()
+        if self.admin is not None:
+            await self.admin.stop()
+        await self.fetcher.close()
+        if self.journal is not None:
+            await asyncio.to_thread(self.journal.close)
+        self.log.close()
+
+    def _declare(self) -> None:
+        figures = self._shared.figures
+        for place, one in enumerate(FIGURES):
+
+            def read(place: int = place) -> float:
+                return sum(part[place] for part in figures) / 1000
+
+            if one.total:
+                self.metrics.total(one.name, one.help, lambda read=read: int(read()))  # type: ignore[misc]
+            else:
+                self.metrics.gauge(one.name, one.help, read)
+        journal = self.journal
+        if journal is not None:
+            self.metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
+            self.metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
+        self.metrics.gauge("workers", "Worker processes.", lambda: float(self._shared.workers))
+
+    def _take(self, kind: bytes, record: bytes) -> None:
+        if kind == ROWS:
+            if self.journal is not None:
+                for row in rows_of(record):
+                    self.journal.put(row)
+        elif kind == WANTED:
+            number, worker, url = marshal.loads(record)
+            self._wanted.setdefault(url, []).append((number, worker))
+            kept = self._kept.get(url)
+            if kept is not None and asyncio.get_running_loop().time() < kept[0]:
+                self._give(url, kept[1], "", "")
+            elif url not in self._under_way:
+                if len(self._under_way) >= MAX_UNDER_WAY:
+                    self._give(url, b"", "busy", "too many certificates are fetched at once")
+                    return
+                self._under_way[url] = asyncio.get_running_loop().create_task(self._fetch(url), name="fetch")
+
+    async def _fetch(self, url: str) -> None:
+        try:
+            data = await self.fetcher.get(url)
+        except FetchError as error:
+            self._give(url, b"", error.slug, str(error))
+        except Exception as error:  # a fault of ours: the workers must not wait for it
+            self.log.say("fetch-fault", level="error", fault=repr(error))
+            self._give(url, b"", "broken", "the fetch failed")
+        else:
+            self._kept[url] = (asyncio.get_running_loop().time() + KEPT_SECONDS, data)
+            self._kept.move_to_end(url)
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            self._give(url, data, "", "")
+        finally:
+            self._under_way.pop(url, None)
+
+    def _give(self, url: str, data: bytes, slug: str, why: str) -> None:
+        for number, worker in self._wanted.pop(url, ()):
+            self._lines[worker].send(FETCHED, marshal.dumps((number, data, slug, why)))

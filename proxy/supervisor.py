@@ -1,0 +1,315 @@
+"""Starts the workers and the desk, starts anew whoever dies, and passes on what the operator says.
+
+It has read the configuration and imported everything before it forks, and it has bound every socket: the group of
+sockets and its order never change, and what arrives for a dead worker waits in its socket for the successor. It serves
+nothing itself, so there is little that could end it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from ctypes import Structure, addressof, c_ushort, c_void_p, create_string_buffer
+from dataclasses import dataclass, replace
+from typing import Any
+
+import uvloop
+
+from policy.behaviour import CELLS as BEHAVIOUR_CELLS
+from policy.decide import reason_slugs
+from policy.tally import CELLS as TALLY_CELLS
+from proxy import service
+from proxy.app import App, Parts, prepare
+from proxy.desk import Desk
+from proxy.metrics import Metrics
+from proxy.settings import ListenSettings, Settings, SettingsError, load
+from proxy.transports import RECEIVE_BUFFER
+from proxy.workers.links import Line
+from proxy.workers.seat import Seat
+from proxy.workers.shared import Shared
+from proxy.workers.steering import MAX_WORKERS, packed, program
+from shaken.verdict import FAILURES
+
+HEARD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD}
+DESK = -1
+"""The desk's number among the processes."""
+QUICK = 1.0
+"""Seconds: who dies sooner after his start is started again only after `PAUSE`."""
+PAUSE = 0.5
+STOP_SECONDS = 10.0
+READY_SECONDS = 30.0
+SO_ATTACH_REUSEPORT_CBPF = 51
+
+
+class _Program(Structure):
+    _fields_ = [("length", c_ushort), ("filter", c_void_p)]
+
+
+@dataclass(slots=True)
+class Process:
+    """One child."""
+
+    pid: int
+    started: float
+    ready: int
+    """A pipe that says when it serves."""
+
+
+class Supervisor:
+    """One for a whole ringwarden."""
+
+    def __init__(self, settings: Settings, parts: Parts, workers: int) -> None:
+        """Binds everything. Raises OSError."""
+        if not 1 <= workers <= MAX_WORKERS:
+            raise ValueError(f"1 to {MAX_WORKERS} workers")
+        self.settings, self.parts, self.workers = settings, parts, workers
+        self.steered = True
+        self._bypass = False
+        self._processes: dict[int, Process] = {}
+        self._again: dict[int, float] = {}
+        """Who is to be started, and when."""
+        self._sockets: list[list[socket.socket]] = [[] for _ in range(workers)]
+        listeners = []
+        for one in settings.listeners:
+            group = self._group(one)
+            for number, bound in enumerate(group):
+                self._sockets[number].append(bound)
+            port = int(group[0].getsockname()[1])
+            listeners.append(replace(one, port=port, advertised_port=one.advertised_port or port))
+        self.listeners = tuple(listeners)
+        self._shared = Shared(
+            workers,
+            metrics=Metrics(reason_slugs(), tuple(FAILURES)).size,
+            tally=TALLY_CELLS,
+            behaviour=BEHAVIOUR_CELLS,
+        )
+        self._lines = [Line() for _ in range(workers)]
+        self._desk = Line()
+
+    def _group(self, one: ListenSettings) -> list[socket.socket]:
+        """A socket for each worker at one address, and the program that chooses among them."""
+        family = socket.AF_INET6 if ipaddress.ip_address(one.host).version == 6 else socket.AF_INET
+        kind = socket.SOCK_DGRAM if one.transport == "udp" else socket.SOCK_STREAM
+        port, group = one.port, []
+        for _ in range(self.workers):
+            bound = socket.socket(family, kind)
+            group.append(bound)
+            bound.setblocking(False)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if kind == socket.SOCK_STREAM:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            else:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            if family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.bind((one.host, port))
+            port = int(bound.getsockname()[1])
+        if kind == socket.SOCK_DGRAM and self.workers > 1:
+            code = packed(program(self.workers))
+            buffer = create_string_buffer(code)
+            try:
+                group[0].setsockopt(
+                    socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, bytes(_Program(len(code) // 8, addressof(buffer)))
+                )
+            except OSError:
+                self.steered = False  # hand-over alone serves
+        return group
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens, as `udp:127.0.0.1:5060`."""
+        return [f"{one.transport}:{one.host}:{one.port}" for one in self.listeners]
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> int:
+        """Until SIGTERM or SIGINT; returns the exit code. `ready` is called once, when all serve."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+        gc.collect()
+        gc.freeze()
+        if not self.steered:
+            _say("the kernel does not choose among the workers; hand-over alone serves")
+        for number in (DESK, *range(self.workers)):
+            self._start(number)
+        for process in self._processes.values():
+            self._wait_for(process)
+        ready()
+        ticking = service.every()
+        told = 0.0
+        while True:
+            now = time.monotonic()
+            if ticking is not None and now >= told:
+                service.told("WATCHDOG=1")
+                told = now + ticking
+            for number, when in tuple(self._again.items()):
+                if when <= now:
+                    del self._again[number]
+                    self._start(number)
+            wait = min([1.0, *(max(when - now, 0.0) for when in self._again.values())])
+            heard = signal.sigtimedwait(HEARD, min(wait, ticking or wait))
+            if heard is None:
+                continue
+            if heard.si_signo in (signal.SIGTERM, signal.SIGINT):
+                service.told("STOPPING=1")
+                self._stop()
+                return 0
+            if heard.si_signo == signal.SIGCHLD:
+                self._mourn()
+            elif heard.si_signo == signal.SIGHUP:
+                self._reload()
+            else:
+                self._bypass = heard.si_signo == signal.SIGUSR2
+                self._tell(signal.Signals(heard.si_signo))
+
+    def _start(self, number: int) -> None:
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(write)
+            self._processes[number] = Process(pid, time.monotonic(), read)
+            return
+        code = 1
+        try:
+            os.close(read)
+            for process in self._processes.values():
+                os.close(process.ready)
+            self._processes.clear()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                code = runner.run(self._desk_life(write) if number == DESK else self._worker_life(number, write))
+        except KeyboardInterrupt:
+            code = 0
+        except BaseException as error:
+            _say(f"{_who(number)}: {error!r}")
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    async def _worker_life(self, number: int, write: int) -> int:
+        seat = Seat(number, self.workers, self._sockets[number], self._shared, self._lines, self._desk)
+        settings = replace(self.settings, listeners=self.listeners)
+        app = App(settings, self.parts, seat=seat)
+        await app.start()
+        app.bypass(self._bypass)
+        return await _lived(
+            write,
+            app.stop,
+            {
+                signal.SIGHUP: lambda: app.spawn(_again(app), "reload"),
+                signal.SIGUSR2: lambda: app.bypass(True),
+                signal.SIGUSR1: lambda: app.bypass(False),
+            },
+        )
+
+    async def _desk_life(self, write: int) -> int:
+        desk = Desk(self.settings, self.parts, self._shared, self._lines, self._desk)
+        await desk.start(self.addresses)
+        nothing = dict.fromkeys((signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2), lambda: None)
+        return await _lived(write, desk.stop, nothing)
+
+    def _wait_for(self, process: Process) -> None:
+        """Until a child serves, or it is clear that it will not."""
+        os.set_blocking(process.ready, False)
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            try:
+                if os.read(process.ready, 1) or True:
+                    return
+            except BlockingIOError:
+                time.sleep(0.005)
+
+    def _mourn(self) -> None:
+        """Start again whoever has died."""
+        for number, process in tuple(self._processes.items()):
+            pid, status = os.waitpid(process.pid, os.WNOHANG)
+            if not pid:
+                continue
+            os.close(process.ready)
+            del self._processes[number]
+            _say(f"{_who(number)} ended ({_why(status)}) and is started again")
+            now = time.monotonic()
+            if now - process.started < QUICK:
+                self._again[number] = now + PAUSE
+            else:
+                self._start(number)
+
+    def _reload(self) -> None:
+        """What is forked from now on has the new configuration, and those that live read it themselves."""
+        service.told("RELOADING=1", monotonic=True)
+        try:
+            settings = load(self.settings.file, reason_slugs())
+            self.parts = prepare(settings)
+        except (SettingsError, OSError) as error:
+            _say(f"not reloaded: {error}")
+        else:
+            self.settings = replace(settings, listeners=self.settings.listeners)
+        self._tell(signal.SIGHUP)
+        service.told("READY=1")
+
+    def _tell(self, number: signal.Signals) -> None:
+        for process in self._processes.values():
+            try:
+                os.kill(process.pid, number)
+            except ProcessLookupError:
+                continue
+
+    def _stop(self) -> None:
+        """The workers first, so that the desk hears their last rows."""
+        for group in ([n for n in self._processes if n != DESK], [DESK]):
+            living = {n: self._processes[n] for n in group if n in self._processes}
+            for process in living.values():
+                os.kill(process.pid, signal.SIGTERM)
+            until = time.monotonic() + STOP_SECONDS
+            while living:
+                for number, process in tuple(living.items()):
+                    if os.waitpid(process.pid, os.WNOHANG)[0]:
+                        del living[number]
+                if living and time.monotonic() > until:
+                    for process in living.values():
+                        os.kill(process.pid, signal.SIGKILL)
+                    until = float("inf")
+                if living:
+                    signal.sigtimedwait({signal.SIGCHLD}, 0.05)
+
+
+async def _lived(
+    write: int, stop: Callable[[], Coroutine[Any, Any, None]], heard: dict[signal.Signals, Callable[[], Any]]
+) -> int:
+    """Say that we serve, and go on until told to stop."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    for number, act in heard.items():
+        loop.add_signal_handler(number, act)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    os.write(write, b"!")
+    os.close(write)
+    await ended.wait()
+    await stop()
+    return 0
+
+
+async def _again(app: App) -> None:
+    await app.reload()
+
+
+def _why(status: int) -> str:
+    return f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"code {os.waitstatus_to_exitcode(status)}"
+
+
+def _who(number: int) -> str:
+    return "the desk" if number == DESK else f"worker {number}"
+
+
+def _say(text: str) -> None:
+    """The supervisor has no log of its own: what it says is for the operator's terminal, or the system's journal."""
+    sys.stderr.write(f"ringwarden: {text}\n")
+    sys.stderr.flush()

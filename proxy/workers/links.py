@@ -1,0 +1,158 @@
+"""What one process has for another: datagrams that belong to somebody else, ends of calls, rows of the journal, wanted
+certificates.
+
+Unix sockets that keep records apart (SOCK_SEQPACKET: the queue of a datagram socket holds ten), made before the first
+fork and held by the supervisor, so that what is sent to a worker which has just died waits for its successor. Nothing
+here ever waits: what does not fit is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import socket
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from certs.fetch import FetchError
+from proxy.sip.flow import Flow
+from proxy.storage.journal import MAX_WAITING, Health
+from proxy.storage.rows import End, Row
+
+MAX_RECORD = 256 * 1024
+BATCH = 40
+"""Rows of one record: well below what one record may hold."""
+BEAT = 0.05
+"""Seconds between two looks at the rows that wait."""
+FETCH_SECONDS = 10.0
+"""How long a worker waits for the desk: longer than any fetch may take."""
+MAX_FETCHES = 256
+
+DATAGRAM, ENDED, ROWS, WANTED, FETCHED = b"D", b"E", b"R", b"W", b"F"
+
+
+class Line:
+    """One way to one process: any process may write, that one reads."""
+
+    def __init__(self) -> None:
+        self.inlet, self.outlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for one in (self.inlet, self.outlet):
+            one.setblocking(False)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
+
+    def send(self, kind: bytes, value: Any) -> bool:
+        """Hand a record over; False where it did not fit."""
+        try:
+            self.inlet.send(kind + (value if isinstance(value, bytes) else marshal.dumps(value)))
+        except (BlockingIOError, InterruptedError, OSError):
+            return False
+        return True
+
+    def read(self, take: Callable[[bytes, bytes], None], most: int = 64) -> None:
+        """Everything that has arrived, `most` records at a time."""
+        for _ in range(most):
+            try:
+                record = self.outlet.recv(MAX_RECORD)
+            except (BlockingIOError, InterruptedError, OSError):
+                return
+            if not record:
+                return
+            take(record[:1], record[1:])
+
+
+def wrapped(data: bytes, flow: Flow) -> bytes:
+    """A datagram with where it came from and where it arrived."""
+    host = flow.host.encode("ascii")
+    return bytes((flow.listener, len(host))) + host + flow.port.to_bytes(2, "big") + data
+
+
+def unwrapped(record: bytes) -> tuple[bytes, Flow]:
+    end = 2 + record[1]
+    port = int.from_bytes(record[end : end + 2], "big")
+    return record[end + 2 :], Flow(record[0], record[2:end].decode("ascii"), port)
+
+
+class RemoteJournal:
+    """The journal of a worker: its rows go to the desk. The same verbs as `Journal`."""
+
+    def __init__(self, desk: Line, bound: int = MAX_WAITING) -> None:
+        self.written = 0
+        self.dropped = 0
+        self._desk, self._bound = desk, bound
+        self._queue: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._handle: asyncio.TimerHandle | None = None
+
+    def put(self, row: Row | End) -> None:
+        """Hand over a row: never waits, never raises; dropped and counted when too many wait already."""
+        if len(self._queue) >= self._bound:
+            self.dropped += 1
+            return
+        self._queue.append(("row" if isinstance(row, Row) else "end", tuple(row)))
+        if self._handle is None:
+            self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
+
+    def _flush(self) -> None:
+        self._handle = None
+        queue = self._queue
+        while queue:
+            batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+            if not self._desk.send(ROWS, batch):
+                queue.extendleft(reversed(batch))
+                self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
+                return
+            self.written += len(batch)
+
+    def health(self) -> Health:
+        return Health(True, "", self.written, self.dropped, len(self._queue))
+
+    def close(self) -> None:
+        self._flush()
+        if self._handle is not None:
+            self._handle.cancel()
+        self.dropped += len(self._queue)
+
+
+def rows_of(record: bytes) -> list[Row | End]:
+    """The rows that a worker sent."""
+    return [Row._make(values) if kind == "row" else End._make(values) for kind, values in marshal.loads(record)]
+
+
+class RemoteFetch:
+    """Certificates are fetched by the desk: once for all workers."""
+
+    def __init__(self, desk: Line, worker: int) -> None:
+        self._desk, self._worker = desk, worker
+        self._numbers = count(1)
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+
+    async def get(self, url: str) -> bytes:
+        """As `Fetcher.get`. Raises FetchError."""
+        if len(self._waiting) >= MAX_FETCHES:
+            raise FetchError("busy", "too many certificates are wanted at once")
+        number = next(self._numbers)
+        found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = found
+        try:
+            if not self._desk.send(WANTED, (number, self._worker, url)):
+                raise FetchError("busy", "the desk does not listen")
+            async with asyncio.timeout(FETCH_SECONDS):
+                return await found
+        except TimeoutError:
+            raise FetchError("timeout", "the desk does not answer") from None
+        finally:
+            del self._waiting[number]
+
+    def arrived(self, record: bytes) -> None:
+        """What the desk sent."""
+        number, data, slug, why = marshal.loads(record)
+        found = self._waiting.get(number)
+        if found is not None and not found.done():
+            if slug:
+                found.set_exception(FetchError(slug, why))
+            else:
+                found.set_result(data)
+
+    async def close(self) -> None:
+        """Nothing is kept here."""

@@ -1,0 +1,77 @@
+"""One worker's place: which number it has, which sockets are its own, what it shares with the others."""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from proxy.sip.flow import Flow
+from proxy.workers.links import DATAGRAM, ENDED, FETCHED, Line, RemoteFetch, RemoteJournal, unwrapped, wrapped
+from proxy.workers.shared import Shared
+from proxy.workers.steering import owner
+
+
+@dataclass(slots=True)
+class Seat:
+    """What a worker is given before it starts."""
+
+    number: int
+    workers: int
+    sockets: Sequence[socket.socket]
+    """Its socket for each listener, bound."""
+    shared: Shared
+    lines: Sequence[Line]
+    """To each worker."""
+    desk: Line
+    handed: int = 0
+    """Datagrams that were given to their owner."""
+    lost: int = 0
+    """Records that did not fit."""
+
+    def journal(self) -> RemoteJournal:
+        return RemoteJournal(self.desk)
+
+    def fetch(self) -> RemoteFetch:
+        return RemoteFetch(self.desk, self.number)
+
+    def elsewhere(self, data: bytes, flow: Flow) -> bool:
+        """Hand a datagram to the worker that it belongs to; False where that is this one, or nobody."""
+        whose = owner(data, self.workers)
+        if whose is None or whose == self.number:
+            return False
+        if not self.lines[whose].send(DATAGRAM, wrapped(data, flow)):
+            self.lost += 1
+            return False  # better answered here without its state than not at all
+        self.handed += 1
+        return True
+
+    def ended(self, worker: int, call_id: bytes, utc: float) -> None:
+        """Tell the worker that a call of its own is over."""
+        if worker < self.workers and not self.lines[worker].send(ENDED, marshal.dumps((call_id, utc))):
+            self.lost += 1
+
+    def listen(
+        self,
+        fetch: RemoteFetch | None,
+        datagram: Callable[[bytes, Flow], None],
+        ended: Callable[[bytes, float], None],
+    ) -> None:
+        """Read what the others have for this worker, on the running loop."""
+        line = self.lines[self.number]
+
+        def take(kind: bytes, record: bytes) -> None:
+            if kind == DATAGRAM:
+                datagram(*unwrapped(record))
+            elif kind == ENDED:
+                ended(*marshal.loads(record))
+            elif kind == FETCHED and fetch is not None:
+                fetch.arrived(record)
+
+        asyncio.get_running_loop().add_reader(line.outlet, line.read, take)
+
+    def quiet(self) -> None:
+        """Read no more."""
+        asyncio.get_running_loop().remove_reader(self.lines[self.number].outlet)

@@ -1,0 +1,104 @@
+"""Several workers behind one address: one ringwarden to everybody else, also when one of them dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from proxy import cli
+from proxy.lab.cases import CALLEE
+from proxy.lab.dialog import Invitation
+from proxy.lab.world import World
+from tests.proxy.test_app import CONFIG, call, counted
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+WORKERS = 3
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started, oldest first: the desk, then the workers."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return sorted(map(int, text.split()))
+
+
+async def test_calls_from_one_address_are_shared_and_counted_together(tmp_path: Path) -> None:
+    async with World(tmp_path, workers=WORKERS) as world:
+        calls = [call(world, f"1301555{number:04}") for number in range(100, 130)]
+        outcomes = await asyncio.gather(*(world.carrier.call(one, world.proxy) for one in calls))
+        assert [one.status for one in outcomes] == [200] * len(calls)
+        line = 'ringwarden_decisions_total{action="allow",attest="none",direction="inbound",reason="none"}'
+        await counted(world, line, len(calls))
+        await counted(world, "ringwarden_active_calls", 0)
+        await counted(world, "ringwarden_journal_written_total", 2 * len(calls))
+        assert (await world.carrier.call(call(world), world.proxy)).status == 603
+
+
+async def test_a_certificate_is_fetched_once_for_all_workers(tmp_path: Path) -> None:
+    async with World(tmp_path, workers=WORKERS) as world:
+        caller = "13015550101"
+        for _ in range(12):
+            one = call(world, caller).with_lines(f"Identity: {world.sign(caller, [CALLEE])}")
+            assert (await world.carrier.call(one, world.proxy)).status == 200
+        await counted(world, 'ringwarden_verify_total{attest="A",result="passed"}', 12)
+        assert sum(world.repository.hits.values()) == 1
+
+
+async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(tmp_path: Path) -> None:
+    async with World(tmp_path, workers=WORKERS) as world:
+        assert world.process is not None
+        open_call = await world.carrier.call(call(world, "13015550101"), world.proxy, hang_up=False)
+        assert open_call.dialog is not None
+        before = children(world.process.pid)
+        assert len(before) == WORKERS + 1
+        for pid in before[1:]:
+            os.kill(pid, signal.SIGKILL)
+        # What arrives for a dead worker waits in its socket for the successor: calls are late, none is lost.
+        calls = [call(world, f"1301555{number:04}") for number in range(100, 112)]
+        outcomes = await asyncio.gather(*(world.carrier.call(one, world.proxy) for one in calls))
+        assert [one.status for one in outcomes] == [200] * len(calls)
+        assert not set(before[1:]) & set(children(world.process.pid)) and before[0] in children(world.process.pid)
+        # The dialog's proof is in its route, so any worker ends it.
+        assert (await world.carrier.within(open_call.dialog, "BYE")).status == 200
+        os.kill(before[0], signal.SIGKILL)  # the desk
+        assert (await world.carrier.call(call(world), world.proxy)).status == 603
+
+
+async def test_reload_and_bypass_reach_every_worker(tmp_path: Path) -> None:
+    async with World(tmp_path, workers=WORKERS) as world:
+        path = tmp_path / CONFIG
+        assert cli.main(["bypass", "on", "--config", str(path)]) == 0
+        await counted(world, "ringwarden_bypass", WORKERS)
+        assert (await world.carrier.call(call(world), world.proxy)).status == 200
+        assert cli.main(["bypass", "off", "--config", str(path)]) == 0
+        await counted(world, "ringwarden_bypass", 0)
+        path.write_text(path.read_text().replace('campaigns = ["campaigns.csv"]', "campaigns = []"))
+        assert cli.main(["reload", "--config", str(path)]) == 0
+        await counted(world, 'ringwarden_reloads_total{result="ok"}', WORKERS)
+        for _ in range(6):
+            assert (await world.carrier.call(call(world), world.proxy)).status == 200
+
+
+async def test_a_request_for_another_workers_transaction_is_handed_over(tmp_path: Path) -> None:
+    # The kernel sees no branch here: two long headers stand before Via. Retransmissions and CANCEL meet their INVITE.
+    async with World(tmp_path, workers=WORKERS) as world:
+        for number in range(6):
+            sent = Invitation(
+                f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']};x={'a' * 500}",
+                f"<sip:+1301555{number:04}@carrier.example.net>",
+            )
+            assert (await world.carrier.call(sent, world.proxy)).status == 200
+
+
+def test_too_many_workers_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(
+        '[[listen]]\naddress = "127.0.0.1:0"\n[[trunk]]\nname = "c"\nside = "carrier"\nsources = ["127.0.0.2"]\n'
+        '[next_hop]\npbx = ["127.0.0.3"]\n[lab]\nenabled = true\n'
+    )
+    assert cli.main(["run", "--config", str(path), "--workers", "99"]) == 2
+    assert cli.main(["run", "--config", str(path), "--workers", "many"]) == 2
+    assert "1 to 36 workers" in capsys.readouterr().err

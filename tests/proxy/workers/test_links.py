@@ -1,0 +1,92 @@
+"""What goes from process to process arrives whole, and what does not fit is dropped and counted, never waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+
+import pytest
+
+from certs.fetch import FetchError
+from proxy.sip.flow import Flow
+from proxy.storage.rows import End, Row
+from proxy.workers.links import DATAGRAM, ROWS, WANTED, Line, RemoteFetch, RemoteJournal, rows_of, unwrapped, wrapped
+from proxy.workers.seat import Seat
+from proxy.workers.shared import Shared
+
+
+def read(line: Line) -> list[tuple[bytes, bytes]]:
+    found: list[tuple[bytes, bytes]] = []
+    line.read(lambda kind, record: found.append((kind, record)))
+    return found
+
+
+@pytest.mark.parametrize("flow", [Flow(0, "198.51.100.7", 5060), Flow(3, "2001:db8::1", 65535)])
+def test_a_datagram_arrives_with_where_it_came_from(flow: Flow) -> None:
+    line = Line()
+    assert line.send(DATAGRAM, wrapped(b"INVITE\r\n" * 4000, flow))
+    ((kind, record),) = read(line)
+    assert kind == DATAGRAM and unwrapped(record) == (b"INVITE\r\n" * 4000, flow)
+
+
+async def test_rows_arrive_as_they_were() -> None:
+    line = Line()
+    journal = RemoteJournal(line)
+    rows = [Row(utc=1.5, call_id="a", findings=(("slug", "duty", 3, "why"),)), End("a", 2.0, 0.5, "caller")]
+    for row in rows:
+        journal.put(row)
+    journal.close()
+    ((kind, record),) = read(line)
+    assert kind == ROWS and rows_of(record) == rows and (journal.written, journal.dropped) == (2, 0)
+
+
+async def test_a_desk_that_does_not_read_costs_rows_and_nothing_else() -> None:
+    line = Line()
+    journal = RemoteJournal(line, bound=500)
+    while line.send(ROWS, b"x" * 60_000):
+        pass
+    for number in range(600):
+        journal.put(End(str(number), 1.0, 1.0))
+    assert journal.dropped == 100
+    journal.close()
+    assert journal.health().dropped == 600 and journal.written == 0
+
+
+async def test_a_certificate_is_asked_for_and_given_or_refused() -> None:
+    line = Line()
+    fetch = RemoteFetch(line, 4)
+    good, bad = asyncio.create_task(fetch.get("https://a/1")), asyncio.create_task(fetch.get("https://a/2"))
+    await asyncio.sleep(0)
+    wanted = [marshal.loads(record) for kind, record in read(line) if kind == WANTED]
+    assert wanted == [(1, 4, "https://a/1"), (2, 4, "https://a/2")]
+    fetch.arrived(marshal.dumps((1, b"pem", "", "")))
+    fetch.arrived(marshal.dumps((2, b"", "status", "it answers 500")))
+    fetch.arrived(marshal.dumps((9, b"late", "", "")))
+    assert await good == b"pem"
+    with pytest.raises(FetchError) as caught:
+        await bad
+    assert caught.value.slug == "status"
+
+
+def test_what_belongs_to_another_worker_goes_there() -> None:
+    lines = [Line(), Line()]
+    seat = Seat(0, 2, (), Shared(2, metrics=1, tally=1, behaviour=1), lines, Line())
+    flow = Flow(0, "198.51.100.7", 5060)
+    answer = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%d0f\r\nCSeq: 1 INVITE\r\n\r\n"
+    assert not seat.elsewhere(answer % 0, flow) and not seat.elsewhere(b"nonsense", flow)
+    assert seat.elsewhere(answer % 1, flow) and seat.handed == 1
+    ((_, record),) = read(lines[1])
+    assert unwrapped(record) == (answer % 1, flow)
+    while lines[1].send(DATAGRAM, b"x" * 60_000):
+        pass
+    assert not seat.elsewhere(answer % 1, flow) and seat.lost == 1  # better here than nowhere
+
+
+def test_slices_do_not_touch_each_other() -> None:
+    shared = Shared(3, metrics=5, tally=7, behaviour=9)
+    parts = [*shared.metrics, *shared.figures, *shared.tally, *shared.behaviour]
+    for number, part in enumerate(parts):
+        for cell in range(len(part)):
+            part[cell] = number
+    assert [set(part) for part in parts] == [{number} for number in range(len(parts))]
+    assert [len(part) for part in shared.tally] == [7, 7, 7]
