@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import blackhole, decide, invite
+from benchmarks import blackhole, decide, failover, invite
 
 
 def main() -> int:
@@ -15,7 +15,9 @@ def main() -> int:
         print()
     worst = max(worst, decide.main(quick))
     print()
-    return max(worst, blackhole.main(quick))
+    worst = max(worst, blackhole.main(quick))
+    print()
+    return max(worst, failover.main(quick))
 
 
 if __name__ == "__main__":

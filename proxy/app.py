@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,16 +27,23 @@ from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresho
 from policy.sources import Sources
 from policy.tally import CELLS, Tally
 from proxy import lists, zoning
+from proxy.admin import peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
 from proxy.calls import Calls, World
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.following import Following, keep, kept
+from proxy.health import Pinger
 from proxy.hook import DecisionHook
 from proxy.log import Log
 from proxy.metrics import Cells, Metrics
+from proxy.names import Names, Servers, written_hosts
+from proxy.neighbours import Desk, configured
+from proxy.peers import Directory, Target
+from proxy.peers import Rules as HealthRules
 from proxy.resolver import Resolver
+from proxy.routes import Routes
 from proxy.screening.case import Lane
 from proxy.seal import Sealer
 from proxy.server import Server
@@ -44,6 +52,7 @@ from proxy.sip.endpoint import Endpoint, Listener, Options
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
 from proxy.storage.journal import Journal
+from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Streams, Tls, Udp
 from proxy.workers.links import RemoteFetch, RemoteJournal
@@ -170,6 +179,9 @@ class App:
         self.clock: Clock = LabClock(settings.lab.clock or "+0s") if settings.lab.enabled else Clock()
         self._hooks = hooks
         self.sockets: list[Udp | Streams] = []
+        self.log: Log
+        self.endpoint: Endpoint
+        self.calls: Calls
         self.tls: Tls | None = None
         self.fetch: Fetcher | RemoteFetch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -198,14 +210,17 @@ class App:
             journal = Journal(settings.paths.journal, self.log.say) if seat is None else seat.journal()
             self._closing.insert(0, journal.close)
         self.store = self._store()
-        resolver = Resolver(self.listeners, clock.now)
+        names = Names(Servers(), clock.now, self.metrics.looked_up, written_hosts())
+        self._closing.insert(0, names.close)
+        resolver = Resolver(self.listeners, clock.now, names)
+        tokens = RandomTokens(mark=DIGITS[number] if seat is not None else "")
+        self._look_after(resolver, tokens)
         options = Options(
             self.listeners,
-            large=self._large(resolver),
-            silence=settings.silence_ms / 1000,
+            large=self.routes.large,
+            silence=settings.health.silence_ms / 1000,
             vital=lambda uri: emergency.is_emergency_uri(uri, self.parts.book.emergency),
         )
-        tokens = RandomTokens(mark=DIGITS[number] if seat is not None else "")
         self.endpoint = Endpoint(options, tokens)
         me = Me(
             address
@@ -218,7 +233,7 @@ class App:
             trunks=settings.trunk_table,
             book=parts.book,
             lanes=self._lanes(parts.book),
-            routes=self._routes(resolver),
+            routes=self.routes,
             own=parts.book.own,
             signers=self._signers(),
             store=self.store,
@@ -236,11 +251,14 @@ class App:
             hook=self._hook(),
             ended_elsewhere=seat.ended if seat is not None else None,
             worker=number,
+            heard=self.pinger.heard,
         )
         self.calls = Calls(self.endpoint, me, world)
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
         self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere)
         self._closing.insert(0, self.server.stop)
+        self._closing.insert(0, self.tending.stop)
+        await self.tending.start()  # the hops are known before the first message is read
         await self.server.start()
         if seat is not None:
             fetch = self.fetch if isinstance(self.fetch, RemoteFetch) else None
@@ -277,6 +295,8 @@ class App:
             self.metrics.reloaded("refused")
             self.log.say("reload-refused", level="error", why=str(error))
             return False
+        # The names of new peers are found first: from here on nothing waits.
+        await self.tending.take(configured(settings, self.calls.world.resolver.outlet))
         self.settings, self.parts = settings, parts
         if self.tls is not None and tls is not None:
             self.tls.take(tls)
@@ -286,12 +306,12 @@ class App:
             self.store.replace_anchors(parts.anchors)
         world = self.calls.world
         world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
-        world.routes, world.signers, world.store = self._routes(world.resolver), self._signers(), self.store
+        world.signers, world.store = self._signers(), self.store
         world.emergency = parts.book.emergency
         self.swap(parts.book)
         kept = [
             name
-            for name in ("listeners", "paths", "admin", "secret", "silence_ms", "lab")
+            for name in ("listeners", "paths", "admin", "secret", "health", "lab")
             if getattr(old, name) != getattr(settings, name)
         ]
         self.metrics.reloaded("ok")
@@ -304,8 +324,7 @@ class App:
         """The work of `reload` that takes time. Raises SettingsError, OSError, ValueError, and nothing has changed."""
         settings = load(self.settings.file, reason_slugs())
         parts = prepare(settings)
-        resolver = self.calls.world.resolver
-        self._routes(resolver, settings)
+        configured(settings, self.calls.world.resolver.outlet)
         return settings, parts, Tls(settings.tls) if settings.tls is not None else None
 
     def swap(self, book: Rulebook) -> None:
@@ -351,7 +370,7 @@ class App:
         if listener.transport == "TCP":
             return Streams(listener, index, bound=bound)
         assert self.tls is not None  # the settings demand it
-        return Streams(listener, index, tls=self.tls, bound=bound)
+        return Streams(listener, index, tls=self.tls, bound=bound, domain=lambda flow: self.routes.domain(flow))
 
     def _store(self) -> Store | None:
         identity, lab = self.settings.identity, self.settings.lab.enabled
@@ -398,15 +417,27 @@ class App:
             for trunk in self.settings.trunks
         }
 
-    def _routes(self, resolver: Resolver, settings: Settings | None = None) -> dict[str, tuple[Flow, ...]]:
-        routes: dict[str, tuple[Flow, ...]] = {}
-        for side, hops in (settings or self.settings).next_hops.items():
-            flows = [resolver.flow(hop.host, hop.port, hop.transport.partition("+")[0].upper()) for hop in hops]
-            for hop, flow in zip(hops, flows, strict=True):
-                if flow is None:
-                    raise OSError(f"no listener reaches the next hop {hop.host} by {hop.transport}")
-            routes[side] = tuple(flow for flow in flows if flow is not None)
-        return routes
+    def _look_after(self, resolver: Resolver, tokens: RandomTokens) -> None:
+        """The peers, what is known of them, and who finds it out."""
+        health = self.settings.health
+        now, outlet = self.clock.now, resolver.outlet
+        rules = HealthRules(health.down_after, health.up_after)
+        self.directory = Directory(configured(self.settings, outlet), rules, now(), self._peer_changed)
+        self.routes = Routes(self.directory, self.listeners, outlet, now, health.silence_ms / 1000)
+        self.pinger = Pinger(
+            self.directory, self.listeners, outlet, tokens.branch, random.random, float(health.ping_seconds)
+        )
+
+        def send(data: bytes, flow: Flow) -> bool:
+            return self.sockets[flow.listener].send(data, flow)
+
+        self.tending = Tending(self.directory, resolver, self.pinger, send, now, self.spawn)
+
+    def _peer_changed(self, target: Target, before: str, after: str, why: str) -> None:
+        self.metrics.peer_changed(after)
+        level = "warning" if after in ("down", "held") else "info"
+        self.log.say("peer", level=level, target=str(target), before=before, after=after, why=why)
+        self.tending.changed()
 
     def _following(self) -> Following:
         """What is remembered of callers; months of it come from the state folder, and go there."""
@@ -449,12 +480,6 @@ class App:
         self._closing.insert(0, hook.close)
         return hook
 
-    def _large(self, resolver: Resolver) -> dict[Flow, Flow]:
-        """The next hops that have UDP and TCP: how each is reached by the one and by the other."""
-        both = [hop for hops in self.settings.next_hops.values() for hop in hops if hop.transport == "udp+tcp"]
-        pairs = [(resolver.flow(hop.host, hop.port, "UDP"), resolver.flow(hop.host, hop.port, "TCP")) for hop in both]
-        return {datagram: stream for datagram, stream in pairs if datagram is not None and stream is not None}
-
     def _signers(self) -> dict[str, tuple[Signer, str]]:
         signing, signer = self.settings.signing, self.parts.signer
         if signing is None or signer is None:
@@ -470,6 +495,7 @@ class App:
                 metrics.gauge(one.name, one.help, partial(one.read, self))
         metrics.gauge("list_entries", "Entries of the lists.", self._list_sizes, "list")
         metrics.gauge("clock_error_seconds", "What the system says of its own clock.", clock_errors, "kind")
+        metrics.gauge("peer_up", "Hops of a peer that calls try; 0: down, or taken out.", self.directory.usable, "peer")
         if journal is not None:
             metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
             metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
@@ -507,6 +533,7 @@ class App:
             restarted=self.metrics.admin_restarted,
             clock=self.clock if isinstance(self.clock, LabClock) else None,
             hooks=self._hooks,
+            more=peers.routes(Desk(self.directory, self.clock.now)),
         )
         await self.admin.start()
         self._closing.insert(0, self.admin.stop)

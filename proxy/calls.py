@@ -28,6 +28,7 @@ from proxy.hook import DecisionHook
 from proxy.metrics import Metrics
 from proxy.record import Story, ended, row
 from proxy.resolver import Resolver
+from proxy.routes import Routes
 from proxy.screening.case import Case, Lane, judge, open_case
 from proxy.screening.marks import Marks, add, strip
 from proxy.screening.signing import sign
@@ -53,7 +54,7 @@ from proxy.sip.endpoint import (
 )
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
-from proxy.sip.message import Request
+from proxy.sip.message import Request, Response
 from proxy.sip.routing import Me, Routed, check, route
 from proxy.storage.rows import End, Row
 from shaken.credential import Credential, CredentialFailure
@@ -85,8 +86,8 @@ class World:
     trunks: TrunkTable
     book: Rulebook
     lanes: Mapping[str, Lane]
-    routes: Mapping[str, Sequence[Flow]]
-    """Next hops by the side that they lead to, in order of priority."""
+    routes: Routes
+    """Next hops by the side that they lead to, the best first."""
     own: NumberSet
     signers: Mapping[str, tuple[Signer, str]]
     """Trunk -> signer and origid, for the trunks whose calls leave signed."""
@@ -109,6 +110,8 @@ class World:
     bypass: bool = False
     """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""
     emergency: frozenset[str] = field(default_factory=frozenset)
+    heard: Callable[[Response, float], bool] = lambda response, now: False
+    """Told a response that belongs to no call: whether it was the answer to a ping."""
 
 
 class Answered(NamedTuple):
@@ -206,7 +209,7 @@ class Calls:
             story.action = "refused"
             world.metrics.unknown_source()
             self._reply(context, 403, "Forbidden", now)
-        elif not (targets := world.routes.get(OTHER[lane.trunk.side], ())):
+        elif not (targets := world.routes.of(OTHER[lane.trunk.side], request.call_id)):
             story.action = "refused"
             self._reply(context, 480, "Temporarily Unavailable", now)
         elif invite and world.bypass:
@@ -228,7 +231,7 @@ class Calls:
         world = self.world
         world.metrics.emergency()
         side = OTHER[story.side] if story.side in OTHER else "carrier"
-        targets = world.routes.get(side, ())
+        targets = world.routes.every(side)
         try:
             routed = route(story.request, self._me)
         except ParseError as error:
@@ -304,7 +307,9 @@ class Calls:
             self.world.metrics.unknown_source()
             return
         edits = self._stripped(request, lane).edits
-        if routed.own and lane is not None and (targets := self.world.routes.get(OTHER[lane.trunk.side], ())):
+        if routed.own and lane is not None and (
+            targets := self.world.routes.of(OTHER[lane.trunk.side], request.call_id)
+        ):
             # The sender keeps no route set, as simple test tools do: the way of its INVITE is the best guess.
             self._endpoint.relay(request, routed, targets[0], edits, now, flow)
             return
@@ -318,7 +323,9 @@ class Calls:
         """A CANCEL that matches nothing of ours is passed on without state (RFC 3261 16.10)."""
         request, flow = event.request, event.flow
         trunk = self.world.trunks.find(flow.host, flow.port)
-        if trunk is not None and (targets := self.world.routes.get(OTHER[trunk.side], ())):
+        if trunk is not None and (
+            targets := self.world.routes.of(OTHER[trunk.side], request.call_id)
+        ):
             self._endpoint.relay(request, route(request, self._me), targets[0], None, now, flow)
 
     # Screening
@@ -538,6 +545,8 @@ class Calls:
             story.rang = now
 
     def _finished(self, event: Finished, now: float) -> None:
+        if event.flow is not None and event.status not in (408, 503):
+            self.world.routes.answered(event.flow, now)
         story = event.context.case
         if not isinstance(story, Story):
             return
@@ -578,7 +587,8 @@ class Calls:
         """A request other than INVITE that nobody answered: it gets nothing, not even a 408 (RFC 4320 section 4.2)."""
 
     def _stray(self, event: Stray, now: float) -> None:
-        self.world.metrics.stray()
+        if not self.world.heard(event.response, now):
+            self.world.metrics.stray()
 
     def _retransmitted(self, event: Retransmitted, now: float) -> None:
         self.world.metrics.retransmitted("sent" if event.ours else "received")
@@ -588,7 +598,8 @@ class Calls:
         self.world.say("bad-message", source=event.flow.host, why=event.error.why, status=event.error.status)
 
     def _failed_over(self, event: FailedOver, now: float) -> None:
-        self.world.metrics.failed_over()
+        self.world.metrics.failed_over(event.why)
+        self.world.routes.left(event.left, event.why, now, event.response)
         self.world.say(
             "failover",
             level="warning",

@@ -42,6 +42,10 @@ FETCHED = (
     "redirect", "status", "encoding", "type", "size",
 )  # fmt: skip
 """Slugs of `certs.fetch.FetchError`, and what became of an answer."""
+FAILOVERS = ("503", "transport", "timeout", "silence")
+PEER_STATES = ("unknown", "up", "failing", "held", "down", "rising")
+DNS_KINDS = ("NAPTR", "SRV", "A", "AAAA")
+DNS_RESULTS = ("answered", "nothing", "failed", "timeout", "busy")
 VERIFIED = ("passed", "unsigned", "failed")
 SIGNED = ("signed", "already-signed", "no-number", "stale-date", "not-entitled", "failed")
 
@@ -94,7 +98,9 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("hook", "Questions to the operator's decision service.", {"result": HOOKED}),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
-        Family("failovers", "Calls that went to the next hop in the row."),
+        Family("failovers", "Calls that went to the next hop in the row.", {"why": FAILOVERS}),
+        Family("peer_changes", "Targets of peers that came into a state.", {"state": PEER_STATES}),
+        Family("dns_lookups", "Questions that name servers were asked.", {"kind": DNS_KINDS, "result": DNS_RESULTS}),
         Family(
             "marks",
             "Headers of untrusted sides taken off, and our own put on; in observe they would have been.",
@@ -234,8 +240,17 @@ class Metrics:
         """way: received or sent."""
         self.add("retransmissions", way)
 
-    def failed_over(self) -> None:
-        self.add("failovers")
+    def failed_over(self, why: str = OTHER) -> None:
+        """why: 503, transport, timeout or silence."""
+        self.add("failovers", why)
+
+    def peer_changed(self, state: str) -> None:
+        """state: the one that a target of a peer is in now."""
+        self.add("peer_changes", state)
+
+    def looked_up(self, kind: str, result: str) -> None:
+        """What became of a question to DNS."""
+        self.add("dns_lookups", kind, result)
 
     def marked(self, mode: str, stripped: int, added: int) -> None:
         if stripped:

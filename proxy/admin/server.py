@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -56,10 +56,12 @@ class Admin:
         restarted: Callable[[], None] = lambda: None,
         clock: Movable | None = None,
         hooks: Mapping[str, Hook] | None = None,
+        more: Sequence[web.RouteDef] = (),
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         """metrics: the text for Prometheus. say: a log line. restarted: counts a further try to bind.
 
+        more: what other rooms serve here.
         clock, hooks: given in the lab only; without `vitals.lab` they are not served.
         """
         self.address: tuple[str, int] | None = None
@@ -67,6 +69,7 @@ class Admin:
         self._metrics, self._vitals, self._say, self._restarted = metrics, vitals, say, restarted
         self._clock = clock if vitals.lab else None
         self._hooks = dict(hooks or {}) if vitals.lab else {}
+        self._more = tuple(more)
         self._pause = first_pause
         self._runner: web.AppRunner | None = None
         self._trying: asyncio.Task[None] | None = None
@@ -122,6 +125,7 @@ class Admin:
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_get("/metrics", self._read_metrics)
         application.router.add_get("/healthz", self._read_health)
+        application.router.add_routes(self._more)
         if self._clock is not None:
             application.router.add_get("/lab/clock", self._read_clock)
             application.router.add_put("/lab/clock", self._set_clock)

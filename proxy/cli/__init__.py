@@ -72,6 +72,23 @@ def parser() -> argparse.ArgumentParser:
     load.add_argument("--expect", type=int, metavar="N", help="how many rows there must be")
     load.add_argument("--out", metavar="FILE", help="write the campaign list here")
     load.add_argument("--json", action="store_true")
+
+    peer = commands.add_parser("peer", help="where calls go: the hops, their state, and orders to them")
+    orders = peer.add_subparsers(dest="task", required=True, metavar="list|drain|enable|force")
+    for task, text in (
+        ("list", "every hop, its state, and whether calls use it; 1 if a peer has none that they can"),
+        ("drain", "no new calls to a peer, but emergency calls and those that have no other way"),
+        ("enable", "take back what was ordered for a peer"),
+        ("force", "let a peer count as up or down, whatever is seen"),
+    ):
+        order = orders.add_parser(task, help=text)
+        if task != "list":
+            order.add_argument("name", metavar="PEER")
+        if task == "force":
+            order.add_argument("state", choices=("up", "down"))
+        order.add_argument("--config", metavar="FILE", help="whose [admin] address to ask")
+        order.add_argument("--admin", metavar="ADDRESS", help="the admin address itself (default: 127.0.0.1:9495)")
+        order.add_argument("--json", action="store_true")
     return top
 
 
@@ -106,6 +123,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import passport
 
         return passport.sign(args) if args.kind == "sign" else passport.check(args)
+    if args.command == "peer":
+        from proxy.cli import peer
+
+        name, state = getattr(args, "name", None), getattr(args, "state", None)
+        return peer.peer(args.task, name, state, args.config, args.admin, args.json)
     from proxy.cli import lists
 
     return lists.bring_in(args.file, args.expect, args.out, args.json)

@@ -12,6 +12,8 @@ from proxy.settings.secret import shared_secret
 from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     AdminSettings,
+    HealthSettings,
+    HopSettings,
     IdentitySettings,
     LabSettings,
     ListenSettings,
@@ -21,6 +23,7 @@ from proxy.settings.values import (
     NextHop,
     NumberSettings,
     PathSettings,
+    PeerSettings,
     PolicySettings,
     ProfileSettings,
     RedressSettings,
@@ -34,6 +37,8 @@ from proxy.settings.values import (
 
 __all__ = [
     "AdminSettings",
+    "HealthSettings",
+    "HopSettings",
     "IdentitySettings",
     "LabSettings",
     "ListSettings",
@@ -43,6 +48,7 @@ __all__ = [
     "NextHop",
     "NumberSettings",
     "PathSettings",
+    "PeerSettings",
     "PolicySettings",
     "ProfileSettings",
     "RedressSettings",

@@ -8,7 +8,7 @@ was wrong on its own is absent here and is not complained of twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,9 @@ from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
     AdminSettings,
+    HealthSettings,
     HookSettings,
+    HopSettings,
     IdentitySettings,
     LabSettings,
     ListenSettings,
@@ -27,8 +29,10 @@ from proxy.settings.values import (
     LogSettings,
     MarkingSettings,
     NamedCertificate,
+    NextHop,
     NumberSettings,
     PathSettings,
+    PeerSettings,
     PolicySettings,
     ProfileSettings,
     RedressSettings,
@@ -54,10 +58,11 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         )
     listeners = listeners_of(raw["listen"], lab, faults)
     profiles = profiles_of(raw["profile"], faults)
-    trunks = trunks_of(raw["trunk"], profiles, raw["signing"] is not None, faults)
-    next_hops = {side: raw["next_hop"][side] for side in SIDES}
-    ways(listeners, trunks, next_hops, faults)
-    tls = tls_of(raw["tls"], listeners, next_hops, faults)
+    tables = [(f"{word}[{place}]", table) for word in ("peer", "trunk") for place, table in enumerate(raw[word], 1)]
+    trunks = trunks_of(tables, profiles, raw["signing"] is not None, faults)
+    peers = peers_of(tables, raw["next_hop"], faults)
+    ways(listeners, trunks, peers, faults)
+    tls = tls_of(raw["tls"], listeners, peers, faults)
     if lab.enabled:
         at_home(listeners, faults)
     if raw["tls"] is not None and tls is None:
@@ -75,8 +80,8 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         role=raw["role"],
         listeners=listeners,
         trunks=trunks,
-        next_hops=MappingProxyType(next_hops),
-        silence_ms=raw["next_hop"]["silence_ms"],
+        peers=tuple(peer for _, peer in peers),
+        health=health_of(raw["health"], raw["next_hop"]["silence_ms"], faults),
         identity=IdentitySettings(**raw["identity"]),
         numbers=NumberSettings(**raw["numbers"]),
         signing=SigningSettings(**raw["signing"]) if raw["signing"] is not None else None,
@@ -160,15 +165,15 @@ def profiles_of(raw: Raw, faults: Faults) -> dict[str, ProfileSettings]:
 
 
 def trunks_of(
-    raw: list[Raw], profiles: Mapping[str, object], signing: bool, faults: Faults
+    tables: list[tuple[str, Raw]], profiles: Mapping[str, object], signing: bool, faults: Faults
 ) -> tuple[Trunk, ...]:
     trunks: list[Trunk] = []
     names: set[str] = set()
     owners: dict[Source, str] = {}
-    for place, table in enumerate(raw, 1):
-        path, name, side = f"trunk[{place}]", table["name"], table["side"]
+    for path, table in tables:
+        name, side = table["name"], table["side"]
         if name is not None and name in names:
-            faults.add(f"{path}.name", f"another trunk is called {name}", "give each trunk a name of its own")
+            faults.add(f"{path}.name", f"another one is called {name}", "give each a name of its own")
         names.add(name)
         if table["profile"] not in profiles:
             faults.add(
@@ -176,22 +181,18 @@ def trunks_of(
                 f"there is no [profile.{table['profile']}]",
                 nearest(table["profile"], profiles),
             )
-        sources: tuple[Source, ...] = table["sources"] or ()
-        if table["sources"] == ():
-            faults.add(
-                f"{path}.sources", "it is empty: nothing would belong to this trunk", "list its addresses"
-            )
+        sources = sources_of(path, table, faults)
         # A configured carrier is believed when it says who calls; a PBX is not, until somebody says so.
         trust = table["trust"] or ("identity" if side == "carrier" else "none")
         for source in dict.fromkeys(sources):
             if (owner := owners.setdefault(source, str(name))) != str(name):
                 faults.add(
-                    f"{path}.sources", f"{spelled(source)} belongs to trunk {owner} already", "list it once"
+                    f"{path}.sources", f"{spelled(source)} belongs to {owner} already", "list it once"
                 )
             if source.network.prefixlen == 0 and trust != "none":
                 faults.add(
                     f"{path}.sources",
-                    f"{source.network} is everybody, and this trunk is trusted",
+                    f"{source.network} is everybody, and it would be trusted",
                     'list addresses, or set trust = "none"',
                 )
         sign = table["sign"]
@@ -214,12 +215,75 @@ def trunks_of(
     return tuple(trunks)
 
 
-def ways(
-    listeners: tuple[ListenSettings, ...],
-    trunks: tuple[Trunk, ...],
-    next_hops: Mapping[str, Any],
-    faults: Faults,
-) -> None:
+def sources_of(path: str, table: Raw, faults: Faults) -> tuple[Source, ...]:
+    """Where its messages come from: what is said, or else the addresses of its hops."""
+    if table["sources"] == ():
+        faults.add(f"{path}.sources", "it is empty: nothing would belong to it", "list its addresses")
+        return ()
+    if table["sources"] is not None:
+        found: tuple[Source, ...] = table["sources"]
+        return found
+    hops: tuple[HopSettings, ...] = table["hops"]
+    if faults.about(f"{path}.sources") or faults.about(f"{path}.hops"):
+        return ()
+    if not hops:
+        faults.add(f"{path}.sources", "it is missing", "list the addresses that its messages come from")
+    for hop in hops:
+        if not is_numeric(hop.host):
+            faults.add(
+                f"{path}.sources",
+                f"it is missing, and {hop.host} is a name, whose addresses may change",
+                "list the addresses that its messages come from",
+            )
+    return tuple(dict.fromkeys(Source(ip_network(hop.host)) for hop in hops if is_numeric(hop.host)))
+
+
+Peers = list[tuple[str, PeerSettings]]
+"""Key, and what stands there."""
+
+
+def peers_of(tables: list[tuple[str, Raw]], next_hop: Raw, faults: Faults) -> Peers:
+    """Where calls go: the hops of each peer; or, in older files, of each side."""
+    peers: Peers = []
+    for path, table in tables:
+        if table["hops"] and table["name"] is not None and table["side"] is not None:
+            one = PeerSettings(
+                table["name"], table["side"], table["hops"], table["priority"], table["weight"], table["ping"]
+            )
+            peers.append((f"{path}.hops", one))
+    for side in SIDES:
+        hops: tuple[NextHop, ...] = next_hop[side]
+        if hops and any(peer.side == side for _, peer in peers):
+            faults.add(
+                f"next_hop.{side}",
+                f"the {side} side has peers with hops, so it is said twice where its calls go",
+                "remove it here, and give each peer its hops and its priority",
+            )
+            continue
+        # They are tried in their order. Nobody asked for pings in such a file, so none are sent.
+        peers += [
+            (f"next_hop.{side}", PeerSettings(f"{side}-{place}", side, (HopSettings(*as_way(hop)),), place, 1, False))
+            for place, hop in enumerate(hops, 1)
+        ]
+    return peers
+
+
+def as_way(hop: NextHop) -> tuple[str, str, int]:
+    return hop.transport, hop.host, hop.port
+
+
+def health_of(raw: Raw, older: int | None, faults: Faults) -> HealthSettings:
+    silence: int | None = raw["silence_ms"]
+    if silence is not None and older is not None:
+        faults.add("next_hop.silence_ms", "it stands in [health] too", "remove it here")
+    told = silence if silence is not None else older
+    return HealthSettings(
+        HealthSettings().silence_ms if told is None else told,
+        raw["ping_seconds"], raw["down_after"], raw["up_after"],
+    )  # fmt: skip
+
+
+def ways(listeners: tuple[ListenSettings, ...], trunks: tuple[Trunk, ...], peers: Peers, faults: Faults) -> None:
     """Each side that calls come from needs the other side to go to, by a listener of its family, and never
     ourselves.
     """
@@ -230,34 +294,43 @@ def ways(
         for host, port in ((one.host, one.port), (one.advertised_host, one.advertised_port))
     }
     for side, other in (("carrier", "pbx"), ("pbx", "carrier")):
-        if not next_hops[other] and any(trunk.side == side for trunk in trunks):
+        if all(peer.side != other for _, peer in peers) and any(trunk.side == side for trunk in trunks):
+            if any(".hops: " in line or ": next_hop" in line for line in faults.found):
+                continue  # what was to be the way is wrong, and that is said
             faults.add(
-                f"next_hop.{other}",
+                "peer",
                 f"calls from the {side} side have nowhere to go",
-                f'add [next_hop] {other} = ["192.0.2.20:5060"]',
+                f'add hops = ["192.0.2.20:5060"] to a [[peer]] with side = "{other}"',
             )
-        for hop in next_hops[other]:
-            for word in hop.transport.split("+") if families else ():
-                if (word, ip_address(hop.host).version) not in families:
+    for path, peer in peers:
+        for hop in peer.hops:
+            for word in hop.transport.split("+") if families and hop.transport is not None else ():
+                # A name may have addresses of any family that we have.
+                version = ip_address(hop.host).version if is_numeric(hop.host) else None
+                if all(word != spoken or version not in (None, family) for spoken, family in families):
                     faults.add(
-                        f"next_hop.{other}",
+                        path,
                         f"no listener can reach {hop.host} by {word.upper()}",
                         f'add a [[listen]] with transport = "{word}" and an address of its family',
                     )
             if (hop.host, hop.port) in ours:
-                faults.add(
-                    f"next_hop.{other}",
-                    f"{hop.host}:{hop.port} is ourselves",
-                    "name the other side's address",
-                )
+                faults.add(path, f"{hop.host}:{hop.port} is ourselves", "name the other side's address")
+
+
+def is_numeric(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def tls_of(
-    raw: Raw | None, listeners: tuple[ListenSettings, ...], next_hops: Mapping[str, Any], faults: Faults
+    raw: Raw | None, listeners: tuple[ListenSettings, ...], peers: Peers, faults: Faults
 ) -> TlsSettings | None:
     """The certificates; they are needed as soon as anything speaks TLS."""
     spoken = any(one.transport == "tls" for one in listeners) or any(
-        hop.transport == "tls" for hops in next_hops.values() for hop in hops
+        hop.transport == "tls" for _, peer in peers for hop in peer.hops
     )
     if raw is None:
         if spoken:

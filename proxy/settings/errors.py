@@ -30,6 +30,10 @@ class Faults:
         self.file = file
         self.found: list[str] = []
 
+    def about(self, key: str) -> bool:
+        """Whether something is wrong with this key already: its absence then means nothing."""
+        return any(line.startswith(f"{self.file}: {key}: ") for line in self.found)
+
     def add(self, key: str, what: str, cure: str) -> None:
         """`key` is the path of the key in the file, such as `trunk[2].mode`."""
         self.found.append(f"{self.file}: {key}: {what}; {cure}" if key else f"{self.file}: {what}; {cure}")

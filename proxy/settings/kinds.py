@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from policy.lists import entry
 from proxy.settings.errors import Wrong, nearest
-from proxy.settings.values import NextHop, Source
+from proxy.settings.values import HopSettings, NextHop, Source
 
 Kind = Callable[[object, Path], Any]
 """(value, folder of the file) -> the value that we use."""
@@ -194,6 +194,22 @@ def hop(value: object, folder: Path) -> NextHop:
     if found.address.is_unspecified or found.port == 0:
         raise Wrong(f"{said(value)} leads nowhere", "write the address and port of one host")
     return NextHop(spoken, found.host, found.port or (SIPS_PORT if spoken == "tls" else SIP_PORT))
+
+
+def way(value: object, folder: Path) -> HopSettings:
+    """As `hop`, and names too: `sip.example.com`, `tls:sip.example.com`."""
+    written = text(value, folder)
+    word, colon, rest = written.partition(":")
+    spoken: str | None = None
+    if colon and word.lower() in {*SPOKEN, *COMING}:
+        spoken = word.lower() if word.lower() == "udp+tcp" else transport(word, folder)
+        written = rest
+    found = endpoint(written, folder)
+    if found.port == 0 or (found.address is not None and (found.address.is_unspecified or found.address.is_multicast)):
+        raise Wrong(f"{said(value)} leads nowhere", "write the address and port of one host, or a name")
+    if found.address is None:
+        return HopSettings(spoken, found.host, found.port)
+    return HopSettings(spoken or "udp", found.host, found.port or (SIPS_PORT if spoken == "tls" else SIP_PORT))
 
 
 def source(value: object, folder: Path) -> Source:

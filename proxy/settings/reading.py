@@ -16,7 +16,7 @@ from typing import Any
 from proxy.settings.checks import Raw, settled
 from proxy.settings.errors import Faults, SettingsError, Wrong, nearest
 from proxy.settings.kinds import said
-from proxy.settings.schema import REQUIRED, SCHEMA, Entry, Key, Named, Table, Tables
+from proxy.settings.schema import REQUIRED, WHOLE, Entry, Key, Named, Table, Tables
 from proxy.settings.values import Settings
 
 MAX_FILE = 1024 * 1024
@@ -82,7 +82,7 @@ def read(
     """The same from a mapping, as `tomllib` gives one. Relative paths start at `folder`."""
     faults = Faults(file)
     walk = _Walk(faults, folder, {"reasons": reasons})
-    raw: Raw = walk.table(SCHEMA, data, "")
+    raw: Raw = walk.table(WHOLE, data, "")
     settings = settled(raw, Path(file), faults, environ or {})
     if faults.found or settings is None:
         raise SettingsError(faults.found)

@@ -97,11 +97,15 @@ SCHEMA = Table(
             },
             optional=True,
         ),
-        "trunk": Tables(
+        "peer": Tables(
             {
                 "name": Key(kinds.name, REQUIRED),
                 "side": Key(one_of(*SIDES), REQUIRED),
-                "sources": Key(many(kinds.source), REQUIRED),
+                "hops": Key(many(kinds.way), ()),
+                "priority": Key(integer(0, 65_535), 1),
+                "weight": Key(integer(0, 65_535), 1),
+                "ping": Key(flag, True),
+                "sources": Key(many(kinds.source)),
                 "trust": Key(one_of(*TRUST)),
                 "profile": Key(kinds.name, "default"),
                 "mode": Key(one_of(*MODES), "observe"),
@@ -111,11 +115,12 @@ SCHEMA = Table(
                 "sign": Key(flag),
             }
         ),
-        "next_hop": Table(
+        "health": Table(
             {
-                "carrier": Key(many(kinds.hop), ()),
-                "pbx": Key(many(kinds.hop), ()),
-                "silence_ms": Key(integer(100, 32_000), 2000),
+                "silence_ms": Key(integer(100, 32_000)),
+                "ping_seconds": Key(integer(0, 3600), 10),
+                "down_after": Key(integer(1, 100), 3),
+                "up_after": Key(integer(1, 100), 2),
             }
         ),
         "identity": Table(
@@ -199,8 +204,24 @@ SCHEMA = Table(
 )
 
 
+OLDER = {
+    # A neighbour was called a trunk, and where calls go stood by itself.
+    "trunk": SCHEMA.keys["peer"],
+    "next_hop": Table(
+        {
+            "carrier": Key(many(kinds.hop), ()),
+            "pbx": Key(many(kinds.hop), ()),
+            "silence_ms": Key(integer(100, 32_000)),
+        }
+    ),
+}
+"""What older files write: read as before, said in the documentation no more."""
+
+WHOLE = Table({**SCHEMA.keys, **OLDER})
+
+
 def known_keys(entry: Entry = SCHEMA, path: str = "") -> list[str]:
-    """Each key as a dotted path; a name that the operator chooses is `*`."""
+    """Each key as a dotted path, without the older words; a name that the operator chooses is `*`."""
     if isinstance(entry, Key):
         return [path]
     if isinstance(entry, Named):

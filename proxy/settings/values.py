@@ -85,6 +85,39 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True)
+class HopSettings:
+    """Where a peer is reached: an address, or a name that DNS says more about (RFC 3263)."""
+
+    transport: str | None
+    """Lower case; None: as DNS says."""
+    host: str
+    """Numeric (IPv6 without brackets) or a name."""
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """Where calls to a neighbour go."""
+
+    name: str
+    side: str
+    hops: tuple[HopSettings, ...]
+    priority: int = 1
+    weight: int = 1
+    ping: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """How it is seen that a hop is dead, and that it is back."""
+
+    silence_ms: int = 2000
+    ping_seconds: int = 10
+    down_after: int = 3
+    up_after: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class NextHop:
     transport: str
     """udp, tcp, tls, or udp+tcp: by TCP what is too long for a datagram"""
@@ -230,9 +263,9 @@ class Settings:
     role: str
     listeners: tuple[ListenSettings, ...]
     trunks: tuple[Trunk, ...]
-    next_hops: Mapping[str, tuple[NextHop, ...]]
-    """Side -> where calls to that side go, the first one preferred."""
-    silence_ms: int
+    peers: tuple[PeerSettings, ...]
+    """Where calls go: the peers that have hops, and those that [next_hop] names."""
+    health: HealthSettings
     identity: IdentitySettings
     numbers: NumberSettings
     signing: SigningSettings | None

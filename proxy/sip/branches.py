@@ -198,7 +198,7 @@ class Branches:
         free = context.breadth - sum(one.breadth for one in context.branches if not one.done)
         return free // left
 
-    def _hunt(self, branch: Branch, why: str, now: float) -> None:
+    def _hunt(self, branch: Branch, why: str, now: float, response: Response | None = None) -> None:
         """Try the next target, unless the call has moved on or is given up."""
         context, plan = branch.context, branch.context.plan
         if plan is None or context.cancelled or context.final or branch.abandoned:
@@ -206,7 +206,7 @@ class Branches:
         if context.tried < len(plan.targets):
             taken = plan.targets[context.tried]
             self.next_branch(context, now)
-            self.pending.append(FailedOver(context, branch.to, taken, why))
+            self.pending.append(FailedOver(context, branch.to, taken, why, response))
 
     def silent(self, branch: Branch, now: float) -> None:
         """Nothing was heard of a hop in time: the next one is tried, and this one stays until its own timer."""
@@ -267,7 +267,7 @@ class Branches:
             if context.plan is not None:
                 context.tried = len(context.plan.targets)
         elif status == 503:
-            self._hunt(branch, "503", now)
+            self._hunt(branch, "503", now, response)
         self._conclude(context, now)
 
     def _rings(self, branch: Branch, status: int, now: float) -> bool:

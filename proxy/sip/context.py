@@ -198,12 +198,13 @@ class Stray:
 
 @dataclass(slots=True)
 class FailedOver:
-    """The next hop was tried. `why`: 503, transport, timeout or silence."""
+    """The next hop was tried. `why`: 503 (with its response), transport, timeout or silence."""
 
     context: Context
     left: Flow
     taken: Flow
     why: str
+    response: Response | None = None
 
 
 @dataclass(slots=True)

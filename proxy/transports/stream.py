@@ -128,8 +128,13 @@ class Streams:
         bound: socket.socket | None = None,
         bounds: Bounds = Bounds(),
         now: Callable[[], float] | None = None,
+        domain: Callable[[Flow], str] = lambda flow: "",
     ) -> None:
-        """Binds at once. tls: None for plain TCP; bound: a socket that is this listener's already. Raises OSError."""
+        """Binds at once. tls: None for plain TCP; bound: a socket that is this listener's already.
+
+        domain: the name that a peer was looked up by, which its certificate must be of (RFC 5922 section 7.2); empty:
+        its address. Raises OSError.
+        """
         self.listener = listener
         self.index = index
         self.bounds = bounds
@@ -141,7 +146,7 @@ class Streams:
         """Messages that could not be sent."""
         self.broken_streams = 0
         self.now = now or asyncio.get_running_loop().time
-        self._tls = tls
+        self._tls, self._domain = tls, domain
         self._numbers = count(1)
         self._open: dict[int, Connection] = {}
         self._ways: dict[tuple[str, int], Connection] = {}
@@ -307,7 +312,7 @@ class Streams:
                     target.host,
                     target.port,
                     ssl=tls,
-                    server_hostname=target.host if tls is not None else None,
+                    server_hostname=self._domain(target) or target.host if tls is not None else None,
                     local_addr=(self.socket.getsockname()[0], 0),
                 )
         except (OSError, TimeoutError, ValueError, ssl.SSLError):

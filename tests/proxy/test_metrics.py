@@ -44,7 +44,9 @@ def test_what_happens_is_counted_under_its_name(metrics: Metrics) -> None:
     metrics.unknown_source()
     metrics.cancelled()
     metrics.retransmitted("received")
-    metrics.failed_over()
+    metrics.failed_over("silence")
+    metrics.peer_changed("down")
+    metrics.looked_up("SRV", "nothing")
     metrics.marked("observe", 2, 3)
     metrics.oversize()
     metrics.admin_restarted()
@@ -67,8 +69,11 @@ def test_what_happens_is_counted_under_its_name(metrics: Metrics) -> None:
         ("retransmissions", {"way": "received"}, 1),
         ("marks", {"mode": "observe", "change": "stripped"}, 2),
         ("marks", {"mode": "observe", "change": "added"}, 3),
+        ("failovers", {"why": "silence"}, 1),
+        ("peer_changes", {"state": "down"}, 1),
+        ("dns_lookups", {"kind": "SRV", "result": "nothing"}, 1),
         *((name, {}, 1) for name in (
-            "emergency_calls", "strays", "unknown_sources", "cancelled", "failovers", "udp_oversize",
+            "emergency_calls", "strays", "unknown_sources", "cancelled", "udp_oversize",
             "admin_restarts", "internal_errors",
         )),
     ]:  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.settings import read
+from proxy.settings import HealthSettings, HopSettings, PeerSettings, read
 
 Complaints = Callable[..., list[str]]
 Change = Callable[[dict[str, Any]], object]
@@ -41,7 +41,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "port 0 outside the lab": (put("listen", 0, "address", value="192.0.2.10:0"), "listen[1].address"),
     "two trunks of one name": (put("trunk", 1, "name", value="carrier"), "trunk[2].name"),
     "one source in two trunks": (
-        put("trunk", 1, "sources", value=["198.51.100.7"]), "belongs to trunk carrier"
+        put("trunk", 1, "sources", value=["198.51.100.7"]), "belongs to carrier already"
     ),
     "a trunk without sources": (put("trunk", 1, "sources", value=[]), "trunk[2].sources"),
     "everybody trusted": (put("trunk", 0, "sources", value=["0.0.0.0/0"]), "is everybody"),
@@ -56,6 +56,22 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "nowhere to go": (put("next_hop", "pbx", value=[]), "have nowhere to go"),
     "a hop of another family": (put("next_hop", "pbx", value=["2001:db8::1"]), "no listener can reach"),
     "a hop that is ourselves": (put("next_hop", "pbx", value=["192.0.2.10"]), "is ourselves"),
+    "an older hop beside a peer's": (put("trunk", 0, "hops", value=["198.51.100.7"]), "next_hop.carrier: the carrier side"),
+    "a hop that leads nowhere": (put("trunk", 0, "hops", value=["0.0.0.0"]), "trunk[1].hops: '0.0.0.0' leads nowhere"),
+    "a hop by a transport that is coming": (put("trunk", 0, "hops", value=["ws:a.example"]), "trunk[1].hops: WebSocket"),
+    "a peer of which nothing is said": (
+        put("peer", value=[{"name": "x", "side": "pbx"}]), "peer[1].sources: it is missing; list"
+    ),
+    "a name without sources": (
+        put("peer", value=[{"name": "x", "side": "carrier", "hops": ["sip.example.net"]}]), "sip.example.net is a name"
+    ),
+    "one name for a peer and a trunk": (
+        put("peer", value=[{"name": "pbx", "side": "pbx", "sources": ["192.0.2.9"]}]), "trunk[2].name: another one"
+    ),
+    "silence in two places": (
+        lambda data: (data["next_hop"].update(silence_ms=500), data.update(health={"silence_ms": 400})),
+        "next_hop.silence_ms: it stands in [health] too",
+    ),
     "a clock outside the lab": (put("lab", "clock", value="+2d"), "in the lab only"),
     "a secret twice": (lambda data: data.update(secret="x" * 16, secret_file="."), "given twice"),
 }  # fmt: skip
@@ -167,3 +183,38 @@ def test_a_hop_needs_a_listener_of_its_transport(small: dict[str, Any], complain
     small["listen"] = [{"address": "192.0.2.10", "transport": "udp"}]
     small["next_hop"]["pbx"] = ["udp+tcp:192.0.2.20"]
     assert any("by TCP" in line for line in complaints(small))
+
+
+def test_an_older_file_gives_peers_in_its_order_and_nobody_is_pinged(small: dict[str, Any]) -> None:
+    small["next_hop"] = {"carrier": ["198.51.100.7", "198.51.100.8:5070"], "pbx": ["192.0.2.20"], "silence_ms": 700}
+    found = read(small)
+    assert [(one.name, one.side, str(one.hops[0].host), one.hops[0].port, one.priority) for one in found.peers] == [
+        ("carrier-1", "carrier", "198.51.100.7", 5060, 1), ("carrier-2", "carrier", "198.51.100.8", 5070, 2),
+        ("pbx-1", "pbx", "192.0.2.20", 5060, 1),
+    ]  # fmt: skip
+    assert not any(one.ping for one in found.peers)
+    assert found.health == HealthSettings(silence_ms=700)
+
+
+def test_a_peer_says_in_one_place_who_it_is_and_where_its_calls_go() -> None:
+    found = read(
+        {
+            "listen": [{"address": "192.0.2.10"}],
+            "peer": [
+                {"name": "a", "side": "carrier", "hops": ["198.51.100.7:5070", "198.51.100.8"], "weight": 3},
+                {"name": "b", "side": "carrier", "hops": ["sip.example.net"], "sources": ["198.51.100.64/28"], "priority": 2},
+                {"name": "in", "side": "carrier", "sources": ["198.51.100.9"]},
+                {"name": "pbx", "side": "pbx", "hops": ["udp:192.0.2.20"], "ping": False},
+            ],
+        }
+    )
+    hops = (HopSettings("udp", "198.51.100.7", 5070), HopSettings("udp", "198.51.100.8", 5060))
+    assert found.peers == (
+        PeerSettings("a", "carrier", hops, 1, 3),
+        PeerSettings("b", "carrier", (HopSettings(None, "sip.example.net", None),), 2),
+        PeerSettings("pbx", "pbx", (HopSettings("udp", "192.0.2.20", 5060),), ping=False),
+    )
+    # Its messages come from where its calls go, unless it is said otherwise.
+    names = [found.trunk_table.find(f"198.51.100.{n}") for n in (7, 8, 65, 9)]
+    assert [one.name for one in names if one] == ["a", "a", "b", "in"]
+    assert found.health == HealthSettings()

@@ -12,7 +12,7 @@ from proxy.settings import kinds
 from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind
 from proxy.settings.schema import REJECTIONS, rejection
-from proxy.settings.values import NextHop, Source
+from proxy.settings.values import HopSettings, NextHop, Source
 
 HERE = Path(__file__).parent
 
@@ -21,6 +21,11 @@ TAKEN: list[tuple[Kind, object, Any]] = [
     (kinds.integer(1, 9), 9, 9),
     (kinds.transport, "UDP", "udp"),
     (kinds.many(kinds.text), ["a", "b"], ("a", "b")),
+    (kinds.way, "192.0.2.20", HopSettings("udp", "192.0.2.20", 5060)),
+    (kinds.way, "UDP:[2001:DB8::20]:5080", HopSettings("udp", "2001:db8::20", 5080)),
+    (kinds.way, "2001:db8::20", HopSettings("udp", "2001:db8::20", 5060)),
+    (kinds.way, "SIP.Example.com", HopSettings(None, "sip.example.com", None)),
+    (kinds.way, "udp:sip.example.com:5070", HopSettings("udp", "sip.example.com", 5070)),
     (kinds.hop, "192.0.2.20", NextHop("udp", "192.0.2.20", 5060)),
     (kinds.hop, "udp:192.0.2.20:5080", NextHop("udp", "192.0.2.20", 5080)),
     (kinds.hop, "[2001:DB8::20]:5080", NextHop("udp", "2001:db8::20", 5080)),
@@ -71,6 +76,11 @@ REFUSED: list[tuple[Kind, object]] = [
     (kinds.many(kinds.text), "a"),
     (kinds.many(kinds.text), ["a"] * 10_001),
     (kinds.name, "my trunk"),
+    (kinds.way, "sctp:pbx.example.com"),
+    (kinds.way, "pbx.example.com:0"),
+    (kinds.way, "224.0.0.1"),
+    (kinds.way, "fe80::1%eth0"),
+    (kinds.way, "a b"),
     (kinds.hop, "pbx.example.com"),
     (kinds.hop, "ws:192.0.2.20"),
     (kinds.hop, "192.0.2.20:0"),

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.settings import Settings, SettingsError, load, problems, read
-from proxy.settings.schema import SCHEMA, Entry, Key, Named, Tables
+from proxy.settings.schema import WHOLE, Entry, Key, Named, Tables
 
 MINIMAL = """
 [[listen]]
@@ -147,7 +147,7 @@ LEAVES = st.one_of(
         "224.0.0.1", "a/\x00b", "+9999999999d", "1*",
     ]),
 )  # fmt: skip
-KEYS = st.one_of(st.sampled_from(sorted(words(SCHEMA))), st.text(max_size=8))
+KEYS = st.one_of(st.sampled_from(sorted(words(WHOLE))), st.text(max_size=8))
 TREES = st.recursive(
     LEAVES,
     lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(KEYS, below, max_size=6)),
@@ -166,7 +166,7 @@ def shaped(entry: Entry) -> st.SearchStrategy[Any]:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.one_of(shaped(SCHEMA), st.dictionaries(KEYS, TREES, max_size=8)))
+@given(data=st.one_of(shaped(WHOLE), st.dictionaries(KEYS, TREES, max_size=8)))
 def test_whatever_toml_holds_gives_settings_or_a_settings_error(data: dict[str, Any]) -> None:
     try:
         found = read(data, folder=Path("/nonexistent"))

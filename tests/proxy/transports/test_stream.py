@@ -25,9 +25,9 @@ PATIENCE = 5.0
 class Desk:
     """A listener, and what it was told."""
 
-    def __init__(self, **how: Any) -> None:
+    def __init__(self, host: str = "127.0.0.1", **how: Any) -> None:
         self.clock = 100.0
-        self.streams = Streams(Listener("TCP", "127.0.0.1", 0, "127.0.0.1", 0), 3, now=lambda: self.clock, **how)
+        self.streams = Streams(Listener("TCP", host, 0, host, 0), 3, now=lambda: self.clock, **how)
         self.heard: list[tuple[bytes, Flow]] = []
         self.failed: list[Flow] = []
         self.broken: list[tuple[bytes, ParseError]] = []
@@ -180,6 +180,16 @@ async def test_tls_both_ways_proves_the_name(tls: TlsSettings) -> None:
         assert one.streams.send(PING, to)
         await one.until(lambda: one.failed)
         assert other.heard == []
+
+
+@pytest.mark.req("SIP-105")
+@pytest.mark.parametrize(("name", "well"), [("sip.example.com", True), ("target.example.net", False)])
+async def test_a_peer_that_was_looked_up_by_name_proves_that_name(tls: TlsSettings, name: str, well: bool) -> None:
+    # 127.0.0.2 is in no certificate: it is the name that counts, and nothing that DNS made of it.
+    async with desk(tls=Tls(tls), domain=lambda flow: name) as one, desk(tls=Tls(tls), host="127.0.0.2") as other:
+        assert one.streams.send(PING, Flow(3, "127.0.0.2", other.streams.port))
+        await one.until(lambda: other.heard or one.failed)
+        assert bool(other.heard) is well
 
 
 async def test_tls_below_1_2_and_callers_without_a_certificate_are_refused(tls: TlsSettings) -> None:

@@ -1,0 +1,140 @@
+"""The hops of a call as flows: the directory of peers, asked and told in the words of the calls.
+
+A call asks once, when it goes out, and tells what became of it: which hop answered, which was left and why. What it
+tells costs a look into a dictionary; flows that belong to no peer (those of route sets) are nobody's business here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from proxy.peers import Directory, Target
+from proxy.peers.choice import Draw, seeded
+from proxy.sip.endpoint import Listener
+from proxy.sip.errors import ParseError
+from proxy.sip.flow import Flow
+from proxy.sip.message import Response
+
+SIDES = ("carrier", "pbx")
+MAX_REMEMBERED = 4096
+"""Targets whose flows are remembered."""
+TIMEOUT_SECONDS = 32.0
+"""64*T1: how long ago a request was sent that has timed out (RFC 3261 sections 17.1.1.2 and 17.1.2.2)."""
+MAX_DIGITS = 10
+
+
+class Routes(Mapping[str, Sequence[Flow]]):
+    """Side -> where a call to that side may go now, the best first."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        listeners: Sequence[Listener],
+        outlet: Callable[[Target], Flow | None],
+        now: Callable[[], float],
+        silence: float = 2.0,
+        draw: Draw = random.random,
+    ) -> None:
+        """outlet: the flow to a target. silence: seconds after which a hop that says nothing is left."""
+        self.directory = directory
+        self._transports = [listener.transport.upper() for listener in listeners]
+        self._outlet, self._now, self._silence, self._draw = outlet, now, silence, draw
+        self.large: dict[Flow, Flow] = {}
+        """UDP flows that have TCP too, for `Options.large`; it knows a flow before a call gets it."""
+        self._short: dict[Flow, Target] = {}
+        """And back: what is heard by TCP is told of the UDP target that it stands in for."""
+        self._flows: dict[Target, Flow | None] = {}
+        self._chosen_before: dict[int, tuple[Sequence[Target], list[Flow]]] = {}
+        """What the directory has answered before, by its identity, and its flows: nearly always the same again."""
+
+    # Asked
+
+    def __getitem__(self, side: str) -> Sequence[Flow]:
+        if not (found := self._chosen(side, self._draw, False)):
+            raise KeyError(side)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SIDES)
+
+    def __len__(self) -> int:
+        return len(SIDES)
+
+    def of(self, side: str, call_id: bytes) -> Sequence[Flow]:
+        """The same, drawn by the Call-ID: all requests of a call, and all workers, choose alike."""
+        return self._chosen(side, seeded(call_id), False)
+
+    def every(self, side: str) -> Sequence[Flow]:
+        """For an emergency call: every hop of the side, those that were taken out last (EMG-003)."""
+        return self._chosen(side, self._draw, True)
+
+    def _chosen(self, side: str, draw: Draw, every: bool) -> Sequence[Flow]:
+        targets = self.directory.choose(side, self._now(), draw, every)
+        last = self._chosen_before.get(id(targets))
+        if last is not None and last[0] is targets:
+            return last[1]
+        known = self._flows
+        found: list[Flow] = []
+        if len(self._chosen_before) >= MAX_REMEMBERED:
+            self._chosen_before.clear()
+        self._chosen_before[id(targets)] = (targets, found)
+        for target in targets:
+            if target not in known:
+                if len(known) >= MAX_REMEMBERED:
+                    known.clear()
+                known[target] = self._found(target)
+            if (flow := known[target]) is not None:
+                found.append(flow)
+        return found
+
+    def _found(self, target: Target) -> Flow | None:
+        flow = self._outlet(target)
+        if flow is not None and self.directory.long_by_tcp(target):
+            stream = self._outlet(target._replace(transport="TCP"))
+            if stream is not None:
+                if len(self.large) >= MAX_REMEMBERED:
+                    self.large.clear()
+                    self._short.clear()
+                self.large[flow] = stream
+                self._short[stream] = target
+        return flow
+
+    def target(self, flow: Flow) -> Target:
+        """The target that a flow leads to."""
+        if self._short and (short := self._short.get(Flow(flow.listener, flow.host, flow.port))) is not None:
+            return short
+        return Target(self._transports[flow.listener], flow.host, flow.port)
+
+    def domain(self, flow: Flow) -> str:
+        """The name that a TLS certificate of this hop must be of; empty: its address (RFC 5922 section 7.2)."""
+        return self.directory.domain(self.target(flow))
+
+    # Told
+
+    def answered(self, flow: Flow, now: float) -> None:
+        """A hop gave an answer that proves that it is well: any but 408 and 503."""
+        self.directory.well(self.target(flow), now)
+
+    def left(self, flow: Flow, why: str, now: float, response: Response | None = None) -> None:
+        """A hop was left for the next one, or failed as the last one. `why`: 503 (with its response), transport,
+        timeout or silence.
+        """
+        target = self.target(flow)
+        if why == "transport" and target.transport != self._transports[flow.listener]:
+            return  # no connection for what was too long: that says nothing of the datagrams that follow
+        before = {"silence": self._silence, "timeout": TIMEOUT_SECONDS}.get(why, 0.0)
+        rest = retry_after(response) if response is not None and why == "503" else 0.0
+        self.directory.ill(target, why, now, now - before, retry_after=rest)
+
+
+def retry_after(response: Response) -> float:
+    """The seconds of Retry-After (RFC 3261 section 20.33); 0 where there are none that can be read."""
+    try:
+        value = response.first("retry-after") or b""
+    except ParseError:
+        return 0.0
+    digits = value.strip()[:MAX_DIGITS]
+    while digits and not digits.isdigit():
+        digits = digits[:-1]
+    return float(digits or 0)
