@@ -111,7 +111,7 @@ class PeerSettings:
 class HealthSettings:
     """How it is seen that a hop is dead, and that it is back."""
 
-    silence_ms: int = 2000
+    silence_ms: int = 1800
     ping_seconds: int = 10
     down_after: int = 3
     up_after: int = 2
