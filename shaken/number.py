@@ -51,6 +51,7 @@ ANONYMOUS_HOST = "anonymous.invalid"
 # What a person may write between digits (RFC 3966 visual-separator), and spaces.
 _SEPARATORS = str.maketrans("", "", "-.() ")
 _PLAIN = re.compile(r"\+?[0-9]{1,32}\Z").match
+_CONTEXT = re.compile(r"(?:.*;)?phone-context=([^;]*)", re.IGNORECASE | re.DOTALL).match
 _DIALLED = re.compile(r"[0-9*#]+\Z").match
 _NANP = re.compile(r"1([2-9][0-9]{2})([2-9][0-9]{2})[0-9]{4}\Z").match
 
@@ -63,7 +64,11 @@ def canonical(user: str, plan: Plan = NANP) -> str | None:
         if "%" in user:
             user = unquote(user)
         # The number ends at its parameters: npdi, rn, verstat and ext are not part of it (STI-034).
-        user = user.partition(";")[0].translate(_SEPARATORS)
+        user, _, params = user.partition(";")
+        user = user.translate(_SEPARATORS)
+        if not user.startswith("+") and (found := _CONTEXT(params)) is not None and not _ours(found[1], plan):
+            # A number of somebody else's plan: the context is no prefix (STI-033), and ours does not fit.
+            return user if user.isascii() and _DIALLED(user) is not None and len(user) <= MAX_DIGITS else None
     plus = user.startswith("+")
     digits = user[plus:]
     if not digits or not digits.isascii() or _DIALLED(digits) is None or len(digits) > 32:
@@ -73,6 +78,12 @@ def canonical(user: str, plan: Plan = NANP) -> str | None:
     if plus:
         return digits if len(digits) <= MAX_DIGITS and digits[0] != "0" else None
     return _national(digits, plan)
+
+
+def _ours(context: str, plan: Plan) -> bool:
+    """Whether a phone-context is that of our own plan: its country, or a place within it."""
+    digits = context.translate(_SEPARATORS)
+    return digits[:1] != "+" or digits[1:].startswith(plan.country)
 
 
 def _national(digits: str, plan: Plan) -> str | None:
@@ -103,7 +114,10 @@ def party(scheme: str, user: str, host: str, params: Mapping[str, str | None], p
     bare = unquote(user.partition(";")[0]).strip() if user else ""
     if lower == ANONYMOUS_HOST or bare.lower().lstrip("+") in ANONYMOUS_USERS or (not bare and scheme != "tel"):
         return ANONYMOUS
-    tn = canonical(user, plan)
+    context = params.get("phone-context")
+    tn = canonical(f"{user};phone-context={context}" if context else user, plan)
+    if tn is not None and tn[0] == "0":
+        tn = None  # no country begins with 0: it is not E.164, so the whole is a URI (STI-037)
     if tn is not None and (scheme == "tel" or params.get("user") == "phone" or len(tn) >= 3):
         return Party("number", tn, None)
     if scheme == "tel" or params.get("user") == "phone" or bare.startswith("+"):
