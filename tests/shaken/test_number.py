@@ -1,3 +1,10 @@
+"""Numbers that are not written in full, and what only looks like one. The rest is in test_cases."""
+
+from __future__ import annotations
+
+import pytest
+
+from shaken.number import party
 
 
 @pytest.mark.req("STI-033", "STI-037", "TRAP-36")
