@@ -61,6 +61,10 @@ class Protected:
         """This line (a number in canonical form, or a user name) has called an emergency service."""
         self._put(self._hash(line), int(utc))
 
+    def asks(self, utc: float) -> bool:
+        """Is there any line to ask for? One comparison a worker."""
+        return any(utc - cells[0] < self._window for cells in self._slices)
+
     def holds(self, line: str | None, utc: float) -> bool:
         """Did this line call an emergency service within the window?"""
         window = self._window

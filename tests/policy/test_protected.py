@@ -20,7 +20,9 @@ def cells() -> memoryview:
 def test_the_window_is_half_an_hour_and_belongs_to_the_line_that_called() -> None:
     protected = Protected(cells())
     assert not protected.holds(LINE, UTC)
+    assert not protected.asks(UTC)
     protected.note(LINE, UTC)
+    assert protected.asks(UTC + 1799) and not protected.asks(UTC + 1800)
     for after, open_ in ((0, True), (1, True), (1799, True), (1800, False), (10**7, False)):
         assert protected.holds(LINE, UTC + after) is open_, after
     assert not protected.holds(OTHER, UTC)
