@@ -335,6 +335,9 @@ class App:
         world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
         world.signers, world.store = self._signers(), self.store
         world.emergency = parts.book.emergency
+        self.aftermath.locations = parts.locations
+        if self.sending is not None:
+            self.sending.swap(parts.ways)
         self.swap(parts.book)
         kept = [
             name
@@ -425,11 +428,8 @@ class App:
             self.settings.paths.state, protected, spawn=self.spawn, say=self.log.say, worker=number, workers=workers
         )
         kept.restore(self.clock.utc())
-        if self.parts.ways:
-            self.sending = Sending(
-                self.parts.ways, spawn=self.spawn, count=self.metrics.notice, say=self.log.say
-            )
-            self._closing.insert(0, self.sending.close)
+        self.sending = Sending(self.parts.ways, spawn=self.spawn, count=self.metrics.notice, say=self.log.say)
+        self._closing.insert(0, self.sending.close)
         return Aftermath(
             protected,
             soon=asyncio.get_running_loop().call_soon,

@@ -56,6 +56,7 @@ class Sending:
         self._ways = tuple(ways)
         self._spawn, self._count, self._say, self._sleep = spawn, count, say, sleep
         self._pending = {way.name: 0 for way in ways}
+        self._former: list[Way] = []
         self._attempted = asyncio.Event()
         self._under_way = 0
 
@@ -63,6 +64,13 @@ class Sending:
     def pending(self) -> Mapping[str, int]:
         """Notices that are not delivered yet, by way."""
         return dict(self._pending)
+
+    def swap(self, ways: Sequence[Way]) -> None:
+        """Put other ways in the place of the present ones; notices under way keep theirs."""
+        self._former += self._ways
+        self._ways = tuple(ways)
+        for way in ways:
+            self._pending.setdefault(way.name, 0)
 
     def put(self, notice: Notice, *, scarce: bool = False) -> None:
         """Send a notice on every way. Returns at once and never raises. `scarce`: see MAX_SCARCE."""
@@ -87,7 +95,7 @@ class Sending:
             pass
 
     async def close(self) -> None:
-        for way in self._ways:
+        for way in (*self._ways, *self._former):
             await way.close()
 
     async def _deliver(self, way: Way, notice: Notice) -> None:

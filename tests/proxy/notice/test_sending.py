@@ -115,3 +115,17 @@ async def test_a_stop_waits_for_an_attempt_and_not_for_ever(edge: Edge, notice: 
     assert hanging.got == []
     await out.close()
     await edge.settled()
+
+
+async def test_ways_are_swapped_and_a_notice_under_way_keeps_its_own(edge: Edge, notice: Notice) -> None:
+    old, new = Fake("webhook", hangs=True), Fake("mail")
+    out = sending(edge, old)
+    out.put(notice)
+    await asyncio.sleep(0)
+    out.swap((new,))
+    out.put(notice)
+    await asyncio.sleep(0)
+    assert new.got == [notice] and out.pending["webhook"] == 1
+    await out.close()
+    await edge.settled()
+    assert old.got == [notice]
