@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from proxy.sip.errors import ParseError
 from tests.fuzz import ground as ground_file
 from tests.fuzz.corpus import messages
 from tests.fuzz.ground import Broken, Ground
@@ -52,12 +51,11 @@ def test_every_mutation_takes_any_bytes() -> None:
 
 
 def test_a_finding_is_reported_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(data: bytes) -> object:
+    def faulty(ground: Ground, data: bytes) -> None:
         if b"INVITE" in data:
             raise KeyError("ours")
-        raise ParseError("not ours")
 
-    monkeypatch.setattr(ground_file, "parse", faulty)
+    monkeypatch.setattr(Ground, "read", faulty)
     outcome = run(50, 1, keep=tmp_path)
     assert len(outcome.findings) == 1 and "KeyError" in outcome.findings[0]
     (kept,) = tmp_path.glob("*.sip")
