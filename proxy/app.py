@@ -618,7 +618,7 @@ FIGURES = (
     Figure("transactions", "Live SIP transactions.", lambda app: app.endpoint.transactions),
     Figure("waiting_calls", "Calls that wait for a certificate or a name.", lambda app: app.calls.waiting),
     Figure("cert_cache_entries", "Certificates in memory.", lambda app: len(app.store) if app.store else 0),
-    Figure("notices_queued", "Notices that are not delivered yet.", lambda app: app.sending.waiting if app.sending else 0),
+    Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),

@@ -65,6 +65,11 @@ class Sending:
         """Notices that are not delivered yet, by way."""
         return dict(self._pending)
 
+    @property
+    def waiting(self) -> int:
+        """The same on all ways."""
+        return sum(self._pending.values())
+
     def swap(self, ways: Sequence[Way]) -> None:
         """Put other ways in the place of the present ones; notices under way keep theirs."""
         self._former += self._ways
