@@ -272,6 +272,7 @@ class App:
             spawn=self.spawn,
             say=self.log.say,
             emergency=parts.book.emergency,
+            aftermath=self.aftermath,
             following=self._following(),
             hook=self._hook(),
             ended_elsewhere=seat.ended if seat is not None else None,
