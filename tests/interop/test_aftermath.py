@@ -116,7 +116,7 @@ async def test_a_webhook_that_hangs_delays_no_call(tmp_path: Path, desk: Desk) -
             taken.append(outcome.final_us)
             floor.append((await world.pbx.call(call(world, "+12125550147", LINE), world.proxy)).final_us)
         await desk.told(15)
-        assert await metric(world, 'ringwarden_notices_queued{way="webhook"}') == 15
+        assert await metric(world, "ringwarden_notices_queued") == 15
         # A notice that were waited for would cost 5 s; the ordinary call is signed and judged and takes longer.
         assert statistics.median(taken) < 50_000 + 2 * statistics.median(floor)
         desk.gate.set()
@@ -169,3 +169,24 @@ async def test_the_mark_of_a_callback_counts_with_a_centres_number_only(tmp_path
         assert await arrives(CENTRE) == (200, "psap-callback")
         assert await arrives("13015550101") == (200, None)
         assert await arrives(UTILITY) == (603, None)
+
+
+@pytest.mark.req("EMG-012")
+async def test_the_window_is_open_in_every_worker(tmp_path: Path) -> None:
+    async with World(tmp_path, workers=2) as world:
+        async def tries() -> list[int]:
+            """Calls of a listed number to the line; their branches spread them over the workers."""
+            calls = [call(world, f"+{LINE}", UTILITY, side="carrier.example.net") for _ in range(12)]
+            return [(await world.carrier.call(one, world.proxy)).status for one in calls]
+
+        assert await tries() == [603] * 12
+        assert (await world.pbx.call(call(world, "911", LINE), world.proxy)).status == 200
+        assert await tries() == [200] * 12
+        for _ in range(500):
+            if list((tmp_path / "state").glob("callback-?")):
+                break
+            await asyncio.sleep(0.02)
+        world.process.terminate()
+        await world.process.wait()
+        await world.run()
+        assert await tries() == [200] * 12
