@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG ?= deploy/ringwarden.example.toml
 
-.PHONY: demo letter run test check bench clean
+.PHONY: demo letter run test check bench fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ringwarden demo
@@ -25,6 +25,9 @@ check: $(VENV)/.tested
 
 bench: $(VENV)/.tested
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.tested
+	$(BIN)/python -m tests.fuzz
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

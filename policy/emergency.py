@@ -5,7 +5,9 @@ The Request-URI alone decides, before anything else is asked. Who calls plays no
 "911" is a spoofer and gets no privilege here. A doubtful form counts as an emergency: the price of that
 mistake is one unscreened call.
 
-The calls *from* emergency centres are another matter: they are an allow-list of callers in the rulebook.
+The calls *from* emergency centres are another matter: they are an allow-list of callers in the rulebook, and
+the lines that they call back are `policy.protected`. A mark by which a call says that it is such a call proves
+nothing by itself (RFC 7090 section 5.3).
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote_to_bytes
+
+from policy.lists import NumberSet
 
 # 911 is the emergency number of the NANP, 933 reaches its test line, 112 is what a mobile phone from
 # elsewhere dials.
@@ -33,6 +37,13 @@ ORDINARY = re.compile(rb"(?:[sS][iI][pP][sS]?|[tT][eE][lL]):\+?([0-9]{7,})(?:[@;
 
 SEPARATORS = b"-.() \t"
 
+# What reaches a test of the emergency service, never a person who would help: 933, and RFC 6881 section 17.
+TESTS = frozenset((b"933", b"1933"))
+TEST_URN = re.compile(rb"urn:service:test\.sos(?:[.;?#]|\Z)")
+
+CALLBACK = "psap-callback"
+"""The value of Priority by which a call says that it comes from an emergency centre (RFC 7090 section 4)."""
+
 
 def is_emergency_uri(uri: bytes, extra: frozenset[str] = frozenset()) -> bool:
     """Does this Request-URI, as received, name an emergency service? Never raises.
@@ -47,9 +58,31 @@ def is_emergency_uri(uri: bytes, extra: frozenset[str] = frozenset()) -> bool:
         return URN.match(unquote_to_bytes(b"urn:" + rest).lower()) is not None
     if not colon or scheme not in (b"sip", b"sips", b"tel"):
         return False
-    # `sip:911` without a host is a mistake that phones make; the host then holds the number.
-    user = rest.partition(b"@")[0] if b"@" in rest else re.split(rb"[;?>]", rest, maxsplit=1)[0]
-    return _names_emergency(user, extra)
+    return _names_emergency(_user(rest), extra)
+
+
+def is_test_uri(uri: bytes) -> bool:
+    """Of a Request-URI that is an emergency one: does it reach the test of the service only? Never raises."""
+    scheme, _, rest = uri.strip().partition(b":")
+    if scheme.lower() == b"urn":
+        return TEST_URN.match(unquote_to_bytes(b"urn:" + rest).lower()) is not None
+    return _bare(_user(rest)) in TESTS
+
+
+def is_callback_mark(priority: str) -> bool:
+    """Does a value of Priority claim that an emergency centre calls back? Escapes and parameters hide
+    nothing."""
+    return unquote_to_bytes(priority).decode("utf-8", "replace").partition(";")[0].strip().lower() == CALLBACK
+
+
+def callback_proved(caller: str | None, trusted: bool, centres: NumberSet, token: bool = False) -> bool:
+    """Is a call that claims to be an emergency centre's one (RFC 7090 section 5.3, RFC 9027 section 4)?
+
+    `caller`: its number in canonical form; `trusted`: the side that names it is believed; `centres`: the
+    numbers of the centres that may call; `token`: it has a valid `rph` or `sph` token. An unproved mark comes
+    off, and the call is judged as any other.
+    """
+    return token or (trusted and caller is not None and caller in centres)
 
 
 def is_emergency(
@@ -78,6 +111,12 @@ def strings(configured: Iterable[str]) -> frozenset[str]:
     out."""
     bare = (_bare(value.encode("utf-8", "replace")).decode("ascii", "replace") for value in configured)
     return frozenset(text for text in bare if text)
+
+
+def _user(rest: bytes) -> bytes:
+    """What is dialled, of a URI without its scheme. `sip:911` without a host is a mistake that phones make;
+    the host then holds the number."""
+    return rest.partition(b"@")[0] if b"@" in rest else re.split(rb"[;?>]", rest, maxsplit=1)[0]
 
 
 def _names_emergency(user: bytes, extra: frozenset[str]) -> bool:

@@ -22,6 +22,8 @@ from policy.decide import reason_slugs
 from policy.dnc import Registry
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
+from policy.protected import CELLS as PROTECTED_CELLS
+from policy.protected import Protected
 from policy.reputation import Memory, Reputation
 from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.sources import Sources
@@ -30,6 +32,8 @@ from proxy import lists, zoning
 from proxy.admin import peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
+from proxy.aftermath import Aftermath
+from proxy.callback import Callback
 from proxy.calls import Calls, World
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
@@ -40,6 +44,10 @@ from proxy.log import Log
 from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
 from proxy.neighbours import Desk, configured
+from proxy.notice import locations
+from proxy.notice.locations import Locations
+from proxy.notice.sending import Sending, Way
+from proxy.notice.ways import ways
 from proxy.peers import Directory, Target
 from proxy.peers import Rules as HealthRules
 from proxy.resolver import Resolver
@@ -67,6 +75,8 @@ from shaken.verify import Rules
 STRICTNESS = ("observe", "tag", "enforce")
 KEEP_SECONDS = 3600.0
 """How often the reputations are written down: an hour of them may be lost with the machine."""
+FINISH_SECONDS = 2.0
+"""How long a stop waits for notices of emergency calls that are being sent."""
 
 
 SHOWN_SECONDS = 0.25
@@ -82,6 +92,9 @@ class Parts:
     tls_ca: bytes | None
     signer: Signer | None
     secret: bytes
+    locations: Locations
+    ways: tuple[Way, ...]
+    """On which the notice of an emergency call leaves."""
     remarks: tuple[str, ...]
     """What the operator should know and that stops nothing."""
 
@@ -108,6 +121,15 @@ def prepare(settings: Settings) -> Parts:
             signer = keys.load(settings.signing.key, settings.signing.certificate_url, lab=lab)
     except FileError as error:
         wrong.append(str(error))
+    places = Locations()
+    told: tuple[Way, ...] = ()
+    try:
+        if settings.notice.locations is not None:
+            places = locations.load(settings.notice.locations)
+            remarks += places.remarks
+        told = ways(settings.notice)
+    except (FileError, OSError) as error:
+        wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
     secret, kept = shared_secret(settings)
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
@@ -123,7 +145,8 @@ def prepare(settings: Settings) -> Parts:
         raise SettingsError(wrong)
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
-    return Parts(book, trusted, tls_ca, signer, secret, tuple(remarks))
+    return Parts(book, trusted, tls_ca, signer, secret, places, told, tuple(remarks))
+
 
 
 def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tuple[Rulebook, list[str]]:
@@ -186,6 +209,7 @@ class App:
         self.fetch: Fetcher | RemoteFetch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
+        self.sending: Sending | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -227,6 +251,7 @@ class App:
             for one in self.listeners
             for address in ((one.host, one.port), (one.advertised_host, one.advertised_port))
         )
+        self.aftermath = self._aftermath()
         tallies = seat.shared.tally if seat is not None else [memoryview(bytearray(CELLS * 8)).cast("Q")]
         world = World(
             settings=settings,
@@ -247,6 +272,7 @@ class App:
             spawn=self.spawn,
             say=self.log.say,
             emergency=parts.book.emergency,
+            aftermath=self.aftermath,
             following=self._following(),
             hook=self._hook(),
             ended_elsewhere=seat.ended if seat is not None else None,
@@ -273,6 +299,8 @@ class App:
 
     async def stop(self) -> None:
         """Let everything go, in the reverse order of need."""
+        if self.sending is not None:
+            await self.sending.finish(FINISH_SECONDS)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -308,6 +336,9 @@ class App:
         world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
         world.signers, world.store = self._signers(), self.store
         world.emergency = parts.book.emergency
+        self.aftermath.locations = parts.locations
+        if self.sending is not None:
+            self.sending.swap(parts.ways)
         self.swap(parts.book)
         kept = [
             name
@@ -387,6 +418,28 @@ class App:
         self._closing.insert(0, fetcher.close)
         self._closing.insert(0, store.close)
         return store
+
+    def _aftermath(self) -> Aftermath:
+        """What follows an emergency call: the notice, and the window for calls back."""
+        seat = self.seat
+        slices = seat.shared.protected if seat is not None else [memoryview(bytearray(PROTECTED_CELLS * 8)).cast("Q")]
+        number, workers = (seat.number, seat.workers) if seat is not None else (0, 1)
+        protected = Protected(slices[number], slices, salt=self.parts.secret)
+        kept = Callback(
+            self.settings.paths.state, protected, spawn=self.spawn, say=self.log.say, worker=number, workers=workers
+        )
+        kept.restore(self.clock.utc())
+        self.sending = Sending(self.parts.ways, spawn=self.spawn, count=self.metrics.notice, say=self.log.say)
+        self._closing.insert(0, self.sending.close)
+        return Aftermath(
+            protected,
+            soon=asyncio.get_running_loop().call_soon,
+            say=self.log.say,
+            callback=kept,
+            sending=self.sending,
+            locations=self.parts.locations,
+            key=self.parts.secret,
+        )
 
     def _fetched(self, name: str) -> None:
         results = {"verified": "ok", "busy": "busy", "invalid": "invalid"}
@@ -566,6 +619,7 @@ FIGURES = (
     Figure("transactions", "Live SIP transactions.", lambda app: app.endpoint.transactions),
     Figure("waiting_calls", "Calls that wait for a certificate or a name.", lambda app: app.calls.waiting),
     Figure("cert_cache_entries", "Certificates in memory.", lambda app: len(app.store) if app.store else 0),
+    Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple, Protocol
 from certs.store import Store
 from policy.call import Call
 from policy.decide import rejection
-from policy.emergency import is_emergency_uri
+from policy.emergency import callback_proved, is_emergency_uri
 from policy.lists import NumberSet
 from policy.rulebook import Rulebook
 from policy.tally import Tally
 from policy.verdict import Verdict
+from proxy.aftermath import Aftermath
 from proxy.following import Following
 from proxy.hook import DecisionHook
 from proxy.metrics import Metrics
@@ -102,6 +103,8 @@ class World:
     spawn: Callable[[Coroutine[Any, Any, None], str], None]
     say: Callable[..., None]
     """A log line: say(event, **fields)."""
+    aftermath: Aftermath | None = None
+    """Told of emergency calls, and asked whether a call goes back to one."""
     following: Following | None = None
     hook: DecisionHook | None = None
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
@@ -212,6 +215,12 @@ class Calls:
         elif not (targets := world.routes.of(OTHER[lane.trunk.side], request.call_id)):
             story.action = "refused"
             self._reply(context, 480, "Temporarily Unavailable", now)
+        elif invite and world.aftermath is not None and world.aftermath.comes_back(request, lane, story.utc):
+            # Whoever calls a line that called 911 a moment ago may be the emergency centre (EMG-012).
+            story.action = "callback"
+            world.metrics.emergency_callback()
+            targets = world.routes.every(OTHER[lane.trunk.side])
+            self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
         elif invite and world.bypass:
             story.action = "bypass"
             world.metrics.decision(side, "bypass", "none", "none")
@@ -230,6 +239,8 @@ class Calls:
         story.action, story.emergency = "emergency", True
         world = self.world
         world.metrics.emergency()
+        if world.aftermath is not None:
+            world.aftermath.happened(story.request, story.lane, story.flow, story.utc)
         side = OTHER[story.side] if story.side in OTHER else "carrier"
         targets = world.routes.every(side)
         try:
@@ -479,7 +490,7 @@ class Calls:
     def _marked(self, request: Request, case: Case, verdict: Verdict, lane: Lane) -> Marks:
         """The header edits of a call that goes on: taken off and put on in tag and enforce, only counted in observe."""
         world, marking = self.world, self.world.settings.marking
-        marks = self._strip(request, lane)
+        marks = self._strip(request, lane, case)
         if lane.trunk.side == "pbx":
             if lane.trunk.name in world.signers:
                 signer, origid = world.signers[lane.trunk.name]
@@ -505,9 +516,11 @@ class Calls:
         world.metrics.marked(lane.mode, marks.stripped, marks.added)
         return marks if lane.mode != "observe" else Marks(Edits())
 
-    def _strip(self, request: Request, lane: Lane) -> Marks:
+    def _strip(self, request: Request, lane: Lane, case: Case | None = None) -> Marks:
+        caller, trusted = case.caller.tn if case is not None else None, lane.trunk.trust != "none"
         return strip(
             request,
+            keep_callback=callback_proved(caller, trusted, self.world.book.psap),
             prefix=self.world.settings.marking.prefix.lower() + "-",
             keep_verdicts=lane.trunk.trust == "verdicts",
             keep_asserted=lane.trunk.trust != "none",

@@ -109,6 +109,12 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("udp_oversize", "Datagrams sent that are longer than the path is likely to carry whole."),
         Family("reloads", "Times that the configuration was read again.", {"result": ("ok", "refused")}),
         Family("admin_restarts", "Times that the admin address could not be bound and was tried again."),
+        Family(
+            "notices",
+            "Notices of emergency calls, on each way.",
+            {"way": ("webhook", "mail", "syslog"), "result": ("sent", "retried", "failed", "dropped")},
+        ),
+        Family("emergency_callbacks", "Calls let through unscreened to a line that called 911 lately."),
         Family("internal_errors", "Faults of ours that a call survived unscreened."),
     )
 
@@ -222,6 +228,13 @@ class Metrics:
 
     def emergency(self) -> None:
         self.add("emergency_calls")
+
+    def emergency_callback(self) -> None:
+        self.add("emergency_callbacks")
+
+    def notice(self, way: str, result: str) -> None:
+        """result: sent, retried, failed or dropped."""
+        self.add("notices", way, result)
 
     def parse_error(self, kind: str | int) -> None:
         """kind: the status that answers it."""

@@ -28,7 +28,7 @@ class Story:
     arrived: float
     utc: float
     action: str = ""
-    """allow, tag, reject, emergency, in-dialog, fail-open, refused."""
+    """allow, tag, reject, emergency, callback (to a line that called 911 lately), in-dialog, fail-open, refused."""
     emergency: bool = False
     case: Case | None = None
     seal: Seal | None = None
@@ -76,8 +76,8 @@ def row(story: Story) -> Row:
             emergency=story.emergency,
             mode=story.lane.mode if story.lane is not None else "",
             action=story.action,
-            would="allow" if story.emergency else "",
-            reason="emergency" if story.emergency else "",
+            would="allow" if story.action in ("emergency", "callback") else "",
+            reason={"emergency": "emergency", "callback": "emergency-callback"}.get(story.action, ""),
             status=story.status,
             decision_us=round((decided - story.arrived) * 1e6),
             forwarded_to=hostport(at) if at is not None else "",

@@ -24,6 +24,7 @@ import uvloop
 
 from policy.behaviour import CELLS as BEHAVIOUR_CELLS
 from policy.decide import reason_slugs
+from policy.protected import CELLS as PROTECTED_CELLS
 from policy.tally import CELLS as TALLY_CELLS
 from proxy import service
 from proxy.app import App, Parts, prepare
@@ -89,6 +90,7 @@ class Supervisor:
             metrics=Metrics(reason_slugs(), tuple(FAILURES)).size,
             tally=TALLY_CELLS,
             behaviour=BEHAVIOUR_CELLS,
+            protected=PROTECTED_CELLS,
         )
         self._lines = [Line() for _ in range(workers)]
         self._desk = Line()

@@ -56,6 +56,8 @@ def told(record: Record) -> list[str]:
     lines.append(f"  caller    {row.caller or '-'} ({kind}, {field}) -> {row.callee or '-'}")
     if row.emergency:
         lines.append("  emergency the Request-URI names an emergency service: passed as it came, nothing was asked")
+    if row.action == "callback":
+        lines.append("  emergency the line had called an emergency service within half an hour: passed as it came")
     if row.verify:
         lines.append(f"  identity  {row.verify}{': ' + row.detail if row.detail else ''}  {row.facts}".rstrip())
     if row.orig:

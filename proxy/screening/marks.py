@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from policy.emergency import is_callback_mark
 from policy.verdict import Verdict
 from proxy.sip.edit import Edits
+from proxy.sip.headers import value_of
 from proxy.sip.message import Request
 
 VERDICT_HEADERS = frozenset({"p-attestation-indicator", "p-origination-id", "attestation-info", "origination-id"})
@@ -90,11 +92,14 @@ def foreign(name: str, prefix: str) -> bool:
     return name in VERDICT_HEADERS or name.startswith(prefix)
 
 
-def strip(request: Request, *, prefix: str, keep_verdicts: bool, keep_asserted: bool) -> Marks:
+def strip(
+    request: Request, *, prefix: str, keep_verdicts: bool, keep_asserted: bool, keep_callback: bool = False
+) -> Marks:
     """What must come off a request. `prefix` is that of our own headers, lower-case, with its dash.
 
     keep_verdicts: the side is trusted for verdicts; only our own headers go.
     keep_asserted: the side is trusted for P-Asserted-Identity (SIP-126).
+    keep_callback: the call is proved to be an emergency centre's, and may say so (RFC 7090 section 5.3; EMG-013).
     """
     marks = Marks(Edits())
     edits, lines = marks.edits, request.lines
@@ -102,7 +107,7 @@ def strip(request: Request, *, prefix: str, keep_verdicts: bool, keep_asserted: 
     # Written out: a loop, and a pattern too, take longer than all five searches.
     if not (
         b"%" in whole or b"verstat" in whole or b"attestation-in" in whole or b"origination-id" in whole
-        or prefix.encode() in whole
+        or prefix.encode() in whole or request.line("priority") is not None
     ):  # fmt: skip
         # Nothing hides behind an escape and nobody states a verdict: nearly every call.
         if keep_asserted or request.line("p-asserted-identity") is None:
@@ -113,6 +118,10 @@ def strip(request: Request, *, prefix: str, keep_verdicts: bool, keep_asserted: 
         if foreign(name, prefix) and not (keep_verdicts and not name.startswith(prefix)):
             edits.drop.add(place)
             marks.stripped += 1
+        elif name == "priority":
+            if not keep_callback and is_callback_mark(value_of(lines[place]).decode("utf-8", "replace")):
+                edits.drop.add(place)
+                marks.stripped += 1
         elif name in ADDRESS_HEADERS:
             if name == "p-asserted-identity" and not keep_asserted:
                 edits.drop.add(place)

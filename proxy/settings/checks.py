@@ -15,6 +15,7 @@ from typing import Any
 
 from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.kinds import SIP_PORT, SIPS_PORT, Endpoint, secret
+from proxy.settings.notice import notice_of
 from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
@@ -104,6 +105,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         lab=lab,
         tls=tls,
         trunk_table=TrunkTable(trunks),
+        notice=notice_of(raw["notice"], faults),
         secret=secret_of(raw, faults, environ),
     )
 

@@ -312,6 +312,34 @@ def https(value: object, folder: Path) -> str:
     return written
 
 
+def webhook(value: object, folder: Path) -> str:
+    """https anywhere; http to a numeric address of this machine or of a private network only."""
+    written = text(value, folder)
+    if not written.lower().startswith("http:"):
+        return https(value, folder)
+    try:
+        address = numeric(urlsplit(written).hostname or "")
+    except ValueError as error:
+        raise Wrong(f"{said(value)} is not a URL", 'write "https://host/path"') from error
+    if address is None or not address.is_private or not TEXT_OF_REASON.fullmatch(written):
+        raise Wrong(
+            f"{said(value)} would tell the network where somebody needs help",
+            "use https, or the numeric address of a private network",
+        )
+    return written
+
+
+def syslog(value: object, folder: Path) -> Path | Endpoint:
+    """`/dev/log`, `192.0.2.9`, `192.0.2.9:514`."""
+    if "/" in text(value, folder):
+        return pathname(value, folder)
+    found = numeric_endpoint(value, folder)
+    assert found.address is not None
+    if found.address.is_unspecified or found.port == 0:
+        raise Wrong(f"{said(value)} leads nowhere", "write the address and port of one host")
+    return found
+
+
 def telephone(value: object, folder: Path) -> str:
     if not re.fullmatch(r"\+[1-9]\d{6,14}", text(value, folder)):
         raise Wrong(

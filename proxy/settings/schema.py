@@ -12,7 +12,17 @@ from typing import Any
 from proxy.settings import kinds
 from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
-from proxy.settings.values import CHECK_MODES, DIVERSIONS, LEVELS, MODES, ROLES, SIDES, TRUST
+from proxy.settings.values import (
+    CHECK_MODES,
+    DIVERSIONS,
+    FACILITIES,
+    LEVELS,
+    MAIL_TLS,
+    MODES,
+    ROLES,
+    SIDES,
+    TRUST,
+)
 
 REQUIRED: Any = object()
 """Stands where there is no default."""
@@ -195,6 +205,39 @@ SCHEMA = Table(
         ),
         "marking": Table(
             {"prefix": Key(kinds.header_prefix, "X-Screen"), "verstat_in_from": Key(flag, False)}
+        ),
+        "notice": Table(
+            {
+                "locations": Key(kinds.existing),
+                "webhook": Table(
+                    {
+                        "url": Key(kinds.webhook, REQUIRED),
+                        "secret": Key(kinds.secret),
+                        "secret_file": Key(kinds.existing),
+                        "ca": Key(kinds.existing),
+                    },
+                    optional=True,
+                ),
+                "mail": Table(
+                    {
+                        "server": Key(kinds.endpoint, REQUIRED),
+                        "sender": Key(kinds.email, REQUIRED),
+                        "recipients": Key(many(kinds.email), REQUIRED),
+                        "tls": Key(one_of(*MAIL_TLS), "starttls"),
+                        "ca": Key(kinds.existing),
+                        "user": Key(kinds.text, ""),
+                        "password_file": Key(kinds.existing),
+                    },
+                    optional=True,
+                ),
+                "syslog": Table(
+                    {
+                        "address": Key(kinds.syslog, REQUIRED),
+                        "facility": Key(one_of(*FACILITIES), "local0"),
+                    },
+                    optional=True,
+                ),
+            }
         ),
         "admin": Table({"address": Key(kinds.numeric_endpoint, REQUIRED)}, optional=True),
         "paths": Table({"journal": Key(kinds.pathname), "state": Key(kinds.pathname)}),

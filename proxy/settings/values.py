@@ -18,6 +18,12 @@ DIVERSIONS = ("request-uri", "302")
 CHECK_MODES = ("off", "shadow", "enforce")
 MODES = ("observe", "tag", "enforce")
 LEVELS = ("debug", "info", "warning", "error")
+MAIL_TLS = ("starttls", "tls", "none")
+FACILITIES = (
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
+    "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+)  # fmt: skip
+"""Of syslog, in the order of their numbers (RFC 5424 section 6.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +251,50 @@ class PathSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Where the notice of an emergency call is posted to."""
+
+    url: str
+    secret: bytes = field(repr=False)
+    """What its signature is made with."""
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """Who gets the notice by mail."""
+
+    host: str
+    port: int
+    sender: str
+    recipients: tuple[str, ...]
+    tls: str = "starttls"
+    ca: Path | None = None
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogSettings:
+    """Which syslog gets the notice: a Unix socket, or a numeric address."""
+
+    path: Path | None = None
+    host: str = ""
+    port: int = 514
+    facility: str = "local0"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSettings:
+    """Who is told of an emergency call."""
+
+    locations: Path | None = None
+    webhook: WebhookSettings | None = None
+    mail: MailSettings | None = None
+    syslog: SyslogSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: str = "info"
 
@@ -279,5 +329,6 @@ class Settings:
     tls: TlsSettings | None
     trunk_table: TrunkTable
     """The trunks by source address."""
+    notice: NoticeSettings = field(default_factory=NoticeSettings)
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""

@@ -111,13 +111,22 @@ class Branches:
                 if ours in lines:
                     edits.swap[lines.index(ours)] = theirs
             if at in edits.drop and names.count("via") == 1:
+                self._without_way(context, status, now)
                 return
             data = rebuilt(response, response.start, (), edits)
         else:
             if names.count("via") == 1:
-                return  # no Via is left: it was for us (section 16.7(3); SIP-057)
+                self._without_way(context, status, now)
+                return
             data = b"\r\n".join((response.start, *lines[:at], *lines[at + 1 :], b"", response.body))
         self._sent_up(context, status, data, flow, now)
+
+    def _without_way(self, context: Context, status: int, now: float) -> None:
+        """No Via is left but ours: the response may not go on (section 16.7(3); SIP-057). Where it is the final, the
+        request gets one of ours: it would wait for ever.
+        """
+        if status >= 200 and not context.dead:
+            self.answer(context, 500, reply.PHRASES[500], now)
 
     def _sent_up(self, context: Context, status: int, data: bytes, flow: Flow | None, now: float) -> None:
         """A response of a branch goes to where the request came from, and the user is told."""

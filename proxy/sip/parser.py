@@ -35,10 +35,11 @@ def parse(data: bytes) -> Request | Response:
         return _with_care(data)
     start = lines.pop(0)
     try:
-        # A spelling that was never seen, or the rest of a folded header, is not in the memo.
+        # A spelling that was never seen, or the rest of a folded header, is not in the memo; a line without a colon has
+        # no second part.
         canon = CANON
-        names = [canon[line.partition(b":")[0]] for line in lines]
-    except KeyError:
+        names = [canon[name] for line in lines for name, _ in [line.split(b":", 1)]]
+    except (KeyError, ValueError):
         return _with_care(data)
     if len(lines) > MAX_LINES:
         return _with_care(data)
@@ -135,8 +136,11 @@ def _with_care(data: bytes) -> Request | Response:
     names: list[str] = []
     fault: ParseError | None = None
     for line in lines:
+        name, colon, _ = line[0].partition(b":")
         try:
-            names.append(canonical(line[0].partition(b":")[0]))
+            if not colon:
+                raise ParseError("a header line without a colon")
+            names.append(canonical(name))
         except ParseError as error:
             names.append("")  # no name: nobody finds it
             fault = fault or error

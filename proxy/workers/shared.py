@@ -15,10 +15,12 @@ FIGURES = 32
 class Shared:
     """One mapping, cut into slices."""
 
-    def __init__(self, workers: int, *, metrics: int, tally: int, behaviour: int) -> None:
+    def __init__(self, workers: int, *, metrics: int, tally: int, behaviour: int, protected: int = 1) -> None:
         """The arguments but the first are cells of one worker."""
         self.workers = workers
-        self._sizes = {"metrics": metrics, "figures": FIGURES, "tally": tally, "behaviour": behaviour}
+        self._sizes = {
+            "metrics": metrics, "figures": FIGURES, "tally": tally, "behaviour": behaviour, "protected": protected,
+        }  # fmt: skip
         self._map = mmap.mmap(-1, 8 * workers * sum(self._sizes.values()))
         self._whole = memoryview(self._map)
 
@@ -53,3 +55,8 @@ class Shared:
     def behaviour(self) -> list[memoryview]:
         """Unsigned cells."""
         return self._slices("behaviour", "Q")
+
+    @property
+    def protected(self) -> list[memoryview]:
+        """Unsigned cells."""
+        return self._slices("protected", "Q")

@@ -302,3 +302,32 @@ def test_a_fresh_endpoint_has_nothing_to_do() -> None:
     proxy = Endpoint(Wire().options, CountedTokens())
     assert proxy.next_timer() is None and proxy.to_send() == [] and proxy.handle_timer(5.0) == []
     assert proxy.transport_error(Flow(0, "192.0.2.1", 5060), 1.0) == [] and proxy.transactions == 0
+
+
+@pytest.mark.req("SIP-016")
+@pytest.mark.parametrize("name", ["Max-Forwards", "Subject", "Route", "Via", "Content-Length", "To", "Nobody-Knows-It"])
+def test_a_header_line_without_a_colon_is_refused_and_nothing_of_it_stays(wire: Wire, name: str) -> None:
+    lines = [line for line in wire.caller.request(body=b"").split(b"\r\n") if not line.startswith(name.encode() + b":")]
+    lines.insert(3, name.encode())
+    wire.caller.says(b"\r\n".join(lines))
+    wire.callee.hears_nothing()
+    assert wire.proxy.transactions == 0
+    assert len(wire.told(Refused)) == 1
+
+
+@pytest.mark.req("SIP-057")
+@pytest.mark.parametrize("status", [200, 404, 603])
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+def test_a_final_that_lost_the_callers_via_does_not_go_on_and_the_caller_is_not_left_without_one(
+    wire: Wire, method: str, status: int
+) -> None:
+    request = wire.caller.request(method)
+    wire.caller.says(request)
+    got = wire.callee.gets(method)
+    ours = [line for line, name in zip(got.lines, got.names, strict=True) if name == "via"][0]
+    lines = [line for line, name in zip(got.lines, got.names, strict=True) if name in ("from", "to", "call-id", "cseq")]
+    wire.callee.says(b"\r\n".join([b"SIP/2.0 %d Phrase" % status, ours, *lines, b"Content-Length: 0", b"", b""]))
+    answer = wire.caller.hears(500)
+    if method == "INVITE":
+        wire.caller.acks(request, answer)
+    wire.quiet()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.emergency import is_emergency, is_emergency_uri, strings
+from policy.emergency import callback_proved, is_callback_mark, is_emergency, is_emergency_uri, is_test_uri, strings
+from policy.lists import NumberSet
 
 EMERGENCY = [
     b"sip:911@pbx.example.com",
@@ -160,3 +161,51 @@ def test_no_spelling_of_an_emergency_number_is_missed(number: str, data: st.Data
 @given(st.from_regex(r"\A[2-9][0-9]{9}\Z"), st.sampled_from(["", "1", "+1"]))
 def test_no_full_number_is_an_emergency_call(number: str, lead: str) -> None:
     assert not is_emergency_uri(f"sip:{lead}{number}@pbx.example.com".encode())
+
+
+@pytest.mark.req("EMG-018")
+@pytest.mark.parametrize("uri", EMERGENCY)
+def test_933_and_the_test_service_are_tests_and_nothing_else_is(uri: bytes) -> None:
+    assert is_test_uri(uri) is (b"933" in uri or b"test.sos" in uri)
+
+
+@given(st.binary(max_size=200), st.text(max_size=40))
+def test_any_bytes_are_a_test_or_none_and_any_text_a_mark_or_none(uri: bytes, priority: str) -> None:
+    assert is_test_uri(uri) in (True, False)
+    assert is_callback_mark(priority) in (True, False)
+
+
+@pytest.mark.req("EMG-013")
+@pytest.mark.parametrize(
+    ("priority", "claims"),
+    [
+        ("psap-callback", True),
+        ("PSAP-Callback", True),
+        ("  psap-callback ", True),
+        ("psap%2Dcallback", True),
+        ("psap-callback;x=1", True),
+        ("emergency", False),
+        ("urgent", False),
+        ("psap-callback-not", False),
+        ("", False),
+    ],
+)
+def test_the_mark_of_a_callback_is_seen_however_it_is_written(priority: str, claims: bool) -> None:
+    assert is_callback_mark(priority) is claims
+
+
+@pytest.mark.req("EMG-013")
+@pytest.mark.parametrize(
+    ("caller", "trusted", "token", "proved"),
+    [
+        ("12025550190", True, False, True),
+        ("12025550190", False, False, False),  # anybody can write a number
+        ("12025550123", True, False, False),
+        (None, True, False, False),
+        ("12025550123", False, True, True),
+    ],
+)
+def test_a_callback_is_proved_by_a_listed_number_of_a_trusted_side_or_a_token(
+    caller: str | None, trusted: bool, token: bool, proved: bool
+) -> None:
+    assert callback_proved(caller, trusted, NumberSet.of("+12025550190"), token) is proved

@@ -97,8 +97,8 @@ def test_what_belongs_to_another_worker_goes_there(lines: Callable[[], Line]) ->
 
 
 def test_slices_do_not_touch_each_other() -> None:
-    shared = Shared(3, metrics=5, tally=7, behaviour=9)
-    parts = [*shared.metrics, *shared.figures, *shared.tally, *shared.behaviour]
+    shared = Shared(3, metrics=5, tally=7, behaviour=9, protected=4)
+    parts = [*shared.metrics, *shared.figures, *shared.tally, *shared.behaviour, *shared.protected]
     for number, part in enumerate(parts):
         for cell in range(len(part)):
             part[cell] = number
