@@ -19,6 +19,7 @@ from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
     AdminSettings,
+    ConnectionSettings,
     HealthSettings,
     HookSettings,
     HopSettings,
@@ -104,6 +105,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         lab=lab,
         tls=tls,
         trunk_table=TrunkTable(trunks),
+        connections=ConnectionSettings(**raw["connections"]),
         secret=secret_of(raw, faults, environ),
     )
 
