@@ -54,7 +54,7 @@ from proxy.sip.routing import Me
 from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
-from proxy.transports import Bounds, Room, Streams, Tls, Udp
+from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
 from proxy.workers.links import RemoteFetch, RemoteJournal
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
@@ -355,9 +355,12 @@ class App:
     def _bind(self) -> None:
         self.listeners: tuple[Listener, ...] = ()
         most = self.settings.connections
+        total = descriptors(most.total)
+        if total < most.total:
+            self.log.say("few-files", level="warning", text="the open files limit allows fewer connections", total=total)
         self.room = Room(
             Bounds(
-                most.total, most.per_source, most.half_open, most.connect_ms / 1000, float(most.first_seconds),
+                total, most.per_source, most.half_open, most.connect_ms / 1000, float(most.first_seconds),
                 float(most.message_seconds), float(most.idle_seconds), most.unsent_kib * 1024,
             )
         )  # fmt: skip

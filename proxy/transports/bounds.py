@@ -6,11 +6,14 @@ No socket here. `Room` counts and says who may come in and who must go; the conn
 from __future__ import annotations
 
 import ipaddress
+import resource
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count as numbers
 
+OTHER_FILES = 256
+"""File descriptors beside those of connections: listeners, journal, lists, the admin address, fetches."""
 IPV6_SITE = 64
 """Bits of an IPv6 address that count as one source: whoever has one address has the rest of its /64 too."""
 
@@ -106,3 +109,13 @@ def source(host: str) -> str:
         return str(ipaddress.IPv6Network((host.partition("%")[0], IPV6_SITE), strict=False).network_address)
     except ValueError:
         return host
+
+
+def descriptors(connections: int) -> int:
+    """Let this process open files for so many connections, as far as the system allows; for how many it does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft == resource.RLIM_INFINITY else min(connections, max(soft - OTHER_FILES, 0))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 
-from proxy.transports.bounds import Bounds, Room, source
+from proxy.transports.bounds import OTHER_FILES, Bounds, Room, descriptors, source
 
 
 class Crowd:
@@ -60,3 +62,15 @@ def test_a_further_half_open_one_takes_the_place_of_the_oldest() -> None:
 )  # fmt: skip
 def test_an_ipv6_source_is_its_site(host: str, expected: str) -> None:
     assert source(host) == expected
+
+
+def test_there_are_files_for_all_connections_or_it_is_said_for_how_many() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (OTHER_FILES + 64, before[1]))
+        assert descriptors(128) == 128 and resource.getrlimit(resource.RLIMIT_NOFILE)[0] == OTHER_FILES + 128
+        assert descriptors(64) == 64 and resource.getrlimit(resource.RLIMIT_NOFILE)[0] == OTHER_FILES + 128
+        if before[1] != resource.RLIM_INFINITY:
+            assert descriptors(before[1] + 1) == before[1] - OTHER_FILES
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
