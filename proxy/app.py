@@ -357,7 +357,7 @@ class App:
         most = self.settings.connections
         total = descriptors(most.total)
         if total < most.total:
-            self.log.say("few-files", level="warning", text="the open files limit allows fewer connections", total=total)
+            self.log.say("few-files", level="warning", text="the open files limit allows fewer", total=total)
         self.room = Room(
             Bounds(
                 total, most.per_source, most.half_open, most.connect_ms / 1000, float(most.first_seconds),
