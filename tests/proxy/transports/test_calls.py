@@ -128,7 +128,7 @@ async def test_a_hop_that_refuses_the_connection_is_left_for_the_next_one_at_onc
         invite = await second.hears()
         second.send(response(invite, 486), where(app, "UDP"))
         assert status(await line.hears()) == 486
-        assert count(app, "failovers") == 1
+        assert count(app, "failovers", "transport") == 1
         assert count(app, "connections_ended", "tcp", "connect") >= 1
 
 
