@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     finally:
                         beside.stop()
                     wait(lambda: ours.count("ringwarden_connections") == 0, 20.0, "the slow connections are gone")
-            cut = ours.count("ringwarden_connections_ended_total", why="slow")
+            cut = sum(ours.count("ringwarden_connections_ended_total", why=why) for why in ("slow", "silent"))
     rows = [
         [label, *(Spread.of([getattr(one, field) for one in got]).shown(2) for field in ("p50", "p99", "longest")), str(sum(one.lost for one in got))]
         for label, got in (("before", before), ("during", during))

@@ -180,14 +180,17 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def look(self, now: float, bounds: Bounds) -> None:
-        """End it if it has taken too long over something."""
+    def look(self, now: float, bounds: Bounds) -> bool:
+        """End it if it has taken too long over something; True where it did."""
         if self.why:
-            if now > self._ends and self._transport is not None:
-                self._transport.abort()
-        elif self._transport is None:
-            return  # who makes it has a deadline
-        elif self._stalled is not None and now - self._stalled > bounds.stalled:
+            if now <= self._ends or self._transport is None:
+                return False
+            self._transport.abort()
+            self._ends = now + PARTING_SECONDS
+            return True
+        if self._transport is None:
+            return False  # who makes it has a deadline
+        if self._stalled is not None and now - self._stalled > bounds.stalled:
             self.end("unread", at_once=True)
         elif self._begun is not None and now - self._begun > bounds.message:
             self._misframed(self._framer.late(), "slow")
@@ -195,3 +198,6 @@ class Connection(asyncio.Protocol):
             self.end("silent")
         elif now - self._heard > bounds.idle:
             self.end("idle")
+        else:
+            return False
+        return True

@@ -28,12 +28,17 @@ from proxy.transports.tls import Tls, belongs
 
 BACKLOG = 1024
 """Connections that the system may hold for us until we take them; it may cap it."""
-ACCEPTS = 64
+ACCEPTS = 16
 """Connections taken at one wake-up."""
 REST_SECONDS = 0.1
 """Pause before taking connections again when the system has no file descriptor left."""
 SWEEP_SECONDS = 1.0
 """How often it is looked who has taken too long."""
+ENDS = 32
+"""Connections ended at one look, and AGAIN_SECONDS to the next look where there may be more: a thousand that came
+together do not hold up the calls when they go together.
+"""
+AGAIN_SECONDS = 0.01
 IP_BIND_ADDRESS_NO_PORT = 24
 """Of Linux (ip(7)); the socket module does not name it."""
 
@@ -303,15 +308,18 @@ class Streams:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self.loop.call_exception_handler({"message": "a connection could not be made", "exception": fault})
 
-    def _sweep(self) -> None:
-        """End what has taken too long."""
-        now, bounds = self.now(), self.room.bounds
+    def _sweep(self) -> bool:
+        """End what has taken too long, ENDS of them; True where there may be more."""
+        now, bounds, ended = self.now(), self.room.bounds, 0
         for connection in tuple(self._open.values()):
-            connection.look(now, bounds)
+            ended += connection.look(now, bounds)
+            if ended >= ENDS:
+                return True
+        return False
 
     def _swept(self) -> None:
-        self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._swept)
-        self._sweep()
+        again = self._sweep()
+        self._sweeper = self.loop.call_later(AGAIN_SECONDS if again else SWEEP_SECONDS, self._swept)
 
 
 def plain(flow: Flow) -> Flow:
