@@ -103,8 +103,11 @@ class Ringwarden:
         name: str = "ringwarden",
         transport: str = "udp",
         workers: int = 1,
+        more: str = "",
     ) -> None:
-        """Start it and wait until it says that it is ready and answers. transport: of the next hops."""
+        """Start it and wait until it says that it is ready and answers. transport: of the next hops; more: further
+        tables of its configuration.
+        """
         self.me, self.admin = me or stage.proxy, free_port()
         run = folder / name
         (run / "state").mkdir(parents=True, exist_ok=True)
@@ -115,7 +118,7 @@ class Ringwarden:
             transport=transport,
             codes="\n".join(f"{slug} = {code}" for slug, code in (codes or {}).items()),
         )  # fmt: skip
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text + more, encoding="utf-8")
         self.program = Program(
             name,
             [sys.executable, "-m", "proxy.cli", "run", "--config", str(path), "--workers", str(workers)],

@@ -62,7 +62,7 @@ from proxy.sip.routing import Me
 from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
-from proxy.transports import Streams, Tls, Udp
+from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
 from proxy.workers.links import RemoteFetch, RemoteJournal
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
@@ -224,11 +224,11 @@ class App:
         self._closing.append(self.log.close)
         if settings.tls is not None:
             self.tls = Tls(settings.tls)
-        self._bind()
         seat = self.seat
         number = seat.number if seat is not None else 0
         mine: Cells | None = seat.shared.metrics[number] if seat is not None else None  # type: ignore[assignment]
         self.metrics = Metrics(reason_slugs(), tuple(FAILURES), mine)
+        self._bind()
         journal: Journal | RemoteJournal | None = None
         if settings.paths.journal is not None:
             journal = Journal(settings.paths.journal, self.log.say) if seat is None else seat.journal()
@@ -385,6 +385,16 @@ class App:
 
     def _bind(self) -> None:
         self.listeners: tuple[Listener, ...] = ()
+        most = self.settings.connections
+        total = descriptors(most.total)
+        if total < most.total:
+            self.log.say("few-files", level="warning", text="the open files limit allows fewer", total=total)
+        self.room = Room(
+            Bounds(
+                total, most.per_source, most.half_open, most.connect_ms / 1000, float(most.first_seconds),
+                float(most.message_seconds), float(most.idle_seconds), most.unsent_kib * 1024,
+            )
+        )  # fmt: skip
         for one in self.settings.listeners:
             listener = Listener(one.transport.upper(), one.host, one.port, one.advertised_host, one.advertised_port)
             bound = self._bound(listener, len(self.listeners))
@@ -398,10 +408,13 @@ class App:
         bound = self.seat.sockets[index] if self.seat is not None else None
         if listener.transport == "UDP":
             return Udp(listener, bound)
-        if listener.transport == "TCP":
-            return Streams(listener, index, bound=bound)
-        assert self.tls is not None  # the settings demand it
-        return Streams(listener, index, tls=self.tls, bound=bound, domain=lambda flow: self.routes.domain(flow))
+        secure = listener.transport == "TLS"
+        assert self.tls is not None or not secure  # the settings demand it
+        return Streams(
+            listener, index, tls=self.tls if secure else None, bound=bound, room=self.room,
+            domain=lambda flow: self.routes.domain(flow),
+            count=partial(self.metrics.connection, listener.transport.lower()),
+        )  # fmt: skip
 
     def _store(self) -> Store | None:
         identity, lab = self.settings.identity, self.settings.lab.enabled
@@ -622,11 +635,9 @@ FIGURES = (
     Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),
+    Figure("half_open_connections", "Of them: without a whole message yet.", lambda app: app.room.half_open),
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),
     Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
-    Figure("connections_refused_total", "Connections turned away: too many.", _streams(lambda s: s.refused), True),
-    Figure("connections_slow_total", "Connections of peers that were too slow.", _streams(lambda s: s.slow), True),
-    Figure("streams_broken_total", "Connections whose bytes were no SIP.", _streams(lambda s: s.broken_streams), True),
     Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),
     Figure("handed_over_total", "Messages given to their worker.", _seated(lambda seat: seat.handed), True),
     Figure("handover_lost_total", "Records for others that did not fit.", _seated(lambda seat: seat.lost), True),

@@ -35,7 +35,7 @@ METHODS = (
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
 ACTIONS = ("allow", "tag", "divert", "reject", "emergency", "fail-open", "bypass")
 ATTESTATIONS = ("A", "B", "C", "none")
-STATUSES = ("400", "413", "416", "420", "482", "483", "501", "505", "513")
+STATUSES = ("400", "408", "413", "416", "420", "482", "483", "501", "505", "513")
 HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
 FETCHED = (
     "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken",
@@ -48,6 +48,13 @@ DNS_KINDS = ("NAPTR", "SRV", "A", "AAAA")
 DNS_RESULTS = ("answered", "nothing", "failed", "timeout", "busy")
 VERIFIED = ("passed", "unsigned", "failed")
 SIGNED = ("signed", "already-signed", "no-number", "stale-date", "not-entitled", "failed")
+STREAMS = ("tcp", "tls")
+REFUSALS = ("total", "source", "files")
+ENDS = (
+    "closed", "broken", "connect", "handshake", "identity", "framing", "slow", "silent", "idle", "unread", "evicted",
+    "stopped",
+)  # fmt: skip
+"""Why a connection ended: the peer's doing, or one of our bounds (`proxy.transports`)."""
 
 DECISION_BOUNDS_NS = tuple(
     int(ms * 1_000_000) for ms in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 20, 50, 100)
@@ -108,6 +115,9 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         ),
         Family("udp_oversize", "Datagrams sent that are longer than the path is likely to carry whole."),
         Family("reloads", "Times that the configuration was read again.", {"result": ("ok", "refused")}),
+        Family("connections_begun", "Connections begun.", {"transport": STREAMS, "way": ("in", "out")}),
+        Family("connections_refused", "Connections that had no room.", {"transport": STREAMS, "why": REFUSALS}),
+        Family("connections_ended", "Connections that are no more.", {"transport": STREAMS, "why": ENDS}),
         Family("admin_restarts", "Times that the admin address could not be bound and was tried again."),
         Family(
             "notices",
@@ -277,6 +287,10 @@ class Metrics:
     def reloaded(self, result: str) -> None:
         """result: ok or refused."""
         self.add("reloads", result)
+
+    def connection(self, transport: str, what: str, why: str) -> None:
+        """transport: tcp or tls; what: begun (why: in or out), refused or ended."""
+        self.add(f"connections_{what}", transport, why)
 
     def admin_restarted(self) -> None:
         self.add("admin_restarts")

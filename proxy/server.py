@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
-from proxy.sip.endpoint import Endpoint, Event
+from proxy.sip.endpoint import Arrived, Endpoint, Event
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.transports import Streams, Udp
@@ -105,12 +105,17 @@ class Server:
         self._failed(flow, now)
         self._after(now)
 
-    def _broken(self, head: bytes, flow: Flow, error: ParseError) -> None:
-        """A stream that cannot be read any further: an answer where one is possible, and it is counted."""
+    def _broken(self, octets: bytes, flow: Flow, error: ParseError) -> bool:
+        """A stream that cannot be read any further: an answer where one is possible, and it is counted. True where it
+        was let in all the same: an emergency call, read as a datagram of these octets would be.
+        """
         now = self._now()
-        self._calls.handle(self._endpoint.broken(head, flow, error, now), now)
+        events = self._endpoint.broken(octets, flow, error, now)
+        let_in = any(isinstance(event, Arrived) for event in events)
+        self._calls.handle(events, now)
         self._send(now)
         self._after(now)
+        return let_in
 
     def flush(self) -> None:
         """Send and re-arm after something outside a turn has acted: a call that waited for a certificate."""

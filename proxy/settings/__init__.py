@@ -12,6 +12,7 @@ from proxy.settings.secret import shared_secret
 from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     AdminSettings,
+    ConnectionSettings,
     HealthSettings,
     HopSettings,
     IdentitySettings,
@@ -41,6 +42,7 @@ from proxy.settings.values import (
 
 __all__ = [
     "AdminSettings",
+    "ConnectionSettings",
     "HealthSettings",
     "HopSettings",
     "IdentitySettings",

@@ -20,6 +20,7 @@ from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
     AdminSettings,
+    ConnectionSettings,
     HealthSettings,
     HookSettings,
     HopSettings,
@@ -106,6 +107,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         tls=tls,
         trunk_table=TrunkTable(trunks),
         notice=notice_of(raw["notice"], faults),
+        connections=ConnectionSettings(**raw["connections"]),
         secret=secret_of(raw, faults, environ),
     )
 

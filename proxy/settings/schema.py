@@ -107,6 +107,18 @@ SCHEMA = Table(
             },
             optional=True,
         ),
+        "connections": Table(
+            {
+                "total": Key(integer(1, 1_000_000), 4096),
+                "per_source": Key(integer(1, 1_000_000), 1024),
+                "half_open": Key(integer(1, 1_000_000), 1024),
+                "connect_ms": Key(integer(10, 60_000), 3000),
+                "first_seconds": Key(integer(1, 3600), 10),
+                "message_seconds": Key(integer(1, 3600), 16),
+                "idle_seconds": Key(integer(10, 86_400), 900),
+                "unsent_kib": Key(integer(64, 1_048_576), 1024),
+            }
+        ),
         "peer": Tables(
             {
                 "name": Key(kinds.name, REQUIRED),

@@ -65,6 +65,20 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """What TCP and TLS connections may cost, all listeners together."""
+
+    total: int = 4096
+    per_source: int = 1024
+    half_open: int = 1024
+    connect_ms: int = 3000
+    first_seconds: int = 10
+    message_seconds: int = 16
+    idle_seconds: int = 900
+    unsent_kib: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where messages of a trunk come from."""
 
@@ -330,5 +344,6 @@ class Settings:
     trunk_table: TrunkTable
     """The trunks by source address."""
     notice: NoticeSettings = field(default_factory=NoticeSettings)
+    connections: ConnectionSettings = ConnectionSettings()
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""

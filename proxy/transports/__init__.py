@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from proxy.transports.stream import Bounds, Streams
+from proxy.transports.bounds import Bounds, Room, descriptors
+from proxy.transports.stream import Streams
 from proxy.transports.tls import Tls
 from proxy.transports.udp import MAX_DATAGRAM, RECEIVE_BUFFER, Udp
 
-__all__ = ["MAX_DATAGRAM", "RECEIVE_BUFFER", "Bounds", "Streams", "Tls", "Udp"]
+__all__ = ["MAX_DATAGRAM", "RECEIVE_BUFFER", "Bounds", "Room", "Streams", "Tls", "Udp", "descriptors"]

@@ -1,119 +1,49 @@
-"""TCP and TLS: connections that come, connections that we open, and what they may cost (RFC 3261 section 18).
+"""TCP and TLS: one listening address, the connections that came by it and those that we opened from it.
 
-A peer costs a bounded connection and nothing else: how many there are, how long one may be silent or half-way through
-a message, and how much may wait to be written to it all have limits. A connection is used for whatever goes to the
-same address; a response goes back by the connection that its request came by, or by a new one where that is gone.
+A response goes back by the connection of its request; where that is gone, and for a request, a connection to the
+address and port serves, and else a new one is opened (RFC 3261 section 18). A connection that came to us serves
+requests only to the very address and port that it came from (SIP-104).
+
+A peer costs a bounded connection and nothing else (`proxy.transports.bounds`). Nothing here waits on behalf of a call:
+what is sent to a peer that is still being connected is kept, within bounds, and told as failed if it comes to nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import ipaddress
 import socket
-import ssl
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import count
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from proxy.sip.endpoint import Listener
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
-from proxy.sip.framing import Framer
-from proxy.transports.tls import Tls
+from proxy.sip.framing import FramingError
+from proxy.transports.bounds import Bounds, Room
+from proxy.transports.connection import Connection
+from proxy.transports.tls import Tls, belongs
 
-PONG = b"\r\n"
+BACKLOG = 1024
+"""Connections that the system may hold for us until we take them; it may cap it."""
+ACCEPTS = 16
+"""Connections taken at one wake-up."""
+REST_SECONDS = 0.1
+"""Pause before taking connections again when the system has no file descriptor left."""
 SWEEP_SECONDS = 1.0
-"""How often connections are looked at for silence."""
+"""How often it is looked who has taken too long."""
+ENDS = 32
+"""Connections ended at one look, and AGAIN_SECONDS to the next look where there may be more: a thousand that came
+together do not hold up the calls when they go together.
+"""
+AGAIN_SECONDS = 0.01
+IP_BIND_ADDRESS_NO_PORT = 24
+"""Of Linux (ip(7)); the socket module does not name it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What connections may cost; times in seconds."""
-
-    connections: int = 4096
-    """Open at one time, ours and theirs. A provider's trunks need tens; registered phones thousands."""
-    per_source: int = 256
-    """From one address: one address cannot use up the others' share."""
-    connect: float = 3.0
-    """Until a connection that we open must stand, TLS included."""
-    handshake: float = 10.0
-    """Until a TLS client must have shaken hands."""
-    message: float = 16.0
-    """From the first byte of a message to its last: a slow sender is cut off."""
-    idle: float = 900.0
-    """Without any whole message. Trunks ping more often than that."""
-    unsent: int = 1024 * 1024
-    """Octets that may wait to be written: a peer that does not read loses the connection."""
-
-
-class Connection(asyncio.Protocol):
-    """One stream to one peer."""
-
-    def __init__(self, streams: Streams, number: int, target: Flow | None) -> None:
-        self.number = number
-        self.target = target
-        """What we opened it for; None where the peer did."""
-        self.flow = target or Flow(0, "", 0)
-        self.since = streams.now()
-        """When the message under way began, or when the last one was whole."""
-        self.waiting: list[tuple[bytes, Flow]] = []
-        """What is to be sent once it stands."""
-        self.transport: asyncio.Transport | None = None
-        self._streams = streams
-        self._framer = Framer()
-
-    @property
-    def half_way(self) -> bool:
-        return self._framer.partial
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        peer = self.transport.get_extra_info("peername")
-        if peer is None:
-            self.transport.abort()
-            return
-        self.flow = Flow(self._streams.index, str(peer[0]).partition("%")[0], int(peer[1]), self.number)
-        bare = self.transport.get_extra_info("socket")
-        if bare is not None:
-            bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._streams.opened(self)
-
-    def data_received(self, data: bytes) -> None:
-        streams, framer = self._streams, self._framer
-        begun = framer.partial
-        try:
-            messages = framer.feed(data)
-        except ParseError as error:
-            streams.broken(self, framer.lost, error)
-            return
-        if framer.pings and self.transport is not None:
-            self.write(PONG * min(framer.pings, 8))
-            framer.pings = 0
-        if messages or not begun:
-            self.since = streams.now()
-        if messages:
-            streams.take(messages, self.flow)
-
-    def write(self, data: bytes) -> bool:
-        """Hand bytes over to be written; False when the peer has let too many wait already."""
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return False
-        if transport.get_write_buffer_size() + len(data) > self._streams.bounds.unsent:
-            self._streams.slow += 1
-            transport.abort()
-            return False
-        transport.write(data)
-        return True
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._streams.closed(self)
-
-    def close(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
+Count = Callable[[str, str], None]
+"""Told what happens: `begun` with in or out, `refused` with why, `ended` with why."""
 
 
 class Streams:
@@ -126,48 +56,40 @@ class Streams:
         *,
         tls: Tls | None = None,
         bound: socket.socket | None = None,
-        bounds: Bounds = Bounds(),
+        room: Room | None = None,
         now: Callable[[], float] | None = None,
         domain: Callable[[Flow], str] = lambda flow: "",
+        count: Count = lambda what, why: None,
     ) -> None:
-        """Binds at once. tls: None for plain TCP; bound: a socket that is this listener's already.
-
-        domain: the name that a peer was looked up by, which its certificate must be of (RFC 5922 section 7.2); empty:
-        its address. Raises OSError.
+        """Binds at once. tls: None for plain TCP; bound: a socket that is this listener's already; room: shared by all
+        listeners. domain: the name that a peer was looked up by, which its certificate must be of (RFC 5922 section
+        7.2); empty: its address. Raises OSError.
         """
-        self.listener = listener
-        self.index = index
-        self.bounds = bounds
-        self.refused = 0
-        """Connections that were turned away: there were too many."""
-        self.slow = 0
-        """Connections closed because the peer was too slow, in sending or in reading."""
+        address = ipaddress.ip_address(listener.host.strip("[]"))
+        self.listener, self.index = listener, index
+        self.room = room if room is not None else Room(Bounds())
         self.dropped = 0
         """Messages that could not be sent."""
-        self.broken_streams = 0
         self.now = now or asyncio.get_running_loop().time
-        self._tls, self._domain = tls, domain
-        self._numbers = count(1)
+        self._tls, self._domain, self._count = tls, domain, count
+        self._family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+        self._local = "" if address.is_unspecified else str(address)
         self._open: dict[int, Connection] = {}
         self._ways: dict[tuple[str, int], Connection] = {}
-        """By the peer's address: whichever connection leads there."""
-        self._sources: Counter[str] = Counter()
+        """Which connection takes what is sent to an address and port."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._take: Callable[[list[bytes], Flow], None] = lambda messages, flow: None
         self._failed: Callable[[Flow], None] = lambda flow: None
-        self._broken: Callable[[bytes, Flow, ParseError], None] = lambda head, flow, error: None
-        address = ipaddress.ip_address(listener.host.strip("[]"))
+        self._broken: Callable[[bytes, Flow, ParseError], bool] = lambda octets, flow, error: False
         if bound is not None:
             self.socket = bound
             return
-        family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket = socket.socket(self._family, socket.SOCK_STREAM)
         try:
             self.socket.setblocking(False)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
+            if address.version == 6:
                 self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.socket.bind((str(address), listener.port))
         except BaseException:
@@ -175,7 +97,7 @@ class Streams:
             raise
 
     def __len__(self) -> int:
-        """Open connections, those under way too."""
+        """Connections, those under way too."""
         return len(self._open)
 
     @property
@@ -187,146 +109,219 @@ class Streams:
         self,
         take: Callable[[list[bytes], Flow], None],
         failed: Callable[[Flow], None],
-        broken: Callable[[bytes, Flow, ParseError], None],
+        broken: Callable[[bytes, Flow, ParseError], bool],
     ) -> None:
         """Accept and read. take: whole messages of one connection; failed: nothing can be sent to this flow; broken: a
-        stream that cannot be followed any further, with the head that broke it if there is one.
+        stream that cannot be followed any further, with what is left of it; True: that was taken all the same, and is
+        answered by this connection.
         """
         self._take, self._failed, self._broken = take, failed, broken
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self, next(self._numbers), None),
-            sock=self.socket,
-            ssl=self._tls.server if self._tls is not None else None,
-            ssl_handshake_timeout=self.bounds.handshake if self._tls is not None else None,
-            backlog=1024,
-        )
-        self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep)
+        self.loop = asyncio.get_running_loop()
+        self.socket.setblocking(False)
+        self.socket.listen(BACKLOG)
+        self.loop.add_reader(self.socket, self._accept)
+        self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._swept)
 
     def close(self) -> None:
         """Close everything; what is in flight is lost, as with any stop."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+            self._sweeper = None
+            self.loop.remove_reader(self.socket)
+        self.socket.close()
+        for connection in tuple(self._open.values()):
+            connection.end("stopped", at_once=True)
         for task in self._tasks:
             task.cancel()
-        if self._server is not None:
-            self._server.close()
-        for connection in tuple(self._open.values()):
-            connection.close()
-        self.socket.close()
+
+    # Out
 
     def send(self, data: bytes, flow: Flow) -> bool:
         """Send by the flow's connection, by another one to the same address, or by a new one.
 
         False: it cannot be sent. What fails later is told to `failed`.
         """
-        connection = self._open.get(flow.connection) if flow.connection else None
-        if connection is None:
-            connection = self._ways.get((flow.host, flow.port))
-        if connection is None:
-            return self._connect(data, flow)
-        if connection.transport is None:
-            if sum(len(one) for one, _ in connection.waiting) + len(data) > self.bounds.unsent:
-                self.dropped += 1
-                return False
-            connection.waiting.append((data, flow))
+        found = self._open.get(flow.connection) if flow.connection else None
+        if found is None or found.why:
+            found = self._ways.get((flow.host, flow.port))
+        if found is None or found.why:
+            found = self._opened(flow.host, flow.port)
+        if found is not None and found.send(data):
             return True
-        if not connection.write(data):
-            self.dropped += 1
-            return False
-        return True
+        self.dropped += 1
+        return False
 
-    # What the connections report
+    def _opened(self, host: str, port: int) -> Connection | None:
+        """A connection that is being opened; None where it must not be."""
+        if not self._fit(host, port):
+            return None
+        if why := self.room.refuses(host):
+            self._count("refused", why)
+            return None
+        connection = self._entered(host, port, True)
+        self._ways[host, port] = connection
+        self._spawn(self._connect(connection), "connect")
+        return connection
+
+    def _fit(self, host: str, port: int) -> bool:
+        """One host of our family, and not ourselves: ports and addresses of the wire come this far and no further."""
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        if address.version != (6 if self._family == socket.AF_INET6 else 4) or not 0 < port < 65_536:
+            return False
+        if address.is_multicast or address.is_unspecified or host == "255.255.255.255":
+            return False
+        return (host, port) != (self._local, self.port)
+
+    async def _connect(self, connection: Connection) -> None:
+        connection.task = asyncio.current_task()
+        host, port = connection.flow.host, connection.flow.port
+        made = socket.socket(self._family, socket.SOCK_STREAM)
+        try:
+            made.setblocking(False)
+            if self._local:
+                # From the address that we listen on: the peer knows us by it. The port is chosen when the peer is
+                # known, so that many connections may share one port of ours.
+                with contextlib.suppress(OSError):
+                    made.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+                made.bind((self._local, 0))
+            async with asyncio.timeout(self.room.bounds.connect):
+                await self.loop.sock_connect(made, (host, port))
+                await self.loop.create_connection(
+                    lambda: connection,
+                    sock=made,
+                    ssl=self._tls.client if self._tls is not None else None,
+                    server_hostname=self._domain(plain(connection.flow)) or host if self._tls is not None else None,
+                )
+        except BaseException as error:
+            made.close()
+            connection.why = connection.why or "connect"
+            self.gone(connection)
+            if not isinstance(error, OSError | TimeoutError | ValueError):
+                raise
+
+    # In
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS):
+            try:
+                taken, address = self.socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    continue  # it was gone before we took it
+                self._count("refused", "files")
+                if not self.room.evict():
+                    self.loop.remove_reader(self.socket)
+                    self.loop.call_later(REST_SECONDS, self._accept_again)
+                return
+            host, port = address[0], address[1]
+            if why := self.room.refuses(host):
+                self._count("refused", why)
+                taken.close()
+                continue
+            taken.setblocking(False)
+            connection = self._entered(host, port, False)
+            self._spawn(self._welcome(connection, taken), "accept")
+
+    def _accept_again(self) -> None:
+        if self._sweeper is not None:
+            self.loop.add_reader(self.socket, self._accept)
+
+    async def _welcome(self, connection: Connection, taken: socket.socket) -> None:
+        connection.task = asyncio.current_task()
+        secure: dict[str, Any] = {}
+        if self._tls is not None:
+            secure = {"ssl": self._tls.server, "ssl_handshake_timeout": self.room.bounds.first}
+        try:
+            if connection.why:
+                raise ConnectionAbortedError
+            await self.loop.connect_accepted_socket(lambda: connection, taken, **secure)
+        except BaseException as error:
+            taken.close()
+            connection.why = connection.why or "handshake"
+            self.gone(connection)
+            if not isinstance(error, OSError | ValueError):
+                raise
+
+    # What connections tell
 
     def take(self, messages: list[bytes], flow: Flow) -> None:
         self._take(messages, flow)
 
-    def opened(self, connection: Connection) -> None:
-        """A connection stands: it is counted, and what waited for it leaves."""
-        flow = connection.flow
-        if connection.target is None:
-            if len(self._open) >= self.bounds.connections or self._sources[flow.host] >= self.bounds.per_source:
-                self.refused += 1
-                connection.flow = Flow(0, "", 0)
-                connection.close()
-                return
-            self._sources[flow.host] += 1
-            self._open[connection.number] = connection
-        self._ways.setdefault((flow.host, flow.port), connection)
-        connection.since = self.now()
-        waiting, connection.waiting = connection.waiting, []
-        for data, target in waiting:
-            if not connection.write(data):
-                self.dropped += 1
-                self._failed(target)
+    def misframed(self, fault: FramingError, flow: Flow) -> bool:
+        return self._broken(fault.octets, flow, fault)
 
-    def closed(self, connection: Connection) -> None:
-        """A connection is gone; what still waited for it has failed."""
-        if self._open.pop(connection.number, None) is None:
-            return
-        flow, target = connection.flow, connection.target
-        for address in ((flow.host, flow.port), (target.host, target.port) if target is not None else None):
-            if address is not None and self._ways.get(address) is connection:
-                del self._ways[address]
-        if target is None:
-            self._sources[flow.host] -= 1
-            if not self._sources[flow.host]:
-                del self._sources[flow.host]
-        for _, waiting in connection.waiting:
-            self._failed(waiting)
-        if target is not None:
-            self._failed(target)
-
-    def broken(self, connection: Connection, head: bytes, error: ParseError) -> None:
-        """Nothing can be read from it any more: an answer may still leave, then it is closed."""
-        self.broken_streams += 1
-        self._broken(head, connection.flow, error)
-        if connection.transport is not None:
-            connection.transport.close()
-
-    # Opening
-
-    def _connect(self, data: bytes, flow: Flow) -> bool:
-        if len(self._open) >= self.bounds.connections:
-            self.refused += 1
-            self.dropped += 1
-            return False
-        target = Flow(flow.listener, flow.host, flow.port)
-        connection = Connection(self, next(self._numbers), target)
-        connection.waiting.append((data, flow))
-        self._open[connection.number] = connection
-        self._ways[flow.host, flow.port] = connection
-        task = asyncio.get_running_loop().create_task(self._reach(connection, target), name="connect")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def ready(self, connection: Connection, transport: asyncio.Transport) -> bool:
+        """A connection is made, its handshake done: whether it is with whom it should be."""
+        flow, tls = connection.flow, self._tls
+        domain = self._domain(plain(flow)) if tls is not None else ""
+        well = (
+            tls is None
+            or tls.settings.verify != "name"
+            or not (connection.ours or domain)
+            or belongs(transport.get_extra_info("peercert"), domain, flow.host)
+        )
+        if connection.ours:
+            return well
+        if well:
+            # Whom we would have to connect to has connected to us. Anybody else's connection serves its answers.
+            self._ways.setdefault((flow.host, flow.port), connection)
         return True
 
-    async def _reach(self, connection: Connection, target: Flow) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            tls = self._tls.client if self._tls is not None else None
-            async with asyncio.timeout(self.bounds.connect):
-                # From the address that we listen on: the peer knows us by it. The port is the kernel's choice.
-                await loop.create_connection(
-                    lambda: connection,
-                    target.host,
-                    target.port,
-                    ssl=tls,
-                    server_hostname=self._domain(target) or target.host if tls is not None else None,
-                    local_addr=(self.socket.getsockname()[0], 0),
-                )
-        except (OSError, TimeoutError, ValueError, ssl.SSLError):
-            connection.close()
-            self.dropped += len(connection.waiting)
-            self.closed(connection)
+    def proved(self, connection: Connection) -> None:
+        self.room.proved(connection.flow.connection)
 
-    def _sweep(self) -> None:
-        """Close what has been silent, or half-way through a message, for too long."""
-        now, bounds = self.now(), self.bounds
+    def gone(self, connection: Connection) -> None:
+        """A connection is no more, or was never made."""
+        flow = connection.flow
+        if self._open.pop(flow.connection, None) is None:
+            return
+        self.room.leave(flow.connection, flow.host)
+        self._count("ended", connection.why)
+        self.dropped += connection.waiting
+        if connection.why == "stopped":
+            return
+        if self._ways.get((flow.host, flow.port)) is connection:
+            del self._ways[flow.host, flow.port]
+            self._failed(plain(flow))
+        self._failed(flow)
+
+    def _entered(self, host: str, port: int, ours: bool) -> Connection:
+        number = next(self.room.ids)
+        connection = Connection(self, Flow(self.index, host, port, number), ours, self.now())
+        self._open[number] = connection
+        self.room.enter(number, host, None if ours else lambda: connection.end("evicted", at_once=True))
+        self._count("begun", "out" if ours else "in")
+        return connection
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self.loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self.loop.call_exception_handler({"message": "a connection could not be made", "exception": fault})
+
+    def _sweep(self) -> bool:
+        """End what has taken too long, ENDS of them; True where there may be more."""
+        now, bounds, ended = self.now(), self.room.bounds, 0
         for connection in tuple(self._open.values()):
-            if connection.transport is None:
-                continue
-            if now - connection.since > (bounds.message if connection.half_way else bounds.idle):
-                self.slow += connection.half_way
-                connection.close()
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+            ended += connection.look(now, bounds)
+            if ended >= ENDS:
+                return True
+        return False
+
+    def _swept(self) -> None:
+        again = self._sweep()
+        self._sweeper = self.loop.call_later(AGAIN_SECONDS if again else SWEEP_SECONDS, self._swept)
+
+
+def plain(flow: Flow) -> Flow:
+    """The flow to a peer by whatever connection: as a request that goes there has it."""
+    return Flow(flow.listener, flow.host, flow.port)

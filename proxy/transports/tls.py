@@ -6,8 +6,11 @@ that new connections use them and the open ones go on.
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from proxy.settings import TlsSettings
 from proxy.settings.values import NamedCertificate
@@ -59,7 +62,8 @@ class Tls:
     def _asking(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.settings.ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.check_hostname = self.settings.verify == "name"
+        # The chain is OpenSSL's business; the name is ours (`belongs`): it lets wildcards pass, RFC 5922 does not.
+        context.check_hostname = False
         if self.settings.verify == "none":
             context.verify_mode = ssl.CERT_NONE
         _load(context, self.settings)  # for peers that want to know us
@@ -69,3 +73,36 @@ class Tls:
 def _load(context: ssl.SSLContext, certificate: TlsSettings | NamedCertificate) -> None:
     # A key with a password would ask for it on the terminal: it is refused instead.
     context.load_cert_chain(certificate.certificate, certificate.key, password=lambda: "")
+
+
+def belongs(certificate: Mapping[str, Any] | None, domain: str, host: str) -> bool:
+    """Whether a certificate, as `ssl` shows one that was verified, is for this domain; without one, for this address.
+
+    RFC 5922 section 7.1: SIP URIs among the alternative names count alone where there are any, then DNS names, then,
+    where there are neither, the common name. Compared whole and without case.
+    """
+    if not certificate:
+        return False
+    said: Sequence[tuple[str, str]] = certificate.get("subjectAltName", ())
+    if not domain:
+        return any(kind == "IP Address" and _same(value, host) for kind, value in said)
+    wanted = domain.lower().rstrip(".")
+    return wanted in _domains(certificate)
+
+
+def _domains(certificate: Mapping[str, Any]) -> frozenset[str]:
+    said: Sequence[tuple[str, str]] = certificate.get("subjectAltName", ())
+    uris = [value[4:] for kind, value in said if kind == "URI" and value[:4].lower() == "sip:" and "@" not in value]
+    found = uris or [value for kind, value in said if kind == "DNS"]
+    if not found and not any(kind in ("DNS", "URI") for kind, _ in said):
+        found = [
+            value for part in certificate.get("subject", ()) for kind, value in part if kind == "commonName"
+        ]
+    return frozenset(name.lower().rstrip(".") for name in found if "*" not in name)
+
+
+def _same(said: str, host: str) -> bool:
+    try:
+        return ipaddress.ip_address(said.strip()) == ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False

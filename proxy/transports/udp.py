@@ -72,6 +72,10 @@ class Udp:
         except OSError as error:
             self.dropped += 1
             return error.errno in (errno.ENOBUFS, errno.ENOMEM, errno.ECONNREFUSED)
+        except (OverflowError, ValueError, TypeError):
+            # No port, or no address at all: the system was never asked.
+            self.dropped += 1
+            return False
         return True
 
     def close(self) -> None:

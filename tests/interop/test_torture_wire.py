@@ -75,8 +75,9 @@ async def ordinary(world: World) -> None:
 def ends(data: bytes) -> bool:
     """Whether a stream knows where this message ends, or that it cannot know."""
     framer = Framer()
+    framer.feed(data)
     try:
-        return bool(framer.feed(data))
+        return framer.next() is not None
     except ParseError:
         return True
 
@@ -150,7 +151,9 @@ async def ordinary_by_tcp(world: World, port: int) -> None:
                     message = parse(heard.pop(0))
                     if isinstance(message, Response) and message.cseq.method == method and message.status >= 200:
                         return message
-                heard.extend(framer.feed(await reader.read(65_536)))
+                framer.feed(await reader.read(65_536))
+                while (data := framer.next()) is not None:
+                    heard.append(data)
 
     try:
         via = f"Via: SIP/2.0/TCP 127.0.0.2:{own};branch=z9hG4bK{os.urandom(8).hex()}"
