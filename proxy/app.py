@@ -34,7 +34,7 @@ from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
 from proxy.aftermath import Aftermath
 from proxy.callback import Callback
-from proxy.calls import Calls, World
+from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.following import Following, keep, kept
@@ -66,6 +66,7 @@ from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
 from proxy.workers.links import RemoteFetch, RemoteJournal
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
+from proxy.world import World
 from shaken.credential import Anchors
 from shaken.number import Plan
 from shaken.sign import Signer

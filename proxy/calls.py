@@ -11,32 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from certs.store import Store
 from policy.call import Call
 from policy.decide import rejection
-from policy.emergency import callback_proved, is_emergency_uri
-from policy.lists import NumberSet
-from policy.rulebook import Rulebook
-from policy.tally import Tally
+from policy.emergency import is_emergency_uri
 from policy.verdict import Verdict
-from proxy.aftermath import Aftermath
-from proxy.following import Following
 from proxy.hook import DecisionHook
-from proxy.metrics import Metrics
+from proxy.marking import counted, marked, stripped
 from proxy.record import Story, ended, row
-from proxy.resolver import Resolver
-from proxy.routes import Routes
-from proxy.screening.case import Case, Lane, judge, open_case
-from proxy.screening.marks import Marks, add, strip
-from proxy.screening.signing import sign
-from proxy.seal import Sealer
-from proxy.settings import Settings, TrunkTable
+from proxy.screening.case import Lane, judge, open_case
 from proxy.sip.context import Context
-from proxy.sip.edit import Edits
 from proxy.sip.endpoint import (
     Acked,
     Arrived,
@@ -55,11 +41,10 @@ from proxy.sip.endpoint import (
 )
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
-from proxy.sip.message import Request, Response
+from proxy.sip.message import Request
 from proxy.sip.routing import Me, Routed, check, route
-from proxy.storage.rows import End, Row
+from proxy.world import World
 from shaken.credential import Credential, CredentialFailure
-from shaken.sign import Signer
 
 MAX_WAITING = 2_000
 """Calls that may wait for a certificate at one time; one more is judged without it (fail open, counted)."""
@@ -70,51 +55,6 @@ OTHER = {"carrier": "pbx", "pbx": "carrier"}
 DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods that may open a dialog, in which we want to stay (RFC 3261, 6665, 3515)."""
 ALLOW = b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE, PUBLISH"
-
-
-class Keeper(Protocol):
-    """Whoever keeps the rows of calls: the journal, or the way to it."""
-
-    def put(self, row: Row | End, /) -> None:
-        """Never waits, never raises."""
-
-
-@dataclass(slots=True)
-class World:
-    """Everything a call may ask for, built by `proxy.app`. `book` and `lanes` are swapped whole."""
-
-    settings: Settings
-    trunks: TrunkTable
-    book: Rulebook
-    lanes: Mapping[str, Lane]
-    routes: Routes
-    """Next hops by the side that they lead to, the best first."""
-    own: NumberSet
-    signers: Mapping[str, tuple[Signer, str]]
-    """Trunk -> signer and origid, for the trunks whose calls leave signed."""
-    store: Store | None
-    tally: Tally
-    sealer: Sealer
-    resolver: Resolver
-    metrics: Metrics
-    journal: Keeper | None
-    utc: Callable[[], float]
-    now: Callable[[], float]
-    spawn: Callable[[Coroutine[Any, Any, None], str], None]
-    say: Callable[..., None]
-    """A log line: say(event, **fields)."""
-    aftermath: Aftermath | None = None
-    """Told of emergency calls, and asked whether a call goes back to one."""
-    following: Following | None = None
-    hook: DecisionHook | None = None
-    ended_elsewhere: Callable[[int, bytes, float], None] | None = None
-    """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
-    worker: int = 0
-    bypass: bool = False
-    """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""
-    emergency: frozenset[str] = field(default_factory=frozenset)
-    heard: Callable[[Response, float], bool] = lambda response, now: False
-    """Told a response that belongs to no call: whether it was the answer to a ping."""
 
 
 class Answered(NamedTuple):
@@ -230,7 +170,7 @@ class Calls:
         else:
             if tagged and request.method == "BYE" and request.call_id in self._active:
                 self._end(request, story, self._active[request.call_id].started)
-            marks = self._stripped(request, lane)
+            marks = stripped(self.world, request, lane)
             token = self._seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
 
@@ -266,7 +206,7 @@ class Calls:
         else:
             return False
         story.action, story.seal = "in-dialog", seal
-        edits = self._stripped(request, story.lane).edits if seal.action != "bypass" else None
+        edits = stripped(self.world, request, story.lane).edits if seal.action != "bypass" else None
         if request.method == "BYE":
             self._end(request, story, seal.started)
         self._onward(
@@ -317,7 +257,7 @@ class Calls:
         if not known:
             self.world.metrics.unknown_source()
             return
-        edits = self._stripped(request, lane).edits
+        edits = stripped(self.world, request, lane).edits
         if routed.own and lane is not None and (
             targets := self.world.routes.of(OTHER[lane.trunk.side], request.call_id)
         ):
@@ -448,7 +388,7 @@ class Calls:
         world, case, lane = self.world, story.case, story.lane
         assert case is not None and lane is not None
         try:
-            marks = self._marked(story.request, case, verdict, lane)
+            marks = marked(world, story.request, case, verdict, lane)
         except Exception as error:
             self._fail_open(context, story, routed, targets, error)
             return
@@ -465,18 +405,7 @@ class Calls:
                 routed = routed._replace(target=verdict.divert_to.encode("utf-8", "replace"))
             token = self._seal(story, "tag" if verdict.action == "divert" else verdict.action)
             self._forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
-        self._count(case, verdict, now - story.arrived)
-
-    def _count(self, case: Case, verdict: Verdict, seconds: float) -> None:
-        metrics, judgement = self.world.metrics, case.judgement
-        attestation = (judgement.attestation if judgement is not None else None) or "none"
-        reason = verdict.deciding.slug if verdict.deciding is not None else "none"
-        metrics.decision(case.lane.trunk.side, verdict.action, reason, attestation)
-        metrics.decided(seconds)
-        if judgement is not None:
-            metrics.verified("passed" if judgement.proved else judgement.slug or "failed", attestation)
-        elif case.lane.trunk.side == "carrier":
-            metrics.verified("unsigned", "none")
+        counted(world, case, verdict, now - story.arrived)
 
     def _fail_open(
         self, context: Context, story: Story, routed: Routed, targets: Sequence[Flow], error: Exception
@@ -486,53 +415,6 @@ class Calls:
         self.world.say("screening-fault", level="error", call_id=story.call_id, fault=repr(error))
         now = self.world.now()
         self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
-
-    def _marked(self, request: Request, case: Case, verdict: Verdict, lane: Lane) -> Marks:
-        """The header edits of a call that goes on: taken off and put on in tag and enforce, only counted in observe."""
-        world, marking = self.world, self.world.settings.marking
-        marks = self._strip(request, lane, case)
-        if lane.trunk.side == "pbx":
-            if lane.trunk.name in world.signers:
-                signer, origid = world.signers[lane.trunk.name]
-                signed = sign(request, case, signer, world.own, origid, world.utc())
-                world.metrics.signed(signed.result, signed.attestation or "none")
-                case.signed = signed.attestation
-                marks.edits.add.extend(signed.lines)
-            return marks
-        if verdict.action == "reject":
-            return marks
-        judgement = case.judgement
-        proved = judgement is not None and judgement.proved
-        add(
-            marks,
-            request,
-            verdict,
-            prefix=marking.prefix + "-",
-            verstat=judgement.verstat if judgement is not None else case.verstat or "No-TN-Validation",
-            attestation=judgement.attestation if judgement is not None else None,
-            origid=judgement.passport.origid if proved and judgement and judgement.passport else None,
-            in_from=marking.verstat_in_from,
-        )
-        world.metrics.marked(lane.mode, marks.stripped, marks.added)
-        return marks if lane.mode != "observe" else Marks(Edits())
-
-    def _strip(self, request: Request, lane: Lane, case: Case | None = None) -> Marks:
-        caller, trusted = case.caller.tn if case is not None else None, lane.trunk.trust != "none"
-        return strip(
-            request,
-            keep_callback=callback_proved(caller, trusted, self.world.book.psap),
-            prefix=self.world.settings.marking.prefix.lower() + "-",
-            keep_verdicts=lane.trunk.trust == "verdicts",
-            keep_asserted=lane.trunk.trust != "none",
-        )
-
-    def _stripped(self, request: Request, lane: Lane | None) -> Marks:
-        """What comes off a request that is not screened: in-dialog ones and other methods."""
-        if lane is None or lane.mode == "observe" or self.world.bypass:
-            return Marks(Edits())
-        marks = self._strip(request, lane)
-        self.world.metrics.marked(lane.mode, marks.stripped, 0)
-        return marks
 
     # Acting and what comes back
 

@@ -1,0 +1,69 @@
+"""Everything that a call may ask for, in one value: what `proxy.app` builds and `proxy.calls` is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from certs.store import Store
+from policy.lists import NumberSet
+from policy.rulebook import Rulebook
+from policy.tally import Tally
+from proxy.aftermath import Aftermath
+from proxy.following import Following
+from proxy.hook import DecisionHook
+from proxy.metrics import Metrics
+from proxy.resolver import Resolver
+from proxy.routes import Routes
+from proxy.screening.case import Lane
+from proxy.seal import Sealer
+from proxy.settings import Settings, TrunkTable
+from proxy.sip.message import Response
+from proxy.storage.rows import End, Row
+from shaken.sign import Signer
+
+
+class Keeper(Protocol):
+    """Whoever keeps the rows of calls: the journal, or the way to it."""
+
+    def put(self, row: Row | End, /) -> None:
+        """Never waits, never raises."""
+
+
+@dataclass(slots=True)
+class World:
+    """Everything a call may ask for, built by `proxy.app`. `book` and `lanes` are swapped whole."""
+
+    settings: Settings
+    trunks: TrunkTable
+    book: Rulebook
+    lanes: Mapping[str, Lane]
+    routes: Routes
+    """Next hops by the side that they lead to, the best first."""
+    own: NumberSet
+    signers: Mapping[str, tuple[Signer, str]]
+    """Trunk -> signer and origid, for the trunks whose calls leave signed."""
+    store: Store | None
+    tally: Tally
+    sealer: Sealer
+    resolver: Resolver
+    metrics: Metrics
+    journal: Keeper | None
+    utc: Callable[[], float]
+    now: Callable[[], float]
+    spawn: Callable[[Coroutine[Any, Any, None], str], None]
+    say: Callable[..., None]
+    """A log line: say(event, **fields)."""
+    aftermath: Aftermath | None = None
+    """Told of emergency calls, and asked whether a call goes back to one."""
+    following: Following | None = None
+    hook: DecisionHook | None = None
+    ended_elsewhere: Callable[[int, bytes, float], None] | None = None
+    """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
+    worker: int = 0
+    bypass: bool = False
+    """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""
+    emergency: frozenset[str] = field(default_factory=frozenset)
+    heard: Callable[[Response, float], bool] = lambda response, now: False
+    """Told a response that belongs to no call: whether it was the answer to a ping."""
