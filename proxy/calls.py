@@ -194,7 +194,8 @@ class Calls:
         elif not targets:
             self._reply(context, 480, "Temporarily Unavailable", now)
         else:
-            self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
+            plan = Plan(targets, routed, None, self._seal(story, "bypass"), insist=True)
+            self._forward(context, story, plan, now)
 
     def _in_dialog(self, context: Context, story: Story, routed: Routed, now: float) -> bool:
         """Pass on a request of a call that we let through: the sealed token says so, a To tag alone does not."""
@@ -494,7 +495,10 @@ class Calls:
 
     def _failed_over(self, event: FailedOver, now: float) -> None:
         self.world.metrics.failed_over(event.why)
-        self.world.routes.left(event.left, event.why, now, event.response)
+        if event.why == "refused":
+            self.world.routes.answered(event.left, now)
+        else:
+            self.world.routes.left(event.left, event.why, now, event.response)
         self.world.say(
             "failover",
             level="warning",

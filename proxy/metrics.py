@@ -42,7 +42,7 @@ FETCHED = (
     "redirect", "status", "encoding", "type", "size",
 )  # fmt: skip
 """Slugs of `certs.fetch.FetchError`, and what became of an answer."""
-FAILOVERS = ("503", "transport", "timeout", "silence")
+FAILOVERS = ("503", "transport", "timeout", "silence", "refused")
 PEER_STATES = ("unknown", "up", "failing", "held", "down", "rising")
 DNS_KINDS = ("NAPTR", "SRV", "A", "AAAA")
 DNS_RESULTS = ("answered", "nothing", "failed", "timeout", "busy")
@@ -264,7 +264,7 @@ class Metrics:
         self.add("retransmissions", way)
 
     def failed_over(self, why: str = OTHER) -> None:
-        """why: 503, transport, timeout or silence."""
+        """why: one of FAILOVERS."""
         self.add("failovers", why)
 
     def peer_changed(self, state: str) -> None:

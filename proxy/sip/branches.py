@@ -271,12 +271,16 @@ class Branches:
         if context.dead:
             return
         context.best = (*context.best, (response, branch))
-        if status >= 600:
-            self._cancel_others(branch, now)
-            if context.plan is not None:
-                context.tried = len(context.plan.targets)
-        elif status == 503:
+        plan = context.plan
+        if status == 503:
             self._hunt(branch, "503", now, response)
+        elif plan is not None and plan.insist:
+            # One carrier's refusal, a 6xx too, says nothing about the others: section 16.7(5) bows to EMG-003.
+            self._hunt(branch, "refused", now, response)
+        elif status >= 600:
+            self._cancel_others(branch, now)
+            if plan is not None:
+                context.tried = len(plan.targets)
         self._conclude(context, now)
 
     def _rings(self, branch: Branch, status: int, now: float) -> bool:

@@ -30,6 +30,8 @@ class Plan(NamedTuple):
     """The token for our Record-Route; None: we do not ask to stay in the dialog."""
     response_swap: tuple[tuple[bytes, bytes], ...] = ()
     """(line as we sent it, line as we received it): given back in the responses."""
+    insist: bool = False
+    """Every target is tried until one takes the request, whatever the others answer: an emergency call."""
 
 
 GONE = Request(b"", [], [], b"", "", b"sip:gone.invalid")
@@ -198,7 +200,8 @@ class Stray:
 
 @dataclass(slots=True)
 class FailedOver:
-    """The next hop was tried. `why`: 503 (with its response), transport, timeout or silence."""
+    """The next hop was tried. `why`: 503 (with its response), transport, timeout, silence, or refused: any other final,
+    where the plan insists."""
 
     context: Context
     left: Flow

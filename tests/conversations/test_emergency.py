@@ -153,6 +153,45 @@ def test_every_way_of_the_emergency_route_is_tried(exits: Wire, first: str, seco
     assert answers[-1] == b"SIP/2.0 200 Phrase"
 
 
+@pytest.mark.req("EMG-003")
+@pytest.mark.parametrize("first", [300, 403, 404, 486, 488, 500, 503, 603])
+@pytest.mark.parametrize("second", [404, 603])
+def test_a_carrier_that_refuses_an_emergency_call_does_not_end_it(exits: Wire, first: int, second: int) -> None:
+    exits.acts.insist = True
+    exits.caller.invites(target=SOS)
+    for phone, status in zip(exits.callees, (first, second), strict=False):
+        phone.gets("INVITE")
+        phone.answers(status)
+    last = exits.callees[2]
+    request = last.gets("INVITE")
+    last.answers(200, to=request)
+    assert [message.start for _, message, _ in exits.caller.inbox] == [b"SIP/2.0 200 Phrase"]
+    assert [event.why for event in exits.told(FailedOver)] == ["503" if first == 503 else "refused", "refused"]
+
+
+@pytest.mark.req("EMG-003")
+def test_when_every_carrier_has_refused_an_emergency_call_the_caller_hears_the_best_answer(exits: Wire) -> None:
+    exits.acts.insist = True
+    exits.caller.invites(target=SOS)
+    for phone, status in zip(exits.callees, (500, 404, 486), strict=True):
+        phone.gets("INVITE")
+        phone.answers(status)
+    assert exits.caller.hears(404)
+
+
+@pytest.mark.req("EMG-003")
+def test_a_caller_who_gives_up_an_emergency_call_is_not_called_for_elsewhere(exits: Wire) -> None:
+    exits.acts.insist = True
+    sent = exits.caller.invites(target=SOS)
+    exits.callee.gets("INVITE")
+    exits.callee.answers(180)
+    exits.caller.hears(180)
+    exits.caller.cancels(sent)
+    exits.callee.gets("CANCEL")
+    exits.callee.answers(487)
+    assert not exits.callees[1].inbox
+
+
 @pytest.mark.req("EMG-002")
 @pytest.mark.parametrize("dialled", ["911", "9911"])
 def test_911_works_with_the_outside_line_prefix_and_without(exits: Wire, dialled: str) -> None:

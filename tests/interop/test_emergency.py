@@ -112,17 +112,19 @@ async def test_an_emergency_call_takes_no_longer_than_a_call_that_is_not_screene
 
 @pytest.mark.req("EMG-003", "SIP-041", "SIP-114")
 async def test_all_peers_of_the_emergency_route_are_tried(tmp_path: Path) -> None:
-    dead, silent = free_port(), Phone(answers=Answer(0))
+    dead, silent, unwilling = free_port(), Phone(answers=Answer(0)), Phone(answers=Answer(603))
 
-    async with silent:
-        def three(text: str) -> str:
+    async with silent, unwilling:
+        def four(text: str) -> str:
             text = text.replace("[next_hop]\n", "[next_hop]\nsilence_ms = 300\n")
-            return text.replace('carrier = ["', f'carrier = ["127.0.0.1:{dead}", "127.0.0.1:{silent.port}", "')
+            before = ", ".join(f'"127.0.0.1:{port}"' for port in (dead, silent.port, unwilling.port))
+            return text.replace('carrier = ["', f'carrier = [{before}, "')
 
-        async with World(tmp_path, amend=three) as world:
+        async with World(tmp_path, amend=four) as world:
             outcome = await world.pbx.call(call(world, "911", LINE), world.proxy, seconds=10)
             assert outcome.status == 200
             await silent.hears("INVITE", call_id=outcome.call_id)
+            await unwilling.hears("INVITE", call_id=outcome.call_id)
 
 
 @pytest.mark.req("EMG-015")
