@@ -50,6 +50,7 @@ from proxy.notice.sending import Sending, Way
 from proxy.notice.ways import ways
 from proxy.peers import Directory, Target
 from proxy.peers import Rules as HealthRules
+from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.routes import Routes
 from proxy.screening.case import Lane
@@ -265,6 +266,7 @@ class App:
             store=self.store,
             tally=Tally(tallies[number], tallies, window=parts.book.velocity.seconds, salt=parts.secret),
             sealer=Sealer(parts.secret, number),
+            bindings=Bindings(parts.secret, self.listeners),
             resolver=resolver,
             metrics=self.metrics,
             journal=journal,

@@ -23,6 +23,7 @@ from proxy.marking import counted, marked, stripped
 from proxy.record import Story, ended, row
 from proxy.screening.case import Lane, judge, open_case
 from proxy.sip.context import Context
+from proxy.sip.edit import Edits
 from proxy.sip.endpoint import (
     Acked,
     Arrived,
@@ -140,8 +141,8 @@ class Calls:
             story.action = "refused"
             self._reply(context, refusal.status, refusal.reason, now, refusal.lines)
             return
-        routed = route(request, self._me)
-        if tagged and self._in_dialog(context, story, routed, now):
+        routed, reached = self._routed(request)
+        if tagged and self._in_dialog(context, story, routed, reached, now):
             return
         if tagged and is_emergency_uri(request.target, world.emergency):
             self._emergency(context, story, now)
@@ -152,7 +153,7 @@ class Calls:
             story.action = "refused"
             world.metrics.unknown_source()
             self._reply(context, 403, "Forbidden", now)
-        elif not (targets := world.routes.of(OTHER[lane.trunk.side], request.call_id)):
+        elif not (targets := reached or world.routes.of(OTHER[lane.trunk.side], request.call_id, request.uri.host)):
             story.action = "refused"
             self._reply(context, 480, "Temporarily Unavailable", now)
         elif invite and world.aftermath is not None and world.aftermath.comes_back(request, lane, story.utc):
@@ -167,6 +168,9 @@ class Calls:
             self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
         elif invite:
             self._screen(context, story, lane, routed, targets, now)
+        elif request.method == "REGISTER":
+            story.action = "register"
+            self._forward(context, story, self._registering(request, flow, routed, targets), now)
         else:
             if tagged and request.method == "BYE" and request.call_id in self._active:
                 self._end(request, story, self._active[request.call_id].started)
@@ -197,7 +201,35 @@ class Calls:
             plan = Plan(targets, routed, None, self._seal(story, "bypass"), insist=True)
             self._forward(context, story, plan, now)
 
-    def _in_dialog(self, context: Context, story: Story, routed: Routed, now: float) -> bool:
+    def _routed(self, request: Request) -> tuple[Routed, Sequence[Flow]]:
+        """The route of a request; and where to send it, if that is what a PBX has registered through us. Raises
+        ParseError.
+        """
+        routed = route(request, self._me)
+        bindings = self.world.bindings
+        flow: Flow | None = None
+        if routed.own and (found := bindings.opened(routed.target)) is not None and found.uri is not None:
+            routed = routed._replace(target=found.contact, next=found.uri, own=False)
+            flow = found.flow or self.world.resolver.at_once(found.uri)
+        elif routed.tokens:
+            flow = bindings.path_of(routed.tokens)
+        return routed, (flow,) if flow is not None else ()
+
+    def _registering(self, request: Request, flow: Flow, routed: Routed, targets: Sequence[Flow]) -> Plan:
+        """A REGISTER as it came, but for what leads calls for its contacts back through us (RFC 3261 section 10)."""
+        bindings, through = self.world.bindings, self.world.settings.registration.through
+        if through == "none":
+            return Plan(targets, routed, None, None)
+        outlet = targets[0].listener
+        if through == "path" and b"path" in (value.lower() for value in request.values("supported")):
+            edits = Edits()
+            edits.add.append(bindings.path(flow, outlet))
+            return Plan(targets, routed, edits, None)
+        return Plan(targets, routed, bindings.hidden(request, flow, outlet), None, turn=bindings.shown)
+
+    def _in_dialog(
+        self, context: Context, story: Story, routed: Routed, reached: Sequence[Flow], now: float
+    ) -> bool:
         """Pass on a request of a call that we let through: the sealed token says so, a To tag alone does not."""
         request = story.request
         tags = (request.from_tag, request.to_tag)
@@ -212,17 +244,20 @@ class Calls:
             self._end(request, story, seal.started)
         self._onward(
             routed,
+            reached,
             lambda target: self._forward(context, story, Plan((target,), routed, edits, None), self.world.now()),
             lambda: self._reply(context, 404, "Not Found", self.world.now()),
         )
         return True
 
-    def _onward(self, routed: Routed, go: Callable[[Flow], None], lost: Callable[[], None]) -> None:
+    def _onward(
+        self, routed: Routed, reached: Sequence[Flow], go: Callable[[Flow], None], lost: Callable[[], None]
+    ) -> None:
         """Find where a request of a route set goes next: at once if it is an address, beside the others if a name."""
         if routed.own:
             lost()
             return
-        target = self.world.resolver.at_once(routed.next)
+        target = reached[0] if reached else self.world.resolver.at_once(routed.next)
         if target is not None:
             go(target)
             return
@@ -250,7 +285,7 @@ class Calls:
     def _acked(self, event: Acked, now: float) -> None:
         """The ACK of a 2xx follows its route set; it opens nothing, so it needs no token."""
         request, flow = event.request, event.flow
-        routed = route(request, self._me)
+        routed, reached = self._routed(request)
         trunk = self.world.trunks.find(flow.host, flow.port)
         lane = self.world.lanes.get(trunk.name) if trunk is not None else None
         tags = (request.from_tag, request.to_tag)
@@ -267,6 +302,7 @@ class Calls:
             return
         self._onward(
             routed,
+            reached,
             lambda target: self._endpoint.relay(request, routed, target, edits, self.world.now(), flow),
             self.world.metrics.stray,
         )

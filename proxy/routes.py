@@ -61,16 +61,18 @@ class Routes(Mapping[str, Sequence[Flow]]):
     def __len__(self) -> int:
         return len(SIDES)
 
-    def of(self, side: str, call_id: bytes) -> Sequence[Flow]:
-        """The same, drawn by the Call-ID: all requests of a call, and all workers, choose alike."""
-        return self._chosen(side, seeded(call_id), False)
+    def of(self, side: str, call_id: bytes, host: str = "") -> Sequence[Flow]:
+        """The same, drawn by the Call-ID: all requests of a call, and all workers, choose alike. `host`: of the
+        Request-URI, which one peer alone may be there for.
+        """
+        return self._chosen(side, seeded(call_id), False, host)
 
     def every(self, side: str) -> Sequence[Flow]:
         """For an emergency call: every hop of the side, those that were taken out last (EMG-003)."""
         return self._chosen(side, self._draw, True)
 
-    def _chosen(self, side: str, draw: Draw, every: bool) -> Sequence[Flow]:
-        targets = self.directory.choose(side, self._now(), draw, every)
+    def _chosen(self, side: str, draw: Draw, every: bool, host: str = "") -> Sequence[Flow]:
+        targets = self.directory.choose(side, self._now(), draw, every, host.lower())
         last = self._chosen_before.get(id(targets))
         if last is not None and last[0] is targets:
             return last[1]

@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from ctypes import Structure, addressof, c_ushort, c_void_p, create_string_buffer
+from ctypes import CDLL, Structure, addressof, c_ushort, c_void_p, create_string_buffer
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ PAUSE = 0.5
 STOP_SECONDS = 10.0
 READY_SECONDS = 30.0
 SO_ATTACH_REUSEPORT_CBPF = 51
+PR_SET_PDEATHSIG = 1
 
 
 class _Program(Structure):
@@ -170,6 +171,7 @@ class Supervisor:
 
     def _start(self, number: int) -> None:
         read, write = os.pipe()
+        supervisor = os.getpid()
         pid = os.fork()
         if pid:
             os.close(write)
@@ -182,6 +184,7 @@ class Supervisor:
                 os.close(process.ready)
             self._processes.clear()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+            _bound_to(supervisor)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 code = runner.run(self._desk_life(write) if number == DESK else self._worker_life(number, write))
         except KeyboardInterrupt:
@@ -297,6 +300,15 @@ async def _lived(
     await ended.wait()
     await stop()
     return 0
+
+
+def _bound_to(supervisor: int) -> None:
+    """Have the kernel end this process with its supervisor (SIGTERM): workers that are left over would keep the
+    addresses, and the next start would share each call with them.
+    """
+    CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != supervisor:
+        os.kill(os.getpid(), signal.SIGTERM)  # it died before the kernel was asked
 
 
 async def _again(app: App) -> None:

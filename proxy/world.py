@@ -14,6 +14,7 @@ from proxy.aftermath import Aftermath
 from proxy.following import Following
 from proxy.hook import DecisionHook
 from proxy.metrics import Metrics
+from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.routes import Routes
 from proxy.screening.case import Lane
@@ -47,6 +48,7 @@ class World:
     store: Store | None
     tally: Tally
     sealer: Sealer
+    bindings: Bindings
     resolver: Resolver
     metrics: Metrics
     journal: Keeper | None

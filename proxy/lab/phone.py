@@ -71,6 +71,8 @@ class Phone:
         """Seconds; smaller ones make a phone impatient."""
         self.answers = answers
         """How calls are answered; may be changed at any time."""
+        self.others: Callable[[Request], tuple[int, str, Sequence[str]]] = lambda request: (200, "OK", ())
+        """How any other request but ACK and CANCEL is answered: status, phrase and header lines."""
         self.received: list[Heard] = []
         """Every datagram that could be read as SIP, in order."""
         self.unreadable: list[bytes] = []
@@ -263,9 +265,12 @@ class Phone:
         if method == "CANCEL":
             self._cancelled[_id(request)] = None
             _bounded(self._cancelled)
-        elif method == "BYE":
+            await self._answer(key, request, source, 200, "OK", token())
+            return
+        if method == "BYE":
             self.dialogs.pop(_id(request), None)
-        await self._answer(key, request, source, 200, "OK", token())
+        status, phrase, lines = self.others(request)
+        await self._answer(key, request, source, status, phrase, token(), lines)
 
     async def _ring(self, request: Request, source: Peer, key: tuple[str, str, str]) -> None:
         """Answer one INVITE, and repeat a final answer until its ACK comes, for 64*T1 (13.3.1.4, 17.2.1)."""

@@ -72,8 +72,9 @@ class Directory:
         self._health: dict[Target, Health] = {}
         self._trips: dict[Target, float] = {}
         self._orders: dict[str, str] = {}
-        self._fixed: dict[tuple[str, bool], tuple[Target, ...]] = {}
-        self._lots: dict[tuple[str, bool, int], Sequence[Target]] = {}
+        self._fixed: dict[tuple[str, bool, str], tuple[Target, ...]] = {}
+        self._lots: dict[tuple[str, bool, str, int], Sequence[Target]] = {}
+        self._domains: frozenset[tuple[str, str]] = frozenset()
         self._wakes: float | None = None
         self._trials: float | None = None
         """When a call may try a target that is down and that nobody pings; or is asked again whether one may."""
@@ -90,6 +91,7 @@ class Directory:
         orders = {peer.name: self._orders.get(peer.name) or hops.get(peer.hops, "") for peer in peers}
         self._orders = {name: order for name, order in orders.items() if order}
         self.peers = tuple(peers)
+        self._domains = frozenset((peer.side, domain) for peer in peers for domain in peer.domains)
         kept = {hop for peer in peers for hop in peer.hops}
         self._places = {hop: places for hop, places in self._places.items() if hop in kept}
         self._settle(now)
@@ -126,26 +128,31 @@ class Directory:
 
     # Where a call goes
 
-    def choose(self, side: str, now: float, draw: Draw, every: bool = False) -> Sequence[Target]:
+    def choose(
+        self, side: str, now: float, draw: Draw, every: bool = False, domain: str = ""
+    ) -> Sequence[Target]:
         """The targets of a side in the order to try them; at least one if the side has any. `every`: an emergency call,
-        which tries even those that were taken out.
+        which tries even those that were taken out; `domain`: the host of the Request-URI, lower case, which one peer
+        alone may be there for.
         """
+        if domain and (side, domain) not in self._domains:
+            domain = ""
         if self._wakes is not None and now >= self._wakes:
             self.tick(now)
-        if self._trials is not None and now >= self._trials and not every:
+        if self._trials is not None and now >= self._trials and not (every or domain):
             if found := self._trial(side, now, int(draw() * LOTS)):
                 return found
-        fixed = self._fixed.get((side, every))
+        fixed = self._fixed.get((side, every, domain))
         if fixed is not None:
             return fixed
         lot = int(draw() * LOTS)
-        known = self._lots.get((side, every, lot))
+        known = self._lots.get((side, every, domain, lot))
         if known is None:
-            known, chance = self._arranged(side, every, lot)
+            known, chance = self._arranged(side, every, lot, domain=domain)
             if chance:
-                self._lots[side, every, lot] = known
+                self._lots[side, every, domain, lot] = known
             else:
-                self._fixed[side, every] = known
+                self._fixed[side, every, domain] = known
         return known
 
     def _trial(self, side: str, now: float, lot: int) -> tuple[Target, ...]:
@@ -160,7 +167,7 @@ class Directory:
         return ()
 
     def _arranged(
-        self, side: str, every: bool, lot: int, trial: Target | None = None
+        self, side: str, every: bool, lot: int, trial: Target | None = None, domain: str = ""
     ) -> tuple[tuple[Target, ...], bool]:
         """The order that one lot stands for, kept until something changes: the first choice by its place among all
         lots, the others by numbers that follow from it. And whether chance had a hand in it.
@@ -171,6 +178,8 @@ class Directory:
             return next(numbers)
 
         peers = [(peer.priority, peer.weight, peer) for peer in self.peers if peer.side == side]
+        if domain:
+            peers = [one for one in peers if domain in one[2].domains]
         chance = drawn(peers)
         ranks: dict[Target, int] = {}
         for peer in ordered(peers, draw):

@@ -60,3 +60,5 @@ class Peer:
     """Shares of the calls among the peers of one priority."""
     ping: bool = True
     """Whether it is asked how it is (OPTIONS)."""
+    domains: tuple[str, ...] = ()
+    """Lower case: requests for these hosts are its business, and of no other peer of its side."""

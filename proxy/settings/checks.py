@@ -38,6 +38,7 @@ from proxy.settings.values import (
     PolicySettings,
     ProfileSettings,
     RedressSettings,
+    RegistrationSettings,
     Settings,
     SigningSettings,
     Source,
@@ -108,6 +109,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         trunk_table=TrunkTable(trunks),
         notice=notice_of(raw["notice"], faults),
         connections=ConnectionSettings(**raw["connections"]),
+        registration=RegistrationSettings(**raw["registration"]),
         secret=secret_of(raw, faults, environ),
     )
 
@@ -252,8 +254,9 @@ def peers_of(tables: list[tuple[str, Raw]], next_hop: Raw, faults: Faults) -> Pe
     for path, table in tables:
         if table["hops"] and table["name"] is not None and table["side"] is not None:
             one = PeerSettings(
-                table["name"], table["side"], table["hops"], table["priority"], table["weight"], table["ping"]
-            )
+                table["name"], table["side"], table["hops"], table["priority"], table["weight"], table["ping"],
+                tuple(domain.lower() for domain in table["domains"]),
+            )  # fmt: skip
             peers.append((f"{path}.hops", one))
     for side in SIDES:
         hops: tuple[NextHop, ...] = next_hop[side]

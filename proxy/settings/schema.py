@@ -19,6 +19,7 @@ from proxy.settings.values import (
     LEVELS,
     MAIL_TLS,
     MODES,
+    REGISTRATIONS,
     ROLES,
     SIDES,
     TRUST,
@@ -135,8 +136,10 @@ SCHEMA = Table(
                 "country": Key(kinds.digits(1, 3), "1"),
                 "area": Key(kinds.digits(0, 5), ""),
                 "sign": Key(flag),
+                "domains": Key(many(kinds.hostname), ()),
             }
         ),
+        "registration": Table({"through": Key(one_of(*REGISTRATIONS), "contact")}),
         "health": Table(
             {
                 "silence_ms": Key(integer(100, 32_000)),

@@ -15,6 +15,7 @@ ROLES = ("enterprise", "hosted", "terminating", "intermediate", "gateway", "orig
 SIDES = ("carrier", "pbx")
 TRUST = ("none", "identity", "verdicts")
 DIVERSIONS = ("request-uri", "302")
+REGISTRATIONS = ("contact", "path", "none")
 CHECK_MODES = ("off", "shadow", "enforce")
 MODES = ("observe", "tag", "enforce")
 LEVELS = ("debug", "info", "warning", "error")
@@ -125,6 +126,8 @@ class PeerSettings:
     priority: int = 1
     weight: int = 1
     ping: bool = True
+    domains: tuple[str, ...] = ()
+    """Lower case: requests for these hosts go to it, and to nobody else of its side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +249,14 @@ class ListSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationSettings:
+    """What becomes of the contacts that a PBX registers through us."""
+
+    through: str = "contact"
+    """contact: ours stand in their place; path: we are named in Path where that is supported; none: untouched."""
+
+
+@dataclass(frozen=True, slots=True)
 class MarkingSettings:
     prefix: str = "X-Screen"
     """Of our own headers, without the dash that follows it."""
@@ -345,5 +356,6 @@ class Settings:
     """The trunks by source address."""
     notice: NoticeSettings = field(default_factory=NoticeSettings)
     connections: ConnectionSettings = ConnectionSettings()
+    registration: RegistrationSettings = RegistrationSettings()
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""

@@ -104,8 +104,10 @@ class Branches:
         """Pass a response on: our Via comes off, lines that we edited are given back, nothing else changes (16.7)."""
         lines, names, status = response.lines, response.names, response.status
         at = names.index("via")
-        if b"," in lines[at] or context.swap:
+        if b"," in lines[at] or context.swap or context.turn is not None:
             edits = Edits()
+            if context.turn is not None:
+                edits.take(context.turn(response))
             drop_top_via(response, edits)
             for ours, theirs in context.swap:
                 if ours in lines:

@@ -4,7 +4,7 @@ only; `branches` and `endpoint` move them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,6 +30,8 @@ class Plan(NamedTuple):
     """The token for our Record-Route; None: we do not ask to stay in the dialog."""
     response_swap: tuple[tuple[bytes, bytes], ...] = ()
     """(line as we sent it, line as we received it): given back in the responses."""
+    turn: Callable[[Response], Edits] | None = None
+    """What else changes in the responses that go upstream; never raises."""
     insist: bool = False
     """Every target is tried until one takes the request, whatever the others answer: an emergency call."""
 
@@ -76,7 +78,7 @@ class Context(Transaction):
 
     __slots__ = (
         "best", "branches", "breadth", "cancelled", "case", "dead", "edits", "final", "flow", "forwarded", "mark",
-        "plan", "reasons", "request", "serial", "soon", "swap", "tag", "timed_out", "tried",
+        "plan", "reasons", "request", "serial", "soon", "swap", "tag", "timed_out", "tried", "turn",
     )  # fmt: skip
 
     def __init__(
@@ -114,6 +116,7 @@ class Context(Transaction):
         """Non-2xx finals, and who gave them."""
         self.reasons: tuple[bytes, ...] = ()
         self.swap: tuple[tuple[bytes, bytes], ...] = ()
+        self.turn: Callable[[Response], Edits] | None = None
 
     def settle(self) -> None:
         """The final has left: keep what late responses and retransmissions need."""

@@ -176,7 +176,7 @@ class Endpoint:
             if loops(request, context.mark, self._via_parts):
                 branches.answer(context, 482, reply.PHRASES[482], now)
                 return self._reported()
-        context.forwarded, context.plan, context.swap = True, plan, plan.response_swap
+        context.forwarded, context.plan, context.swap, context.turn = True, plan, plan.response_swap, plan.turn
         if context.soon is not None and context.soon[2] == "user":
             self._layer.timers.cancel(context.soon)
             context.soon = None
@@ -344,7 +344,7 @@ class Endpoint:
             return False
         start, status, key, rest = found.groups()
         branch: Branch | None = self._layer.clients.get(key)
-        if branch is None or branch.context.swap:
+        if branch is None or branch.context.swap or branch.context.turn is not None:
             return False
         # Our CSeq is back as it went, another Via is left, and the one Content-Length is that of the body.
         end = found.end()

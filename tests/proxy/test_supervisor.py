@@ -67,6 +67,18 @@ async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(tmp_path: 
         assert (await world.carrier.call(call(world), world.proxy)).status == 603
 
 
+async def test_workers_do_not_outlive_a_supervisor_that_is_killed_and_the_next_start_has_the_address(tmp_path: Path) -> None:
+    async with World(tmp_path, workers=WORKERS) as world:
+        assert world.process is not None
+        world.process.kill()
+        async with asyncio.timeout(10):
+            await world.process.wait()  # it ends when nobody holds its output any more: when the workers have ended
+        await world.run()
+        calls = [call(world, f"1301555{number:04}") for number in range(100, 112)]
+        outcomes = await asyncio.gather(*(world.carrier.call(one, world.proxy) for one in calls))
+        assert [one.status for one in outcomes] == [200] * len(calls)
+
+
 async def test_reload_and_bypass_reach_every_worker(tmp_path: Path) -> None:
     async with World(tmp_path, workers=WORKERS) as world:
         path = tmp_path / CONFIG
