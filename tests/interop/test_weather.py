@@ -1,4 +1,7 @@
-"""Calls through loss, doubling and overtaking on both sides of us: every one ends as it should, and is judged once."""
+"""Calls through loss, doubling and overtaking on both sides of us: every one ends as it should, and is judged once.
+
+The phones are the lab's: sipp gives a call up when its ACK was lost and the BYE is there, or when a ringing comes late.
+"""
 
 from __future__ import annotations
 
