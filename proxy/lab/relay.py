@@ -1,8 +1,8 @@
 """Bad weather between two UDP sockets on loopback: datagrams are lost, doubled and overtaken, as a seed has it.
 
-A relay stands for each of the two towards the other, at an address of its own with the other's port: that port is what
-Via says, so answers come back to it by RFC 3261 section 18.2 although nobody knows of it. It reads and changes no octet.
-The same seed gives the n-th datagram of a direction the same fate in every run.
+A relay stands for each of the two towards the other, at an address of its own with the other's port: that port is
+what Via says, so answers come back to it by RFC 3261 section 18.2 although nobody knows of it. It reads and changes
+no octet. The same seed gives the n-th datagram of a direction the same fate in every run.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def peer(text: str) -> Peer:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m proxy.lab.relay", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--between", type=peer, nargs=2, required=True, metavar="HOST:PORT")
-    parser.add_argument("--hosts", nargs=2, required=True, help="addresses of loopback that stand for the second and the first")
+    parser.add_argument("--hosts", nargs=2, required=True, help="addresses that stand for the second and the first")
     parser.add_argument("--seed", type=int, default=1)
     for name in ("loss", "double", "late"):
         parser.add_argument(f"--{name}", type=float, default=0.0, help="a chance from 0 to 1")
@@ -160,7 +160,8 @@ def main() -> None:
     weather = Weather(asked.loss, asked.double, asked.late, asked.seconds)
 
     async def run() -> None:
-        await serve(Relay(*asked.between, weather, asked.seed, tuple(asked.hosts)))
+        (one, other), (first, second) = asked.between, asked.hosts
+        await serve(Relay(one, other, weather, asked.seed, (first, second)))
 
     asyncio.run(run())
 
