@@ -1,4 +1,4 @@
-"""Small things: each of them was once changed by a machine (`make mutate`), and no test had seen it."""
+"""Small things: each of them was once changed by a machine (`make mutate`), and no other test noticed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from proxy.sip.branches import rank
 from proxy.sip.edit import Edits, header, rebuilt, set_max_forwards, stamp_via
-from proxy.sip.endpoint import FailedOver, Listener, Refused
+from proxy.sip.endpoint import FailedOver, Listener, Loose, Refused, Retransmitted
 from proxy.sip.errors import ParseError
 from proxy.sip.framing import Framer
 from proxy.sip.message import Request
@@ -132,6 +132,55 @@ def test_the_users_changes_go_with_a_relayed_request(wire: Wire) -> None:
     wire.proxy.relay(message, route(message, wire.me), wire.callee.flow, edits, wire.now)
     wire.drain()
     assert wire.callee.gets("ACK").line("x-screen") is None
+
+
+def test_what_is_told_of_a_request_is_told_whole(wire: Wire) -> None:
+    invite = wire.caller.invites()
+    wire.caller.again()
+    assert [event.ours for event in wire.told(Retransmitted)] == [False]
+    wire.caller.says(invite.replace(b"CSeq: 1 INVITE", b"CSeq: x INVITE").replace(b"bKup1", b"bKup9"))
+    (refused,) = wire.told(Refused)
+    assert refused.partial is not None and refused.partial.call_id == b"call-1"
+    assert wire.caller.hears(400).phrase == b"Bad Request"
+    wire.caller.cancels(wire.caller.request(branch="z9hG4bKnobody"))
+    (loose,) = wire.told(Loose)
+    assert loose.flow == wire.caller.flow
+    wire.caller.cancels(invite)
+    assert wire.caller.hears(200).phrase == b"OK"
+
+
+@pytest.mark.req("SIP-099")
+def test_a_stream_that_cannot_go_on_after_a_good_head_is_answered_too(wire: Wire) -> None:
+    head = wire.caller.request("OPTIONS").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    assert wire.proxy.broken(head, wire.caller.flow, ParseError("the body is too long", 413), wire.now)
+    wire.drain()
+    assert wire.caller.hears(413).cseq.method == "OPTIONS"
+
+
+@pytest.mark.req("SIP-061")
+def test_all_that_was_on_its_way_to_a_hop_that_cannot_be_reached_fails_at_once(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites(call="one")
+    fork.caller.invites(call="two")
+    first.inbox.clear()
+    fork.act(fork.proxy.transport_error(first.flow, fork.now))
+    fork.drain()
+    assert [second.gets("INVITE").call_id for _ in range(2)] == [b"one", b"two"]
+    assert [left.context.request.call_id for left in fork.told(FailedOver)] == [b"one", b"two"]
+
+
+@pytest.mark.req("SIP-050", "SIP-052")
+def test_a_hop_that_timed_out_beside_one_that_failed_is_a_timeout(fork: Wire) -> None:
+    first, second = fork.callees
+    fork.caller.invites()
+    fork.advance(2.1)
+    second.gets("INVITE")
+    first.gets("INVITE")
+    second.answers(100)
+    fork.advance(30.5)
+    second.answers(500)
+    fork.caller.hears(100)
+    fork.caller.hears(408)
 
 
 # What a fork does when more than one hop has something to say
