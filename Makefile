@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG ?= deploy/ringwarden.example.toml
 
-.PHONY: demo letter run test check bench fuzz clean
+.PHONY: demo letter run test check bench fuzz mutate clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ringwarden demo
@@ -29,8 +29,13 @@ bench: $(VENV)/.tested
 fuzz: $(VENV)/.tested
 	$(BIN)/python -m tests.fuzz
 
+# All of proxy/sip: hours. `make mutate MUTATE="--digit 7 --show"` asks for a tenth.
+mutate: $(VENV)/.tested
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,mutate]'
+	$(BIN)/python -m tests.mutate $(MUTATE)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

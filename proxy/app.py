@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -43,7 +44,7 @@ from proxy.hook import DecisionHook
 from proxy.log import Log
 from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
-from proxy.neighbours import Desk, configured
+from proxy.neighbours import Desk, Hearsay, Moved, configured
 from proxy.notice import locations
 from proxy.notice.locations import Locations
 from proxy.notice.sending import Sending, Way
@@ -64,7 +65,7 @@ from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
-from proxy.workers.links import RemoteFetch, RemoteJournal
+from proxy.workers.links import BEGUN, CLOCK, MOVED, ORDER, SHOWN, WELCOME, RemoteFetch, RemoteJournal
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
 from proxy.world import World
@@ -74,6 +75,10 @@ from shaken.sign import Signer
 from shaken.verdict import FAILURES
 from shaken.verify import Rules
 
+WELCOME_SECONDS = 0.1
+"""How long a worker that begins waits to hear what the others know: orders, and who is out of use."""
+PINGS = 0
+"""The worker that asks the peers how they are, for all."""
 STRICTNESS = ("observe", "tag", "enforce")
 KEEP_SECONDS = 3600.0
 """How often the reputations are written down: an hour of them may be lost with the machine."""
@@ -83,6 +88,10 @@ FINISH_SECONDS = 2.0
 
 SHOWN_SECONDS = 0.25
 """How old the figures of a worker may be."""
+
+
+CLOCK_ERROR = "What the system says of its own clock."
+PEER_UP = "Hops of a peer that calls try; 0: down, or taken out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +221,8 @@ class App:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
         self.sending: Sending | None = None
+        self.hearsay: Hearsay | None = None
+        self._welcome = asyncio.Event()
 
     @property
     def addresses(self) -> list[str]:
@@ -288,17 +299,35 @@ class App:
         self._closing.insert(0, self.server.stop)
         self._closing.insert(0, self.tending.stop)
         await self.tending.start()  # the hops are known before the first message is read
-        await self.server.start()
-        if seat is not None:
-            fetch = self.fetch if isinstance(self.fetch, RemoteFetch) else None
-            seat.listen(fetch, self.server.handed, self.calls.over)
-            self._closing.insert(0, seat.quiet)
-            self.spawn(self._shown(seat), "figures")
+        if seat is not None and self.hearsay is not None:
+            await self._join(seat, self.hearsay)
         elif isinstance(journal, Journal | None):
+            await self.server.start()
             self._declare(journal)
             await self._admin(journal)
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
+
+    async def _join(self, seat: Seat, hearsay: Hearsay) -> None:
+        """Begin to read as one of several, once it is known what the others know."""
+        fetch = self.fetch if isinstance(self.fetch, RemoteFetch) else None
+        more = {
+            MOVED: hearsay.heard,
+            ORDER: lambda value: hearsay.ordered(*value),
+            WELCOME: lambda value: self._welcomed(*value),
+            CLOCK: self._set_clock,
+        }
+        early: list[tuple[bytes, Flow]] = []
+        seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.over, more)
+        self._closing.insert(0, seat.quiet)
+        seat.report(BEGUN, seat.number)
+        with suppress(TimeoutError):  # calls are worth more than what the desk may have to say
+            await asyncio.wait_for(self._welcome.wait(), WELCOME_SECONDS)
+        await self.server.start()
+        seat.listen(fetch, self.server.handed, self.calls.over, more)
+        for data, flow in early:
+            self.server.handed(data, flow)
+        self.spawn(self._shown(seat), "figures")
 
     async def stop(self) -> None:
         """Let everything go, in the reverse order of need."""
@@ -490,12 +519,17 @@ class App:
         """The peers, what is known of them, and who finds it out."""
         health = self.settings.health
         now, outlet = self.clock.now, resolver.outlet
+        seat = self.seat
+        # One process pings for all; the others hear of it.
+        seconds = float(health.ping_seconds) if seat is None or seat.number == PINGS else 0.0
         rules = HealthRules(health.down_after, health.up_after)
         self.directory = Directory(configured(self.settings, outlet), rules, now(), self._peer_changed)
         self.routes = Routes(self.directory, self.listeners, outlet, now, health.silence_ms / 1000)
         self.pinger = Pinger(
-            self.directory, self.listeners, outlet, tokens.branch, random.random, float(health.ping_seconds)
+            self.directory, self.listeners, outlet, tokens.branch, random.random, seconds
         )
+        if seat is not None:
+            self.hearsay = Hearsay(self.directory, now, partial(seat.tell, MOVED), partial(seat.report, MOVED))
 
         def send(data: bytes, flow: Flow) -> bool:
             return self.sockets[flow.listener].send(data, flow)
@@ -506,6 +540,8 @@ class App:
         self.metrics.peer_changed(after)
         level = "warning" if after in ("down", "held") else "info"
         self.log.say("peer", level=level, target=str(target), before=before, after=after, why=why)
+        if self.hearsay is not None:
+            self.hearsay.changed(target, before, after, why)
         self.tending.changed()
 
     def _following(self) -> Following:
@@ -563,8 +599,8 @@ class App:
             else:
                 metrics.gauge(one.name, one.help, partial(one.read, self))
         metrics.gauge("list_entries", "Entries of the lists.", self._list_sizes, "list")
-        metrics.gauge("clock_error_seconds", "What the system says of its own clock.", clock_errors, "kind")
-        metrics.gauge("peer_up", "Hops of a peer that calls try; 0: down, or taken out.", self.directory.usable, "peer")
+        metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")
+        metrics.gauge("peer_up", PEER_UP, self.directory.usable, "peer")
         if journal is not None:
             metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
             metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
@@ -575,7 +611,20 @@ class App:
         while True:
             for place, one in enumerate(FIGURES):
                 cells[place] = int(one.read(self) * 1000)
+            if seat.number == PINGS and self.hearsay is not None:
+                seat.report(SHOWN, (self.hearsay.shown(), self._list_sizes()))
             await asyncio.sleep(SHOWN_SECONDS)
+
+    def _welcomed(self, orders: dict[str, str], states: list[Moved], clock: str) -> None:
+        """What the desk tells a worker that begins."""
+        if self.hearsay is not None:
+            self.hearsay.welcomed(orders, states)
+        self._set_clock(clock)
+        self._welcome.set()
+
+    def _set_clock(self, spec: str) -> None:
+        if spec and isinstance(self.clock, LabClock):
+            self.clock.set(spec)
 
     def _list_sizes(self) -> dict[str, float]:
         book = self.calls.world.book

@@ -7,18 +7,37 @@ from __future__ import annotations
 import asyncio
 import marshal
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from certs.fetch import Fetcher, FetchError, Limits
 from policy.decide import reason_slugs
+from proxy.admin import peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
-from proxy.app import FIGURES, STRICTNESS, Parts
+from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Parts
+from proxy.clock import Clock, LabClock
+from proxy.clock import errors as clock_errors
 from proxy.log import Log
 from proxy.metrics import Metrics
+from proxy.neighbours import Board
 from proxy.settings import Settings
 from proxy.storage.journal import Journal
-from proxy.workers.links import FETCHED, ROWS, WANTED, Line, rows_of
+from proxy.workers.links import (
+    BEGUN,
+    CLOCK,
+    FETCHED,
+    MOVED,
+    ORDER,
+    ROWS,
+    SHOWN,
+    WANTED,
+    WELCOME,
+    Line,
+    rows_of,
+)
 from proxy.workers.shared import Shared
 from shaken.verdict import FAILURES
 
@@ -53,6 +72,9 @@ class Desk:
         lab = settings.lab.enabled
         self.fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
         asyncio.get_running_loop().add_reader(self._mine.outlet, self._mine.read, self._take)
+        self.clock: Clock = LabClock(settings.lab.clock or "+0s") if lab else Clock()
+        self.board = Board(self.clock.now, lambda name, order: self._tell(ORDER, (name, order)))
+        self._list_sizes: dict[str, float] = {}
         self._declare()
         self.admin: Admin | None = None
         if settings.admin is not None:
@@ -63,6 +85,7 @@ class Desk:
             mode = max((trunk.mode for trunk in settings.trunks), key=STRICTNESS.index, default="observe")
             slices = self._shared.metrics
             journal = self.journal
+            clock = self.clock
             self.admin = Admin(
                 settings.admin.host,
                 settings.admin.port,
@@ -70,6 +93,8 @@ class Desk:
                 vitals=Vitals(running, mode, lab, listening, journal.health if journal is not None else lambda: None),
                 say=self.log.say,
                 restarted=self.metrics.admin_restarted,
+                clock=_Told(clock, partial(self._tell, CLOCK)) if isinstance(clock, LabClock) else None,
+                more=peers.routes(self.board),
             )
             await self.admin.start()
         for remark in self.parts.remarks:
@@ -103,6 +128,9 @@ class Desk:
         if journal is not None:
             self.metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
             self.metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
+        self.metrics.gauge("peer_up", PEER_UP, self.board.usable, "peer")
+        self.metrics.gauge("list_entries", "Entries of the lists.", lambda: self._list_sizes, "list")
+        self.metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")
         self.metrics.gauge("workers", "Worker processes.", lambda: float(self._shared.workers))
 
     def _take(self, kind: bytes, record: bytes) -> None:
@@ -110,6 +138,14 @@ class Desk:
             if self.journal is not None:
                 for row in rows_of(record):
                     self.journal.put(row)
+        elif kind == SHOWN:
+            rows, self._list_sizes = marshal.loads(record)
+            self.board.take(rows)
+        elif kind == MOVED:
+            self.board.moved(marshal.loads(record))
+        elif kind == BEGUN:
+            spec = self.clock.spec if isinstance(self.clock, LabClock) else ""
+            self._lines[marshal.loads(record)].send(WELCOME, (*self.board.welcome(), spec))
         elif kind == WANTED:
             number, worker, url = marshal.loads(record)
             self._wanted.setdefault(url, []).append((number, worker))
@@ -121,6 +157,12 @@ class Desk:
                     self._give(url, b"", "busy", "too many certificates are fetched at once")
                     return
                 self._under_way[url] = asyncio.get_running_loop().create_task(self._fetch(url), name="fetch")
+
+    def _tell(self, kind: bytes, value: Any) -> None:
+        """Tell every worker something."""
+        for line in self._lines:
+            if not line.send(kind, marshal.dumps(value)):
+                self.log.say("worker-deaf", level="error", text="an order did not fit; give it again")
 
     async def _fetch(self, url: str) -> None:
         try:
@@ -142,3 +184,22 @@ class Desk:
     def _give(self, url: str, data: bytes, slug: str, why: str) -> None:
         for number, worker in self._wanted.pop(url, ()):
             self._lines[worker].send(FETCHED, marshal.dumps((number, data, slug, why)))
+
+
+class _Told:
+    """The lab's clock of the desk, and with it those of all workers."""
+
+    def __init__(self, clock: LabClock, tell: Callable[[str], None]) -> None:
+        self._clock, self._tell = clock, tell
+
+    @property
+    def spec(self) -> str:
+        return self._clock.spec
+
+    def set(self, spec: str) -> None:
+        """Raises ValueError with a sentence."""
+        self._clock.set(spec)
+        self._tell(spec)
+
+    def utc(self) -> float:
+        return self._clock.utc()

@@ -30,7 +30,8 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 class Movable(Protocol):
     """The lab's clock."""
 
-    spec: str
+    @property
+    def spec(self) -> str: ...
 
     def set(self, spec: str) -> None:
         """Raises ValueError with a sentence."""

@@ -29,6 +29,8 @@ LOTS = 1024
 """Orders that chance may choose from: weights are kept to a thousandth, and a call costs a look instead of a sort."""
 TRIAL_SECONDS = 1.0
 """How often it is looked whether a target that nobody pings may be tried."""
+UNRESOLVED = "unresolved"
+"""Shown in the place of a state where DNS has not said yet what a hop stands for."""
 REASONS = ("503", "transport", "timeout", "silence")
 
 Change = Callable[[Target, str, str, str], None]
@@ -231,10 +233,18 @@ class Directory:
             if health.hold(retry_after, now) if held else health.ill(why, now, since, call):
                 self._moved(target, before, health.state, why)
 
-    def adopt(self, target: Target, state: str, now: float) -> None:
-        """Take over what another process has seen of a target. Nobody is told of the change: it is not ours to tell."""
-        if (health := self._health.get(target)) is not None and health.adopt(state, now):
+    def adopt(self, target: Target, state: str, now: float, until: float | None = None, why: str = "") -> None:
+        """Take over what another process has seen of a target; `until` is when a rest ends there, `why` its last
+        failure. Nobody is told of the change: it is not ours to tell.
+        """
+        if (health := self._health.get(target)) is not None and health.adopt(state, now, until):
+            health.why = why or health.why
             self._moved()
+
+    def rests(self, target: Target) -> float:
+        """When a rest of this target ends; 0 for one that no peer has."""
+        health = self._health.get(target)
+        return health.until if health is not None else 0.0
 
     def tick(self, now: float) -> float | None:
         """Let rests end that are over; when to be called again, None while nobody rests."""
@@ -277,7 +287,7 @@ class Directory:
                 places = self._places.get(hop, ())
                 if not places:
                     rows.append(
-                        Row(peer.name, peer.side, peer.priority, peer.weight, order, hop.host, "unresolved", False, 0.0,
+                        Row(peer.name, peer.side, peer.priority, peer.weight, order, hop.host, UNRESOLVED, False, 0.0,
                             "dns", None)
                     )  # fmt: skip
                 for place in places:

@@ -151,14 +151,14 @@ class Health:
             self.until = now + min(seconds, MAX_HOLD)
         return self._feed(HOLD, now)
 
-    def adopt(self, state: str, now: float) -> bool:
-        """Take over what another process has seen: from here on it is counted anew."""
+    def adopt(self, state: str, now: float, until: float | None = None) -> bool:
+        """Take over what another process has seen: from here on it is counted anew. until: when a rest ends there."""
         if state == self.state or state not in STATES:
             return False
         self.good = self.bad_pings = self.bad_calls = 0
-        self.state, self.since = state, now
+        self._enter(state, now)
         if state in (HELD, DOWN):
-            self.until = now + self.rules.rest
+            self.until = now + self.rules.rest if until is None else min(until, now + MAX_HOLD)
         return True
 
     def tick(self, now: float) -> bool:
@@ -181,10 +181,13 @@ class Health:
         after = TABLE.get((self.state, event), self.state)
         if after == self.state:
             return False
+        self._enter(after, now)
+        return True
+
+    def _enter(self, after: str, now: float) -> None:
         if after == DOWN and self.state != RISING:
             again = now - self.rose < self.rules.flap
             self.needed = min(self.needed * 2, max(MAX_GOOD, self.rules.up_after)) if again else self.rules.up_after
         elif after == UP and self.state == RISING:
             self.rose = now
         self.state, self.since = after, now
-        return True

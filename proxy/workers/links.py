@@ -1,5 +1,5 @@
 """What one process has for another: datagrams that belong to somebody else, ends of calls, rows of the journal, wanted
-certificates.
+certificates, news of peers, the operator's orders.
 
 Unix sockets that keep records apart (SOCK_SEQPACKET: the queue of a datagram socket holds ten), made before the first
 fork and held by the supervisor, so that what is sent to a worker which has just died waits for its successor. Nothing
@@ -31,6 +31,9 @@ FETCH_SECONDS = 10.0
 MAX_FETCHES = 256
 
 DATAGRAM, ENDED, ROWS, WANTED, FETCHED = b"D", b"E", b"R", b"W", b"F"
+MOVED, SHOWN, BEGUN, WELCOME, ORDER, CLOCK = b"M", b"S", b"B", b"L", b"O", b"C"
+"""A target of a peer has changed; what the operator sees of the peers; a worker begins, and is told what the others
+know; an order to a peer; the lab's clock is set."""
 
 
 class Line:

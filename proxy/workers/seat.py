@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import marshal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from proxy.sip.flow import Flow
 from proxy.workers.links import DATAGRAM, ENDED, FETCHED, Line, RemoteFetch, RemoteJournal, unwrapped, wrapped
@@ -53,13 +55,26 @@ class Seat:
         if worker < self.workers and not self.lines[worker].send(ENDED, marshal.dumps((call_id, utc))):
             self.lost += 1
 
+    def tell(self, kind: bytes, value: Any) -> None:
+        """Tell all other workers something."""
+        record = marshal.dumps(value)
+        for number, line in enumerate(self.lines):
+            if number != self.number and not line.send(kind, record):
+                self.lost += 1
+
+    def report(self, kind: bytes, value: Any) -> None:
+        """Tell the desk something."""
+        if not self.desk.send(kind, marshal.dumps(value)):
+            self.lost += 1
+
     def listen(
         self,
         fetch: RemoteFetch | None,
         datagram: Callable[[bytes, Flow], None],
         ended: Callable[[bytes, float], None],
+        more: Mapping[bytes, Callable[[Any], None]] = MappingProxyType({}),
     ) -> None:
-        """Read what the others have for this worker, on the running loop."""
+        """Read what the others have for this worker, on the running loop. more: who takes the values of other kinds."""
         line = self.lines[self.number]
 
         def take(kind: bytes, record: bytes) -> None:
@@ -69,6 +84,8 @@ class Seat:
                 ended(*marshal.loads(record))
             elif kind == FETCHED and fetch is not None:
                 fetch.arrived(record)
+            elif (take_more := more.get(kind)) is not None:
+                take_more(marshal.loads(record))
 
         asyncio.get_running_loop().add_reader(line.outlet, line.read, take)
 

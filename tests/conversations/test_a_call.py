@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.sip.endpoint import Acked, Finished, Retransmitted, Ringing
+from proxy.sip.message import Response
 from tests.conversations.wire import SDP, Wire
 
 
@@ -80,13 +81,15 @@ def test_nothing_that_we_have_no_rule_for_changes_by_one_octet(wire: Wire) -> No
     ]
 
 
-@pytest.mark.req("SIP-056", "SIP-054")
+@pytest.mark.req("SIP-056", "SIP-054", "TRAP-68", "TRAP-70")
 def test_a_response_loses_our_via_and_nothing_else(wire: Wire) -> None:
     wire.caller.invites()
     wire.callee.gets("INVITE")
-    sent = wire.callee.answers(
-        603, "Network Blocked", lines=['Reason: SIP;cause=603;text="v=analytics1;url=https://x.example;a=b"', "X-A: ,"],
-    )
+    reasons = [
+        'Reason: SIP;cause=603;text="v=analytics1;url=https://x.example;a=b";location=LN',
+        'Reason: SIP;cause=603;text="another of the same protocol", STIR;cause=436;text="Bad Identity Info"',
+    ]
+    sent = wire.callee.answers(603, "Network Blocked", lines=[*reasons, "X-A: ,"])
     got = wire.caller.inbox[0][2]
     wire.caller.hears(603)
     lines = sent.split(b"\r\n")
@@ -127,6 +130,55 @@ def test_a_retransmitted_invite_is_absorbed_while_it_is_answered_and_after(wire:
     wire.callee.hears_nothing()
     assert len(wire.told(Retransmitted)) == 3
     wire.quiet()
+
+
+@pytest.mark.req("SIP-039")
+def test_two_passes_of_one_request_leave_their_record_routes_as_they_came(wire: Wire) -> None:
+    """A spiral: the callee sends the INVITE back to us under another name, and it ends at another phone."""
+    wire.caller.invites()
+    first = wire.callee.gets("INVITE")
+    other = wire.phone("192.0.2.90")
+    wire.acts.targets, wire.acts.token = (other.flow,), b"SECOND"
+    again = [first.start.replace(b"0199", b"0198"), b"Via: SIP/2.0/UDP 192.0.2.20:5060;branch=z9hG4bKspiral", *first.lines]
+    wire.callee.says(b"\r\n".join([*again, b"", first.body]))
+    second = other.gets("INVITE")
+    both = [b"<sip:203.0.113.5:5060;lr;rw=SECOND>", b"<sip:203.0.113.5:5060;lr;rw=TOKEN>"]
+    assert second.all("record-route") == both
+    other.answers(200)
+    assert wire.callee.hears(200).all("record-route") == both
+    wire.callee.answers(200, to=first, lines=[f"Record-Route: {both[0].decode()}"])
+    assert sorted(wire.caller.hears(200).all("record-route")) == both
+
+
+@pytest.mark.req("SIP-015")
+def test_a_challenge_is_the_pbxs_and_its_answer_the_callers(wire: Wire) -> None:
+    """We ask nobody for credentials: what is challenged behind us is answered before us, and no ACK or CANCEL ever is."""
+    invite = wire.caller.invites(lines=['Proxy-Authorization: Digest username="x", realm="elsewhere"'])
+    assert wire.callee.gets("INVITE").line("proxy-authorization") is not None
+    wire.callee.answers(407, lines=['Proxy-Authenticate: Digest realm="pbx", nonce="n1"'])
+    wire.callee.gets("ACK")
+    challenged = wire.caller.hears(407)
+    assert challenged.all("proxy-authenticate") == [b'Digest realm="pbx", nonce="n1"']
+    wire.caller.acks(invite, challenged)
+    wire.caller.hears_nothing()
+    again = wire.caller.invites(lines=['Proxy-Authorization: Digest realm="pbx", nonce="n1", response="r"'], cseq=2)
+    assert b"n1" in (wire.callee.gets("INVITE").line("proxy-authorization") or b"")
+    wire.callee.answers(180)
+    wire.caller.hears(180)
+    wire.caller.cancels(again)
+    assert wire.caller.hears(200).cseq.method == "CANCEL"
+    wire.caller.asks("ACK", to_tag="nobody")
+    wire.caller.hears_nothing()
+
+
+@pytest.mark.req("TRAP-66")
+@pytest.mark.parametrize("mode", ["forward", "hold"])
+def test_no_provisional_but_100_is_ever_ours(wire: Wire, mode: str) -> None:
+    wire.acts.mode = mode
+    wire.caller.invites()
+    wire.advance(600)
+    heard = {message.status for _, message, _ in wire.caller.inbox if isinstance(message, Response)}
+    assert heard == {100, 408 if mode == "forward" else 500}
 
 
 @pytest.mark.req("SIP-014")

@@ -284,6 +284,7 @@ def test_our_branches_are_tokens(wire: Wire) -> None:
         assert set(wire.callee.gets("INVITE").via.branch) <= allowed
 
 
+@pytest.mark.req("TRAP-74", "V-05")
 def test_ipv6_goes_both_ways() -> None:
     from proxy.sip.endpoint import Listener
 

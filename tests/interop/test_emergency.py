@@ -7,6 +7,8 @@ the same caller shows that all this is in force.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sqlite3
 import statistics
 import time
@@ -27,6 +29,8 @@ from shaken.sign import Signer
 LISTED = "13015550166"
 LINE = "12025550177"
 TARGETS = ("911", "9911", "933", "112", "+1911", "urn:service:sos", "urn:service:sos.fire", "urn:service:test.sos")
+PATIENCE = 20.0
+"""Seconds: a call that was read by a process which died is sent again, and again."""
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"
 
 STRICT = """
@@ -70,6 +74,11 @@ async def broken(folder: Path) -> AsyncIterator[tuple[World, str]]:
             other.close()
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process started, oldest first: the desk, then the workers."""
+    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
 def call(world: World, target: str, caller: str, *lines: str) -> Invitation:
     uri = target if target.startswith("urn:") else f"sip:{target}@127.0.0.1:{world.ports['proxy']}"
     identity = f"<sip:+{caller}@pbx.example.com>"
@@ -94,6 +103,25 @@ async def test_an_emergency_call_completes_with_everything_against_it(tmp_path: 
                     heard = await (world.pbx if caller is world.carrier else world.carrier).hears("INVITE", call_id=sent.call_id)
                     assert heard.header("identity") == token
                     assert heard.header("x-screen-verdict") is None
+
+
+@pytest.mark.req("EMG-003", "EMG-004")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+async def test_an_emergency_call_completes_with_a_worker_just_killed(tmp_path: Path) -> None:
+    """Whichever of the two it is, and whichever of them the call belongs to: calls are placed before the successor lives."""
+    async with World(tmp_path, workers=2) as world:
+        assert world.process is not None
+        for victim in (0, 1):
+            workers = children(world.process.pid)[1:]
+            assert len(workers) == 2
+            os.kill(workers[victim], signal.SIGKILL)
+            calls = [call(world, target, LINE) for target in ("911", "933", "urn:service:sos") for _ in range(4)]
+            outcomes = await asyncio.gather(*(world.pbx.call(one, world.proxy, seconds=PATIENCE) for one in calls))
+            assert [one.status for one in outcomes] == [200] * len(calls)
+            for one in calls:
+                await world.carrier.hears("INVITE", call_id=one.call_id)
+            while workers[victim] in (now := children(world.process.pid)) or len(now) != 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # the kernel tells nobody
 
 
 @pytest.mark.req("EMG-003")

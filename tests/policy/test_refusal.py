@@ -135,6 +135,28 @@ def test_both_spellings_of_the_notice_are_understood() -> None:
     assert recognised(603, "Network Blocked", [line.removeprefix("Reason: ")]) is not None
 
 
+@pytest.mark.req("TRAP-69", "TRAP-71")
+def test_a_semicolon_in_quotes_ends_nothing_and_the_notice_may_stand_behind_others() -> None:
+    reasons = [
+        'Q.850;cause=21;text="call rejected; see below"',
+        'SIP;cause=603;text="v=1;not the notice"',
+        'SIP;cause=603;text="v=analytics1;url=https://r.example.com/a,b;tel=+12025550100";location=RLN',
+        'SIP;cause=603;text="v=analytics1;url=https://second.example.com"',
+    ]
+    assert recognised(603, "Network Blocked", reasons) == {
+        "v": "analytics1", "url": "https://r.example.com/a,b", "tel": "+12025550100",
+    }  # fmt: skip
+
+
+@pytest.mark.req("TRAP-57", "STI-130")
+@pytest.mark.parametrize("kind", [kind for kind in Class if kind is not Class.IDENTITY])
+def test_a_refusal_can_be_one_that_ends_this_fork_alone(kind: Class) -> None:
+    """A 6xx ends every fork of the call, voicemail too: where only this line does not want it, a 4xx can be chosen."""
+    status, phrase, lines = refused("campaign-number", kind, codes={"campaign-number": 480}, redress=REDRESS)
+    assert (status, phrase) == (480, "Temporarily Unavailable") and b"analytics1" not in lines[0]
+    assert 480 in FITTING[kind]
+
+
 @pytest.mark.req("STI-117", "STI-118")
 @given(
     st.from_regex(r"\A[A-Za-z0-9_-]{1,64}\Z"), st.booleans(), st.booleans(), st.sampled_from(["sip", "q850"])

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -104,6 +105,81 @@ async def test_a_to_tag_proves_nothing_and_the_sealed_route_does(tmp_path: Path)
         back = await world.pbx.within(world.pbx.dialogs[sent.call_id], "BYE")
         assert back.status == 200
         await world.carrier.hears("BYE", call_id=sent.call_id)
+
+
+@pytest.mark.req("TRAP-62", "SIP-071")
+async def test_who_changes_a_running_call_is_not_judged_for_it(tmp_path: Path) -> None:
+    """Called back by a listed number: the callee's own requests have From and To the other way round."""
+    async with World(tmp_path) as world:
+        sent = call(world, "13015550101", callee=f"<sip:+{UTILITY}@pbx.example.com>")
+        outcome = await world.carrier.call(sent, world.proxy, hang_up=False)
+        assert outcome.status == 200 and outcome.dialog is not None
+        judged = judged_in(await metrics(world))
+        assert judged == 1
+        for method in ("INVITE", "UPDATE", "INFO"):
+            back = await world.pbx.within(world.pbx.dialogs[sent.call_id], method)
+            assert back.status == 200, method
+            heard = await world.carrier.hears(method, call_id=sent.call_id)
+            assert heard.header("x-screen-verdict") is None
+            assert UTILITY in (heard.header("from") or "")  # a number that is refused when it calls
+        assert (await world.carrier.within(outcome.dialog, "BYE")).status == 200
+        assert judged_in(await metrics(world)) == judged
+
+
+def judged_in(text: str) -> float:
+    return sum(float(one) for one in re.findall(r"^ringwarden_decisions_total\{[^}]*\} (\S+)$", text, re.MULTILINE))
+
+
+@pytest.mark.req("TRAP-64")
+async def test_a_call_that_wants_to_take_over_another_is_screened_as_any(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        first = call(world, "13015550101")
+        outcome = await world.carrier.call(first, world.proxy, hang_up=False)
+        dialog = outcome.dialog
+        assert outcome.status == 200 and dialog is not None
+        tags = [value.rpartition("tag=")[2] for value in (dialog.theirs, dialog.ours)]
+        for header in ("Replaces", "Join"):
+            line = f"{header}: {first.call_id};to-tag={tags[0]};from-tag={tags[1]}"
+            assert (await world.carrier.call(call(world, UTILITY, f"+{CALLEE}", line), world.proxy)).status == 603
+        assert (await world.carrier.within(dialog, "BYE")).status == 200
+
+
+@pytest.mark.req("TRAP-67", "SIP-034")
+async def test_no_header_is_taken_off_for_tidiness(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        kept = {
+            "History-Info": "<sip:+12025550177@pbx.example.com?Reason=SIP%3Bcause%3D486>;index=1",
+            "Diversion": "<sip:+12025550178@pbx.example.com>;reason=unconditional",
+            "Geolocation": "<cid:loc77@pbx.example.com>",
+            "Geolocation-Routing": "yes",
+            "Identity": "nonsense;info=<https://cr.example.net/x.pem>;alg=ES256;ppt=shaken",
+            "Resource-Priority": "ets.0, wps.1",
+            "Reason": 'SIP;cause=200;text="a;b"',
+            "Alert-Info": "<http://example.com/ring>",
+            "User-to-User": "00ab;encoding=hex",
+            "P-Charging-Vector": "icid-value=1",
+        }
+        for phone, other, caller in ((world.carrier, world.pbx, "13015550101"), (world.pbx, world.carrier, "12025550100")):
+            sent = call(world, caller, f"+{CALLEE}", *(f"{name}: {value}" for name, value in kept.items()))
+            assert (await phone.call(sent, world.proxy)).status == 200
+            heard = await other.hears("INVITE", call_id=sent.call_id)
+            assert {name: heard.header(name) for name in kept} == kept
+
+
+@pytest.mark.req("SIP-033")
+async def test_who_is_not_there_is_404_and_a_side_without_anybody_480(tmp_path: Path) -> None:
+    def nobody(text: str) -> str:
+        peers = r'[[peer]]\nname = "c"\nside = "carrier"\nhops = ["nobody.invalid"]\nsources = ["192.0.2.1"]\n[[peer]]\nname = "p"\nside = "pbx"\nhops = ["\1"]'
+        return re.sub(r'\[next_hop\]\n.*\npbx = \["(.*?)"\]', peers, text)
+
+    async with World(tmp_path, amend=nobody) as world:
+        assert (await world.pbx.call(call(world, "12025550100", "+12125550147"), world.proxy)).status == 480
+        outcome = await world.carrier.call(call(world, "13015550101"), world.proxy, hang_up=False)
+        assert outcome.dialog is not None
+        # The way of a call's own request ends with us: nobody here has that name.
+        ours = replace(outcome.dialog, target=f"sip:nobody@127.0.0.1:{world.ports['proxy']}")
+        assert (await world.carrier.within(ours, "INFO")).status == 404
+        assert (await world.carrier.within(outcome.dialog, "BYE")).status == 200
 
 
 async def test_a_stranger_is_refused_and_an_options_ping_is_answered(tmp_path: Path) -> None:

@@ -132,6 +132,23 @@ async def test_a_hop_that_refuses_the_connection_is_left_for_the_next_one_at_onc
         assert count(app, "connections_ended", "tcp", "connect") >= 1
 
 
+@pytest.mark.req("SIP-089", "TRAP-52")
+@on_uvloop
+async def test_what_is_too_long_goes_by_udp_where_nobody_listens_by_tcp_and_it_is_told(run: Run) -> None:
+    pbx = Datagrams()  # and by TCP nobody is there
+    async with run(hop(pbx.address, "udp+tcp")) as app:
+        line = await Line.open(where(app))
+        line.send(request(body=b"x" * 1400))
+        invite = await pbx.hears()
+        assert len(invite.body) == 1400 and b"SIP/2.0/UDP 127.0.0.1:" in invite.lines[0]
+        pbx.send(response(invite, 486), where(app, "UDP"))
+        assert status(await line.hears()) == 486
+        assert count(app, "failovers", "transport") == 1
+        line.send(request(call="short"))
+        assert (await pbx.hears()).first("call-id") is not None
+        assert count(app, "failovers", "transport") == 1  # the hop itself is well
+
+
 @pytest.mark.req("SIP-061")
 @on_uvloop
 async def test_a_connection_that_breaks_under_a_call_fails_it_over(run: Run) -> None:
