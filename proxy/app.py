@@ -224,6 +224,8 @@ class App:
         self.hearsay: Hearsay | None = None
         self._welcome = asyncio.Event()
 
+    server: Server
+
     @property
     def addresses(self) -> list[str]:
         """Where it listens, as `udp:127.0.0.1:5060`."""
@@ -294,8 +296,9 @@ class App:
             heard=self.pinger.heard,
         )
         self.calls = Calls(self.endpoint, me, world)
+        vital = options.vital or bool
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
-        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere)
+        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital)
         self._closing.insert(0, self.server.stop)
         self._closing.insert(0, self.tending.stop)
         await self.tending.start()  # the hops are known before the first message is read
@@ -691,6 +694,7 @@ FIGURES = (
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),
     Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
     Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),
+    Figure("shed_total", "New calls let fall: more came than could be served.", lambda app: app.server.shed, True),
     Figure("handed_over_total", "Messages given to their worker.", _seated(lambda seat: seat.handed), True),
     Figure("handover_lost_total", "Records for others that did not fit.", _seated(lambda seat: seat.lost), True),
 )

@@ -166,11 +166,15 @@ class Calls:
             story.action = "bypass"
             world.metrics.decision(side, "bypass", "none", "none")
             self._forward(context, story, Plan(targets, routed, None, self._seal(story, "bypass")), now)
-        elif invite:
+        elif invite or (not tagged and request.method in world.settings.policy.methods):
             self._screen(context, story, lane, routed, targets, now)
         elif request.method == "REGISTER":
             story.action = "register"
             self._forward(context, story, self._registering(request, flow, routed, targets), now)
+        elif not tagged and request.method == "REFER" and lane.side == "carrier" and lane.mode == "enforce":
+            # Whoever asks our PBX to call somebody from outside a call asks past all screening (TRAP-64).
+            story.action = "refused"
+            self._reply(context, 403, "Forbidden", now)
         else:
             if tagged and request.method == "BYE" and request.call_id in self._active:
                 self._end(request, story, self._active[request.call_id].started)
@@ -484,14 +488,15 @@ class Calls:
             return
         story.status, story.finished, story.answered_by = event.status, now, event.flow
         self.world.metrics.response(story.side, event.status)
-        if story.request.method != "INVITE" or story.action == "in-dialog":
+        invite = story.request.method == "INVITE"
+        if story.action == "in-dialog" or not (invite or story.case is not None):
             return
         call = story.case.call if story.case is not None and story.side == "carrier" else None
         if event.status >= 300:
             if call is not None and story.forwarded and self.world.following is not None:
                 # What we refused ourselves says nothing about the caller.
                 self.world.following.ended(call, None, event.status, now)
-        else:
+        elif invite:
             self._active[story.request.call_id] = Answered(story.utc, self.world.utc(), call)
             if len(self._active) > MAX_ACTIVE:
                 self._active.popitem(last=False)

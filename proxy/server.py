@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
+from proxy.inbox import Inbox, Waiting
 from proxy.sip.endpoint import Arrived, Endpoint, Event
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
@@ -17,6 +18,10 @@ from proxy.transports import Streams, Udp
 
 OVERSIZE = 1300
 """Octets above which a datagram may not arrive whole (RFC 3261 section 18.1.1); counted."""
+MOST = 128
+"""Datagrams read at one time when calls wait: what must not wait may be behind them."""
+TURN = 4
+"""New calls served before the sockets are looked at again: the most that an emergency call waits for."""
 SOONEST = 0.001
 """Seconds: a timer that is due is served after what has already arrived, not in a busy loop."""
 
@@ -31,8 +36,13 @@ class Server:
         sockets: Sequence[Udp | Streams],
         now: Callable[[], float],
         elsewhere: Callable[[bytes, Flow], bool] | None = None,
+        vital: Callable[[bytes], bool] = lambda target: False,
     ) -> None:
-        """elsewhere: hands a message to the worker that it belongs to, and says whether it did."""
+        """elsewhere: hands a message to the worker that it belongs to, and says whether it did. vital: told a
+        Request-URI, says whether it is an emergency call.
+        """
+        self._inbox = Inbox(vital)
+        self._working = False
         self._endpoint = endpoint
         self._calls = calls
         self._sockets = sockets
@@ -61,21 +71,51 @@ class Server:
                 self._loop.remove_reader(one.socket)
             one.close()
 
+    @property
+    def shed(self) -> int:
+        """New calls that were let fall because more arrived than could be served."""
+        return self._inbox.shed
+
     def _readable(self, index: int, udp: Udp) -> None:
         now = self._now()
-        receive, handle, elsewhere = self._endpoint.receive, self._calls.handle, self._elsewhere
+        inbox, elsewhere, serve = self._inbox, self._elsewhere, self._serve
 
         def take(data: bytes, host: str, port: int) -> None:
             flow = Flow(index, host, port)
             if elsewhere is not None and elsewhere(data, flow):
                 return
-            events = receive(data, flow, now)
-            if events:
-                handle(events, now)
-            self._send(now)
+            if inbox.urgent(data):
+                serve(data, flow, now)
+            else:
+                inbox.put(Waiting(now, data, index, host, port))
 
-        udp.read(take)
+        udp.read(take, MOST)
+        self._work()
+
+    def _serve(self, data: bytes, flow: Flow, now: float) -> None:
+        events = self._endpoint.receive(data, flow, now)
+        if events:
+            self._calls.handle(events, now)
+        self._send(now)
+
+    def _work(self) -> None:
+        """Serve some of the new calls; if more wait, the sockets have their turn first."""
+        now = self._now()
+        for _ in range(TURN):
+            one = self._inbox.take(now)
+            if one is None:
+                break
+            self._serve(one.data, Flow(one.listener, one.host, one.port), now)
         self._after(now)
+        if len(self._inbox) and not self._working:
+            self._working = True
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._working = False
+        for index, one in enumerate(self._sockets):
+            if isinstance(one, Udp):
+                self._readable(index, one)
 
     # What the streams report
 
@@ -138,7 +178,11 @@ class Server:
             self._calls.handle(events, now)
         # What the failure itself gave rise to (the next hop, a 503) leaves now; a failure of that is the next turn's.
         for data, other in self._endpoint.to_send():
-            self._sockets[other.listener].send(data, other)
+            outlet = self._sockets[other.listener]
+            if len(data) > OVERSIZE and isinstance(outlet, Udp):
+                # Nearly always so: what was too long for a datagram found nobody by TCP (SIP-089).
+                self._calls.world.metrics.oversize()
+            outlet.send(data, other)
 
     def _after(self, now: float) -> None:
         self._calls.afterwards()

@@ -95,6 +95,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             velocity=VelocitySettings(**policy["velocity"]),
             redress=RedressSettings(**policy["redress"]),
             checks=MappingProxyType(policy["checks"]),
+            methods=policy["methods"],
             telemarketing=policy["telemarketing"],
             unknown_zone_is_open=policy["unknown_zone_is_open"],
             hook=HookSettings(**policy["hook"]) if policy["hook"] is not None else None,

@@ -16,6 +16,7 @@ from proxy.settings.values import (
     CHECK_MODES,
     DIVERSIONS,
     FACILITIES,
+    JUDGED,
     LEVELS,
     MAIL_TLS,
     MODES,
@@ -194,6 +195,7 @@ SCHEMA = Table(
                     {"limit": Key(integer(1, 1_000_000), 30), "seconds": Key(integer(1, 3600), 60)}
                 ),
                 "checks": Named(Key(one_of(*CHECK_MODES))),
+                "methods": Key(many(one_of(*JUDGED)), ("INVITE",)),
                 "telemarketing": Key(flag, False),
                 "unknown_zone_is_open": Key(flag, True),
                 "hook": Table(

@@ -16,6 +16,7 @@ SIDES = ("carrier", "pbx")
 TRUST = ("none", "identity", "verdicts")
 DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
+JUDGED = ("INVITE", "MESSAGE", "SUBSCRIBE", "REFER")
 CHECK_MODES = ("off", "shadow", "enforce")
 MODES = ("observe", "tag", "enforce")
 LEVELS = ("debug", "info", "warning", "error")
@@ -232,6 +233,8 @@ class PolicySettings:
     redress: RedressSettings
     checks: Mapping[str, str] = field(default_factory=dict)
     """Check -> off, shadow or enforce, where it is not the default."""
+    methods: tuple[str, ...] = ("INVITE",)
+    """Methods whose requests are judged outside of a call; INVITE always."""
     telemarketing: bool = False
     """Every call of our customers owes the duties of telemarketing."""
     unknown_zone_is_open: bool = True

@@ -13,7 +13,7 @@ from proxy.sip.edit import Edits, drop_top_via, rebuilt
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.layer import Layer, Transaction
-from proxy.sip.message import Request, Response
+from proxy.sip.message import Message, Request, Response
 from proxy.sip.options import Options, Tokens
 from proxy.sip.parser import parse
 from proxy.sip.routing import SPOKEN, TOKEN_PARAM, hostport
@@ -37,7 +37,9 @@ def rank(status: int) -> tuple[int, int]:
 class Branches:
     """What an endpoint does towards the next hops, and with what they say."""
 
-    __slots__ = ("_layer", "_options", "_records", "_tokens", "pending", "settled", "unanswered", "vias")
+    __slots__ = (
+        "_layer", "_options", "_records", "_streams", "_tokens", "pending", "settled", "unanswered", "vias",
+    )  # fmt: skip
 
     def __init__(self, options: Options, tokens: Tokens, layer: Layer) -> None:
         self._options, self._tokens, self._layer = options, tokens, layer
@@ -47,6 +49,7 @@ class Branches:
         """Contexts whose final was sent since `to_send` was last called."""
         self.unanswered: dict[Flow, dict[bytes, Branch]] = {}
         """Branches that nothing was heard of, by where they went: those that fail together."""
+        self._streams = frozenset(at for at, one in enumerate(options.listeners) if one.transport != "UDP")
         shown = [hostport(one.advertised_host, one.advertised_port) for one in options.listeners]
         self.vias = [
             b"Via: SIP/2.0/%s %s;branch=z9hG4bK" % (one.transport.upper().encode(), address)
@@ -115,13 +118,20 @@ class Branches:
             if at in edits.drop and names.count("via") == 1:
                 self._without_way(context, status, now)
                 return
-            data = rebuilt(response, response.start, (), edits)
+            data = rebuilt(response, response.start, self.length(response, context.to), edits)
         else:
             if names.count("via") == 1:
                 self._without_way(context, status, now)
                 return
-            data = b"\r\n".join((response.start, *lines[:at], *lines[at + 1 :], b"", response.body))
+            length = self.length(response, context.to)
+            data = b"\r\n".join((response.start, *length, *lines[:at], *lines[at + 1 :], b"", response.body))
         self._sent_up(context, status, data, flow, now)
+
+    def length(self, message: Message, to: Flow) -> tuple[bytes, ...]:
+        """The Content-Length that a message must have on a stream, where it came without (section 16.6(9); SIP-043)."""
+        if to.listener not in self._streams or message.line("content-length") is not None:
+            return ()
+        return (b"Content-Length: %d" % len(message.body),)
 
     def _without_way(self, context: Context, status: int, now: float) -> None:
         """No Via is left but ours: the response may not go on (section 16.7(3); SIP-057). Where it is the final, the
@@ -163,9 +173,13 @@ class Branches:
             # A sips request keeps to sips (section 16.6(4)). Where the two sides of us differ both are named, the far
             # one on top (RFC 5658 section 6.2).
             records = self._records[b"sips" if plan.routed.target[:5].lower() == b"sips:" else b"sip"]
-            head.append(records[target.listener] + token + b">")
-            if context.flow.listener != target.listener:
+            # That its length forced one request onto a stream says nothing of those that follow (section 16.6(4)).
+            after = plan.targets[at + 1] if at + 1 < len(plan.targets) else None
+            far = after if after is not None and self._options.large.get(after) == target else target
+            head.append(records[far.listener] + token + b">")
+            if context.flow.listener != far.listener:
                 head.append(records[context.flow.listener] + token + b">")
+        head += self.length(request, target)
         start = request.start
         if plan.routed.target != request.target:
             start = b"%s %s SIP/2.0" % (request.method.encode(), plan.routed.target)

@@ -214,7 +214,7 @@ class Endpoint:
         start = request.start
         if routed.target != request.target:
             start = b"%s %s SIP/2.0" % (request.method.encode(), routed.target)
-        self._layer.out.append((rebuilt(request, start, (via,), ours), target))
+        self._layer.out.append((rebuilt(request, start, (via, *self._branches.length(request, target)), ours), target))
 
     def _reported(self) -> list[Event]:
         branches = self._branches

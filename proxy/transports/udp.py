@@ -49,10 +49,10 @@ class Udp:
         """The bound port: the one that the kernel chose, where the settings say 0."""
         return int(self.socket.getsockname()[1])
 
-    def read(self, take: Callable[[bytes, str, int], None]) -> int:
-        """Hand over what has arrived, BATCH datagrams at most; returns how many."""
+    def read(self, take: Callable[[bytes, str, int], None], most: int = BATCH) -> int:
+        """Hand over what has arrived, `most` datagrams at most; returns how many."""
         receive = self.socket.recvfrom
-        for count in range(BATCH):
+        for count in range(most):
             try:
                 data, address = receive(MAX_DATAGRAM)
             except (BlockingIOError, InterruptedError):
@@ -61,7 +61,7 @@ class Udp:
                 # An ICMP error of an earlier send is reported here; the socket itself is well.
                 continue
             take(data, address[0], address[1])
-        return BATCH
+        return most
 
     def send(self, data: bytes, flow: Flow) -> bool:
         """Send one datagram; False when the network refused it for good (no route, not for this family)."""

@@ -67,3 +67,38 @@ def test_a_body_is_as_long_as_its_octets_and_not_as_its_characters(wire: Wire, t
     request = wire.caller.request("MESSAGE", body=body)
     wire.caller.says(request.replace(b"Length: %d" % len(body), b"Length: %d" % len(text)))
     assert wire.callee.gets("MESSAGE").body == body[: len(text)]
+
+
+@pytest.mark.req("SIP-043")
+@pytest.mark.parametrize("body", [b"", b"v=0\r\n", "über".encode()])
+def test_what_comes_without_a_length_by_udp_gets_one_on_a_stream(body: bytes) -> None:
+    wire = Wire(listeners=(UDP, TCP))
+    wire.acts.targets = (THERE._replace(listener=1),)
+    request = wire.caller.request("MESSAGE", body=body)
+    wire.caller.says(request.replace(b"Content-Length: %d\r\n" % len(body), b""))
+    message = wire.callee.gets("MESSAGE")
+    assert message.all("content-length") == [b"%d" % len(body)] and message.body == body
+
+
+@pytest.mark.req("SIP-043")
+def test_a_response_and_an_ack_without_a_length_get_one_on_a_stream_too() -> None:
+    wire = Wire(listeners=(UDP, TCP))
+    wire.caller.flow = wire.caller.flow._replace(listener=1, connection=7)
+    wire.caller.invites(via="SIP/2.0/TCP 198.51.100.10:5060;branch=z9hG4bKa")
+    wire.callee.gets("INVITE")
+    wire.callee.says(wire.callee.answers(486).replace(b"Content-Length: 0\r\n", b""))
+    wire.callee.gets("ACK")
+    assert wire.caller.hears(486).all("content-length") == [b"0"]
+    wire.acts.targets = (THERE._replace(listener=1),)
+    wire.callee.inbox.clear()
+    wire.caller.says(wire.caller.request("ACK", to_tag="x").replace(b"Content-Length: 0\r\n", b""))
+    assert wire.callee.gets("ACK").all("content-length") == [b"0"]
+
+
+@pytest.mark.req("SIP-037", "TRAP-53")
+def test_a_record_route_says_nothing_of_a_transport_that_was_forced_by_length() -> None:
+    wire = both()
+    wire.caller.invites(lines=[f"X-Long: {'a' * 1300}"])
+    invite = wire.callee.gets("INVITE")
+    assert invite.via.transport == "TCP"
+    assert invite.all("record-route") == [b"<sip:203.0.113.5:5060;lr;rw=TOKEN>"]

@@ -327,7 +327,7 @@ class Wire:
             if (onward := self._onward(routed.next.host, routed.next.port)) is not None:
                 targets = (onward,)
         edits = acts.edits(request) if acts.edits is not None else None
-        self.act(self.proxy.forward(context, Plan(targets, routed, edits, token, acts.swap, acts.insist), self.now))
+        self.act(self.proxy.forward(context, Plan(targets, routed, edits, token, acts.swap, insist=acts.insist), self.now))
 
     def release(self) -> None:
         """The held requests go on, or not, where the caller gave up."""

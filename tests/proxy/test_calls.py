@@ -144,6 +144,29 @@ async def test_a_call_that_wants_to_take_over_another_is_screened_as_any(tmp_pat
         assert (await world.carrier.within(dialog, "BYE")).status == 200
 
 
+@pytest.mark.req("TRAP-64", "TRAP-65")
+async def test_what_else_is_judged_outside_of_a_call_is_the_operators_choice(tmp_path: Path) -> None:
+    def judging(methods: str) -> Callable[[str], str]:
+        return lambda text: text.replace("[policy.codes]", f"[policy]\nmethods = [{methods}]\n\n[policy.codes]")
+
+    async def answers(world: World, caller: str, method: str) -> int:
+        sent = replace(call(world, caller, f"+{CALLEE}", f"Refer-To: <sip:+{CALLEE}@127.0.0.1>"), method=method)
+        return (await world.carrier.call(sent, world.proxy)).status
+
+    good = "13015550101"
+    async with World(tmp_path / "a") as world:
+        assert [await answers(world, UTILITY, method) for method in ("MESSAGE", "SUBSCRIBE")] == [200, 200]
+        assert [await answers(world, one, "REFER") for one in (good, UTILITY)] == [403, 403]
+        assert world.pbx.requests("REFER") == []
+        sent = replace(call(world, "12025550100", "+12125550147", "Refer-To: <sip:x@127.0.0.1>"), method="REFER")
+        assert (await world.pbx.call(sent, world.proxy)).status == 200  # our own side may
+    async with World(tmp_path / "b", amend=judging('"MESSAGE", "SUBSCRIBE", "REFER"')) as world:
+        for method in ("MESSAGE", "SUBSCRIBE", "REFER"):
+            assert (await answers(world, UTILITY, method), await answers(world, good, method)) == (603, 200), method
+        assert "ringwarden_active_calls 0.0" in await metrics(world)
+        assert (await world.carrier.call(call(world, UTILITY), world.proxy)).status == 603  # INVITE always
+
+
 @pytest.mark.req("TRAP-67", "SIP-034")
 async def test_no_header_is_taken_off_for_tidiness(tmp_path: Path) -> None:
     async with World(tmp_path) as world:

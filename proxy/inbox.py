@@ -1,0 +1,70 @@
+"""The order in which datagrams are served when more arrive than can be: what must not wait goes first.
+
+New calls wait in a queue of their own: requests of calls in progress, responses, ACKs and emergency calls pass them by.
+A new call that has waited so long that its sender sends it again is let fall (RFC 3261 section 17.1.1.2), so that
+those that are served are served in time. Bytes are looked at, not parsed: a guess costs an order, never a message.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+MAX_WAITING = 4096
+"""New calls that may wait, at about 2 KiB each: several times what can be served before they are stale."""
+STALE = 0.2
+"""Seconds: by then a 100 was due (section 17.2.1). Whoever waited longer hears nothing before he repeats himself."""
+TOKEN = b";rw="
+"""Stands in a Route of ours: the request belongs to a call that we let through, or claims to."""
+
+
+class Waiting(NamedTuple):
+    """A datagram, and where it came from."""
+
+    arrived: float
+    data: bytes
+    listener: int
+    host: str
+    port: int
+
+
+class Inbox:
+    """Not thread-safe: it belongs to one event loop."""
+
+    __slots__ = ("_queue", "_vital", "shed")
+
+    def __init__(self, vital: Callable[[bytes], bool]) -> None:
+        """vital: told a Request-URI, says whether it is an emergency call."""
+        self._vital = vital
+        self._queue: deque[Waiting] = deque()
+        self.shed = 0
+        """New calls that were let fall."""
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def urgent(self, data: bytes) -> bool:
+        """Whether a datagram is to be served at once. A CANCEL waits where an INVITE does: it must not overtake its
+        own.
+        """
+        if data[:7] == b"INVITE ":
+            return TOKEN in data or self._vital(data[7 : max(data.find(b" ", 7), 7)])
+        return data[:7] != b"CANCEL " or not self._queue
+
+    def put(self, waiting: Waiting) -> None:
+        """Let a datagram wait for its turn; beyond MAX_WAITING the oldest falls."""
+        if len(self._queue) >= MAX_WAITING:
+            self._queue.popleft()
+            self.shed += 1
+        self._queue.append(waiting)
+
+    def take(self, now: float) -> Waiting | None:
+        """Whose turn it is; None if nobody waits. What is stale falls; a CANCEL never is."""
+        queue = self._queue
+        while queue:
+            one = queue.popleft()
+            if now - one.arrived <= STALE or one.data[:7] == b"CANCEL ":
+                return one
+            self.shed += 1
+        return None
