@@ -428,7 +428,7 @@ class App:
         else:
             fetcher = self.seat.fetch()
         self.fetch = fetcher
-        store = Store(fetcher.get, self.parts.anchors, self.clock.utc, self.clock.now, count=self._fetched)
+        store = Store(fetcher.fetch, self.parts.anchors, self.clock.utc, self.clock.now, count=self._fetched)
         self._closing.insert(0, fetcher.close)
         self._closing.insert(0, store.close)
         return store

@@ -9,7 +9,8 @@ import marshal
 from collections import OrderedDict
 from importlib.metadata import PackageNotFoundError, version
 
-from certs.fetch import Fetcher, FetchError, Limits
+from certs.fetch import Fetched, Fetcher, FetchError, Limits
+from certs.flights import Bounds, Flights
 from policy.decide import reason_slugs
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
@@ -24,10 +25,10 @@ from shaken.verdict import FAILURES
 
 KEPT = 1024
 """Files that are kept for the other workers."""
-KEPT_SECONDS = 60.0
-"""How long: the workers want one within moments of each other, and each keeps its own for as long as it may."""
-MAX_UNDER_WAY = 256
-"""Certificates that are fetched at one time, whoever wants them."""
+KEPT_SECONDS = 10.0
+"""How long: the workers want one within moments of each other; longer, and one that suspects its file could not have
+the new one.
+"""
 
 
 class Desk:
@@ -36,9 +37,8 @@ class Desk:
     def __init__(self, settings: Settings, parts: Parts, shared: Shared, lines: list[Line], mine: Line) -> None:
         self.settings, self.parts = settings, parts
         self._shared, self._lines, self._mine = shared, lines, mine
-        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._wanted: dict[str, list[tuple[int, int]]] = {}
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Fetched]] = OrderedDict()
 
     async def start(self, listening: list[str]) -> None:
         """Begin to serve. Whatever fails here is said and costs no call."""
@@ -52,6 +52,8 @@ class Desk:
         hosts = frozenset(host.lower() for host in identity.hosts) or None
         lab = settings.lab.enabled
         self.fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+        # However many workers want something: so many at once, and so few of one host.
+        self._flights: Flights[None] = Flights(self._fetch, asyncio.get_running_loop().time, Bounds())
         asyncio.get_running_loop().add_reader(self._mine.outlet, self._mine.read, self._take)
         self._declare()
         self.admin: Admin | None = None
@@ -79,8 +81,7 @@ class Desk:
         """Write what waits, and end."""
         self._mine.read(self._take, 100_000)
         asyncio.get_running_loop().remove_reader(self._mine.outlet)
-        for task in self._under_way.values():
-            task.cancel()
+        await self._flights.close()
         if self.admin is not None:
             await self.admin.stop()
         await self.fetcher.close()
@@ -115,30 +116,34 @@ class Desk:
             self._wanted.setdefault(url, []).append((number, worker))
             kept = self._kept.get(url)
             if kept is not None and asyncio.get_running_loop().time() < kept[0]:
-                self._give(url, kept[1], "", "")
-            elif url not in self._under_way:
-                if len(self._under_way) >= MAX_UNDER_WAY:
-                    self._give(url, b"", "busy", "too many certificates are fetched at once")
-                    return
-                self._under_way[url] = asyncio.get_running_loop().create_task(self._fetch(url), name="fetch")
+                self._give(url, kept[1])
+            elif self._flights.under_way(url) is None:
+                landing = self._flights.begin(url)
+                if landing is None:
+                    self._refuse(url, "busy", "too many certificates are fetched at once")
+                else:
+                    # Whoever waited too long in line has not been answered by `_fetch`.
+                    landing.add_done_callback(lambda _: self._refuse(url, "busy", "it waited too long in line"))
 
     async def _fetch(self, url: str) -> None:
         try:
-            data = await self.fetcher.get(url)
+            found = await self.fetcher.fetch(url)
         except FetchError as error:
-            self._give(url, b"", error.slug, str(error))
+            self._refuse(url, error.slug, str(error))
         except Exception as error:  # a fault of ours: the workers must not wait for it
             self.log.say("fetch-fault", level="error", fault=repr(error))
-            self._give(url, b"", "broken", "the fetch failed")
+            self._refuse(url, "broken", "the fetch failed")
         else:
-            self._kept[url] = (asyncio.get_running_loop().time() + KEPT_SECONDS, data)
+            self._kept[url] = (asyncio.get_running_loop().time() + KEPT_SECONDS, found)
             self._kept.move_to_end(url)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-            self._give(url, data, "", "")
-        finally:
-            self._under_way.pop(url, None)
+            self._give(url, found)
 
-    def _give(self, url: str, data: bytes, slug: str, why: str) -> None:
+    def _give(self, url: str, found: Fetched) -> None:
         for number, worker in self._wanted.pop(url, ()):
-            self._lines[worker].send(FETCHED, marshal.dumps((number, data, slug, why)))
+            self._lines[worker].send(FETCHED, marshal.dumps((number, tuple(found), "", "")))
+
+    def _refuse(self, url: str, slug: str, why: str) -> None:
+        for number, worker in self._wanted.pop(url, ()):
+            self._lines[worker].send(FETCHED, marshal.dumps((number, (), slug, why)))
