@@ -53,7 +53,7 @@ class Failures:
         now, url, terms = self._now(), failure.url, self._terms
         former = self._failed.pop(url, None)
         times = former.times + 1 if former is not None else 1
-        seconds = min(terms.first * 2 ** min(times - 1, 10), terms.longest)
+        seconds: float = min(terms.first * 2.0 ** min(times - 1, 10), terms.longest)
         self._failed[url] = _Failed(now + seconds, utc, failure, times)
         # An ended one is kept a little, so that the next failure is known to be the second.
         for oldest in tuple(islice(self._failed, PURGE)):

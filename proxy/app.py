@@ -15,7 +15,8 @@ from typing import Any
 from certs import anchors, keys
 from certs.fetch import Fetcher, Limits
 from certs.files import FileError, read
-from certs.store import Store
+from certs.shelf import Scribe, Shelf
+from certs.store import Kept, Store
 from policy import emergency
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
@@ -208,6 +209,7 @@ class App:
         self.calls: Calls
         self.tls: Tls | None = None
         self.fetch: Fetcher | RemoteFetch | None = None
+        self.scribe: Scribe | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
         self.sending: Sending | None = None
@@ -319,7 +321,7 @@ class App:
         """
         old = self.settings
         try:
-            settings, parts, tls = await asyncio.to_thread(self._read_again)
+            settings, parts, tls, shelved = await asyncio.to_thread(self._read_again)
         except (SettingsError, OSError, ValueError) as error:
             self.metrics.reloaded("refused")
             self.log.say("reload-refused", level="error", why=str(error))
@@ -333,6 +335,8 @@ class App:
             self.store = self._store()
         elif parts.anchors is not None:
             self.store.replace_anchors(parts.anchors)
+        if self.store is not None and self.scribe is not None and shelved is not None:
+            self._stock(self.store, self.scribe, shelved)
         world = self.calls.world
         world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
         world.signers, world.store = self._signers(), self.store
@@ -352,12 +356,13 @@ class App:
             self.log.say("remark", level="warning", text=remark)
         return True
 
-    def _read_again(self) -> tuple[Settings, Parts, Tls | None]:
+    def _read_again(self) -> tuple[Settings, Parts, Tls | None, dict[str, Kept] | None]:
         """The work of `reload` that takes time. Raises SettingsError, OSError, ValueError, and nothing has changed."""
         settings = load(self.settings.file, reason_slugs())
         parts = prepare(settings)
         configured(settings, self.calls.world.resolver.outlet)
-        return settings, parts, Tls(settings.tls) if settings.tls is not None else None
+        shelved = self.scribe.shelf.load() if self.scribe is not None else None
+        return settings, parts, Tls(settings.tls) if settings.tls is not None else None, shelved
 
     def swap(self, book: Rulebook) -> None:
         """Put another rulebook in the place of the present one, whole; calls under way keep theirs."""
@@ -428,10 +433,23 @@ class App:
         else:
             fetcher = self.seat.fetch()
         self.fetch = fetcher
-        store = Store(fetcher.fetch, self.parts.anchors, self.clock.utc, self.clock.now, count=self._fetched)
+        folder = self.settings.certificate_folder
+        scribe = self.scribe = Scribe(Shelf(folder), self.log.say) if folder is not None else None
+        keep = scribe.put if scribe is not None else lambda url, kept: None
+        store = Store(
+            fetcher.fetch, self.parts.anchors, self.clock.utc, self.clock.now, count=self._fetched, keep=keep
+        )
+        if scribe is not None:
+            self._stock(store, scribe, scribe.shelf.load())
+            self._closing.insert(0, scribe.close)
         self._closing.insert(0, fetcher.close)
         self._closing.insert(0, store.close)
         return store
+
+    def _stock(self, store: Store, scribe: Scribe, files: Mapping[str, Kept]) -> None:
+        """Begin with what is on the shelf, and forget what somebody has taken off it."""
+        store.forget(scribe.purged(files))
+        store.stock(files)
 
     def _aftermath(self) -> Aftermath:
         """What follows an emergency call: the notice, and the window for calls back."""
@@ -633,6 +651,9 @@ FIGURES = (
     Figure("transactions", "Live SIP transactions.", lambda app: app.endpoint.transactions),
     Figure("waiting_calls", "Calls that wait for a certificate or a name.", lambda app: app.calls.waiting),
     Figure("cert_cache_entries", "Certificates in memory.", lambda app: len(app.store) if app.store else 0),
+    Figure("cert_cache_stocked", "Kept files not asked for yet.", lambda app: app.store.stocked if app.store else 0),
+    Figure("cert_fetching", "Certificates being fetched.", lambda app: app.store.flying if app.store else 0),
+    Figure("cert_hosts_resting", "Hosts left alone a while.", lambda app: app.store.resting if app.store else 0),
     Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),

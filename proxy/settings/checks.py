@@ -20,6 +20,7 @@ from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
     AdminSettings,
+    CertificateSettings,
     ConnectionSettings,
     HealthSettings,
     HookSettings,
@@ -108,6 +109,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         trunk_table=TrunkTable(trunks),
         notice=notice_of(raw["notice"], faults),
         connections=ConnectionSettings(**raw["connections"]),
+        certificates=CertificateSettings(**raw["certificates"]),
         secret=secret_of(raw, faults, environ),
     )
 

@@ -156,6 +156,7 @@ SCHEMA = Table(
                 "deadline_ms": Key(integer(10, 5000), 300),
             }
         ),
+        "certificates": Table({"cache": Key(kinds.pathname)}),
         "numbers": Table(
             {
                 "own": Key(many(kinds.number), ()),

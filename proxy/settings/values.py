@@ -161,6 +161,14 @@ class IdentitySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateSettings:
+    """What is kept of others' certificates."""
+
+    cache: Path | None = None
+    """The folder that a restart begins with; None: `certificates` in the state folder, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
 class NumberSettings:
     """Entries as `policy.lists.entry` reads them: a number, a prefix `+1202555*`, a range."""
 
@@ -345,5 +353,12 @@ class Settings:
     """The trunks by source address."""
     notice: NoticeSettings = field(default_factory=NoticeSettings)
     connections: ConnectionSettings = ConnectionSettings()
+    certificates: CertificateSettings = CertificateSettings()
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
+
+    @property
+    def certificate_folder(self) -> Path | None:
+        """Where verified certificate files are kept for the next start; None: they are not."""
+        state = self.paths.state
+        return self.certificates.cache or (state / "certificates" if state is not None else None)
