@@ -72,5 +72,10 @@ class Failures:
     def forget(self, url: str) -> None:
         self._failed.pop(url, None)
 
+    def forget_all(self, slug: str) -> None:
+        """All of this kind."""
+        for url in [url for url, failed in self._failed.items() if failed.failure.slug == slug]:
+            del self._failed[url]
+
     def clear(self) -> None:
         self._failed.clear()

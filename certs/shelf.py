@@ -15,9 +15,9 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import NamedTuple
 
+from certs.chains import Kept
 from certs.fetch import MAX_SIZE, MAX_URL, FetchError, Limits, check
 from certs.files import FileError, read
-from certs.store import Kept
 
 SUFFIX = ".x5u"
 SUFFIXES = (".pem", ".crt", ".cer", ".cert", SUFFIX)

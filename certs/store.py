@@ -20,32 +20,23 @@ worth `shaken.credential`'s, how it outlives a restart `certs.shelf`'s.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
-from zlib import crc32
 
 from certs import fetch
 from certs.breaker import RULES, Breaker
 from certs.breaker import Rules as BreakerRules
+from certs.chains import Chains, Held, Kept
 from certs.failures import Failures, Terms
 from certs.fetch import Fetched
 from certs.flights import Bounds, Flights, host_of
-from shaken.credential import Anchors, Credential, CredentialFailure, validate
-from shaken.errors import ShakenError
+from shaken.credential import Anchors, Credential, CredentialFailure, load_chain, validate
+from shaken.errors import CredentialError, ShakenError
+from shaken.revocation import REVOKED, Identity, Revocations, path
 
 UNREACHABLE = "identity-unreachable"
 """The slug of a failure that says nothing about the certificate: it could not be had, or not in time."""
-MAX_KEPT = 16 * 1024
-"""Octets of a file that is kept beside its credential, to validate it anew when the anchors change."""
-LOOKED_AT = 64
-"""Chains looked at for one that nobody used of late, when one must go."""
-EARLY, SPREAD = 0.8, 0.15
-"""A chain is fetched again after 80 to 95 % of its time, each URL at a point of its own: what came together need not
-go together.
-"""
 SUSPICION = 60.0
 """Seconds between two fetches of one URL that bad signatures can cause (TRAP-82)."""
 
@@ -61,6 +52,7 @@ COUNTS = (
     "evicted",  # a verified chain went because the cache is full
     "verified",  # a chain holds
     "invalid",  # a file came and its chain does not hold
+    "revoked",  # or was taken back
     "fault",  # what never should happen, and was reported to the loop's exception handler
     *(f"failed-{slug}" for slug in fetch.SLUGS),  # no file came
 )
@@ -90,34 +82,6 @@ class StoreLimits:
 LIMITS = StoreLimits()
 
 
-class Kept(NamedTuple):
-    """A file that was verified once: what is needed to do so again without a fetch."""
-
-    body: bytes
-    fetched: float
-    """Unix seconds."""
-    seconds: float
-    """After which it is fetched again."""
-
-
-@dataclass(slots=True)
-class _Held:
-    """A verified chain."""
-
-    begins: float
-    due: float
-    """Unix seconds from which a look-up has more to do than to hand it out."""
-    credential: Credential
-    kept: Kept | None
-    """None where the file is too long to be kept."""
-    ends: float
-    """When its time is over; it serves on."""
-    used: bool = False
-    """Since somebody last looked for one that may go."""
-    suspected: float = float("-inf")
-    """When it was last fetched again because of a bad signature (monotonic)."""
-
-
 class Store:
     """The cache. All of it belongs to one event loop; only `get`, `successor` and `close` wait.
 
@@ -141,13 +105,14 @@ class Store:
         self._utc, self._now = utc, now
         self._limits = limits
         self._count, self._keep = count, keep
-        self._held: dict[str, _Held] = {}  # the oldest first
+        self._chains = Chains(limits.urls, lambda: count("evicted"))
+        self._held = self._chains.held
+        self._revocations, self._withheld = Revocations(), ""
         self._stock: dict[str, Kept] = {}  # to be validated when somebody asks
         self._failures = Failures(now, limits.failures)
-        self._hosts: Counter[str] = Counter()  # of the chains that are held
         self._breaker = Breaker(now, limits.rests)
         self._flights: Flights[Credential | CredentialFailure] = Flights(
-            self._fetched, now, limits.bounds, self._hosts.__contains__
+            self._fetched, now, limits.bounds, self._chains.proven
         )
 
     def __len__(self) -> int:
@@ -238,7 +203,7 @@ class Store:
     def forget(self, urls: Iterable[str]) -> None:
         """Drops what is held and known of these URLs."""
         for url in urls:
-            self._drop(url)
+            self._chains.drop(url)
             self._stock.pop(url, None)
             self._failures.forget(url)
 
@@ -250,26 +215,39 @@ class Store:
     def replace_anchors(self, anchors: Anchors) -> None:
         """From now on these vouch. What is held is validated anew when next asked for, without a fetch."""
         self._anchors = anchors
-        for url, held in self._held.items():
-            if held.kept is not None:
-                self._stock[url] = held.kept
-        self._held.clear()
-        self._hosts.clear()
+        self._put_back()
         self._failures.clear()
+
+    def replace_revocations(self, revocations: Revocations, withheld: str = "") -> None:
+        """From now on these are taken back. What is held and stands there goes at once; what stood there may come back.
+
+        withheld: why nothing may count as proved for now (it stays in memory), or nothing.
+        """
+        self._revocations, self._withheld = revocations, withheld
+        self._failures.forget_all(REVOKED)
+        for url, held in tuple(self._held.items()):
+            if (found := revocations.revoked(held.path)) is not None:
+                self._chains.drop(url)
+                self._count("revoked")
+                self._failing(CredentialFailure(REVOKED, "invalid", _taken_back(found), url))
+        if withheld:
+            self._put_back()
 
     async def close(self) -> None:
         """Ends all fetches; whoever waits, now or later, gets a failure."""
         await self._flights.close()
 
-    def _look(self, url: str, held: _Held | None) -> Credential | CredentialFailure | None:
+    def _look(self, url: str, held: Held | None) -> Credential | CredentialFailure | None:
         """The slow way of `peek`: renew what is due, let go what has ended, validate what is on stock."""
         utc = self._utc()
+        if self._withheld:
+            return unreachable(url, self._withheld)
         if held is not None:
             if held.credential.valid_at(utc):
                 held.used = True
                 self._renew(url, held, utc)
                 return held.credential
-            self._drop(url)
+            self._chains.drop(url)
         if (kept := self._stock.pop(url, None)) is not None:
             self._count("revalidated")
             return self._judged(url, kept)
@@ -280,7 +258,12 @@ class Store:
             return unreachable(url, "its host did not answer, and is left alone for a while")
         return None
 
-    def _renew(self, url: str, held: _Held, utc: float) -> None:
+    def _put_back(self) -> None:
+        """On stock with all that is held: it is validated again before it serves again."""
+        self._stock.update((url, held.kept) for url, held in self._held.items() if held.kept is not None)
+        self._chains.clear()
+
+    def _renew(self, url: str, held: Held, utc: float) -> None:
         """Fetch again what is due. Even a host that rests is asked for what it gave before."""
         if self._flights.under_way(url) is None and self._begin(url) is not None:
             self._count("stale" if utc >= held.ends else "early")
@@ -312,61 +295,32 @@ class Store:
         seconds = min(max(found.seconds or 0.0, limits.fresh), limits.longest)
         kept = Kept(found.body, self._utc(), seconds)
         result = self._judged(url, kept)
-        if isinstance(result, Credential) and url in self._held and self._held[url].kept is kept:
+        held = self._held.get(url)
+        if held is not None and held.kept is kept:
             self._keep(url, kept)
         return result
 
     def _judged(self, url: str, kept: Kept) -> Credential | CredentialFailure:
         """What the file is worth: held as a credential, or remembered as a failure."""
         utc = self._utc()
+        if self._withheld:
+            self._stock[url] = kept
+            return unreachable(url, self._withheld)
         try:
             credential = validate(url, kept.body, self._anchors, utc)
+            names = path(load_chain(kept.body))
+            if (found := self._revocations.revoked(names)) is not None:
+                raise CredentialError(_taken_back(found), REVOKED)
         except ShakenError as error:
-            self._count("invalid")
+            self._count("revoked" if error.slug == REVOKED else "invalid")
             return self._failing(CredentialFailure(error.slug, "invalid", str(error), url))
         except Exception as error:
             return self._fault(url, error)
         self._count("verified")
         self._failures.forget(url)
         self._stock.pop(url, None)
-        former = self._drop(url)
-        begun = min(kept.fetched, utc)
-        ends = min(begun + kept.seconds, credential.not_after)
-        share = EARLY + SPREAD * (crc32(url.encode()) / 2**32)
-        self._held[url] = _Held(
-            credential.not_before,
-            begun + (ends - begun) * share,
-            credential,
-            kept if len(kept.body) <= MAX_KEPT else None,
-            ends,
-            suspected=former.suspected if former is not None else float("-inf"),
-        )
-        self._hosts[host_of(url)] += 1
-        if len(self._held) > self._limits.urls:
-            self._evict()
+        self._chains.put(credential, kept, names, utc)
         return credential
-
-    def _drop(self, url: str) -> _Held | None:
-        held = self._held.pop(url, None)
-        if held is not None:
-            host = host_of(url)
-            self._hosts[host] -= 1
-            if self._hosts[host] <= 0:
-                del self._hosts[host]
-        return held
-
-    def _evict(self) -> None:
-        """One that nobody used since it was last looked at, or else the oldest."""
-        for url in tuple(islice(self._held, LOOKED_AT)):
-            held = self._held[url]
-            if not held.used:
-                break
-            held.used = False
-            self._held[url] = self._held.pop(url)  # to the end of the line
-        else:
-            url = next(iter(self._held))
-        self._drop(url)
-        self._count("evicted")
 
     def _missing(self, url: str, slug: str, why: str) -> Credential | CredentialFailure:
         self._count(f"failed-{slug}")
@@ -387,6 +341,10 @@ class Store:
             held.due = min(utc + seconds, held.credential.not_after)
             return held.credential
         return failure
+
+
+def _taken_back(identity: Identity) -> str:
+    return f"the certificate {identity[1]:x} was taken back"
 
 
 def unreachable(url: str, why: str) -> CredentialFailure:

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 from certs import anchors, keys
+from certs.chains import Kept
 from certs.fetch import Fetcher, Limits
 from certs.files import FileError, read
 from certs.shelf import Scribe, Shelf
-from certs.store import Kept, Store
+from certs.store import Store
 from policy import emergency
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from certs import anchors
+from certs.chains import Kept
 from certs.fetch import Limits
 from certs.files import FileError
 from certs.flights import host_of
 from certs.shelf import Shelf, brought
-from certs.store import Kept
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.settings import Settings
 from shaken.credential import Anchors, Credential, validate

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certs.chains import Kept
 from certs.fetch import Limits
 from certs.files import FileError
 from certs.shelf import MAX_QUEUE, Scribe, Shelf, brought, name, parse, written
-from certs.store import Kept
 
 URL = "https://cr.example.net/709J.pem"
 UTC = 1_767_225_600.0

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from certs.chains import EARLY, MAX_KEPT, SPREAD, Kept
 from certs.failures import Terms
 from certs.fetch import Fetched, FetchError
 from certs.flights import Bounds
-from certs.lab import DAY, Authority
-from certs.store import COUNTS, EARLY, MAX_KEPT, SPREAD, SUSPICION, UNREACHABLE, Kept, Store, StoreLimits
+from certs.lab import DAY, Authority, Issued
+from certs.store import COUNTS, SUSPICION, UNREACHABLE, Store, StoreLimits
 from shaken.credential import Anchors, Credential, CredentialFailure
+from shaken.revocation import RevocationList, Revocations, path
 
 UTC = 1_767_225_600.0
 URL = "https://cr.example.net/709J.pem"
@@ -512,6 +514,73 @@ async def test_what_is_forgotten_is_fetched_again(library: Library) -> None:
     assert library.store.peek(URL) is None and not library.store.urls
     await library.store.get(URL, 1.0)
     assert library.asked[URL] == 2
+
+
+def taken_back(*leaves: Issued) -> Revocations:
+    entries = frozenset(path((leaf.certificate,))[0] for leaf in leaves)
+    return Revocations((RevocationList(entries, "administrator", 1, UTC, None),))
+
+
+@pytest.mark.req("STI-091", "LAB-13")
+async def test_a_revoked_leaf_is_a_failure_with_a_name_of_its_own(library: Library, authority: Authority) -> None:
+    leaf, other = authority.leaf("709J"), authority.leaf("999X")
+    library.files[URL] = leaf.chain_pem()
+    library.files["https://cr.example.net/999X.pem"] = other.chain_pem()
+    library.store.replace_revocations(taken_back(leaf))
+    failure = await library.store.get(URL, 1.0)
+    assert isinstance(failure, CredentialFailure)
+    assert (failure.slug, failure.kind) == ("identity-revoked", "invalid")
+    assert isinstance(await library.store.get("https://cr.example.net/999X.pem", 1.0), Credential)
+    assert library.counts["revoked"] == 1 and not library.kept.keys() & {URL}
+
+
+async def test_what_is_held_goes_at_once_when_it_is_revoked_and_its_neighbour_stays(
+    library: Library, authority: Authority
+) -> None:
+    leaf, other = authority.leaf("709J"), authority.leaf("999X")
+    names = [URL, "https://cr.example.net/999X.pem"]
+    library.files.update(zip(names, (leaf.chain_pem(), other.chain_pem()), strict=True))
+    for name in names:
+        await library.store.get(name, 1.0)
+    neighbour = library.store.peek(names[1])
+    library.store.replace_revocations(taken_back(leaf))
+    failure = library.store.peek(URL)
+    assert isinstance(failure, CredentialFailure) and failure.slug == "identity-revoked"
+    assert library.store.peek(names[1]) is neighbour
+    # And it comes back when it stands there no more.
+    library.store.replace_revocations(Revocations())
+    assert library.store.peek(URL) is None
+    assert isinstance(await library.store.get(URL, 1.0), Credential)
+
+
+async def test_a_revoked_intermediate_takes_all_below_it(library: Library, authority: Authority) -> None:
+    await library.store.get(URL, 1.0)
+    library.store.replace_revocations(taken_back(authority.intermediate))
+    failure = library.store.peek(URL)
+    assert isinstance(failure, CredentialFailure) and failure.slug == "identity-revoked"
+
+
+@pytest.mark.req("STI-093")
+async def test_what_is_withheld_counts_as_not_at_hand_and_comes_back_without_a_fetch(
+    library: Library, authority: Authority
+) -> None:
+    await library.store.get(URL, 1.0)
+    library.open.clear()
+    other = "https://cr.example.net/other.pem"
+    library.files[other] = authority.leaf("999X").chain_pem()
+    await library.store.get(other, 0.0)
+    library.store.replace_revocations(Revocations(), "a revocation list is required")
+    library.open.set()
+    await library.landed()
+    for name in (URL, other):
+        failure = await library.store.get(name, 1.0)
+        assert isinstance(failure, CredentialFailure)
+        assert (failure.kind, failure.slug, failure.detail) == (
+            "unreachable", UNREACHABLE, "a revocation list is required",
+        )  # fmt: skip
+    library.store.replace_revocations(Revocations())
+    assert isinstance(library.store.peek(URL), Credential) and isinstance(library.store.peek(other), Credential)
+    assert library.asked == {URL: 1, other: 1}
 
 
 async def test_a_fault_of_ours_is_an_answer_a_count_and_a_report(
