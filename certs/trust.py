@@ -96,6 +96,11 @@ class _Signed(Generic[T]):
         self.value, self.octets = new, octets
         return True
 
+    def inherit(self, former: _Signed[T]) -> None:
+        """What the other one held, unless this one is as new."""
+        if former.value is not None and (self.value is None or self.older(self.value, former.value)):
+            self.value, self.octets = former.value, former.octets
+
     def keep(self) -> None:
         """Copy what holds. Raises OSError."""
         if self.copy is None or self.value is None or (self.copy.exists() and self.copy.read_bytes() == self.octets):
@@ -130,8 +135,8 @@ class Part:
 class Trust:
     """Read once when it is made, and again by `look`. Raises FileError when made: what the operator must correct."""
 
-    sources: Sources
-    utc: float
+    sources: Sources = Sources()
+    utc: float = 0.0
     """Of the making, Unix seconds."""
     anchors: Anchors | None = None
     """None: nobody vouches, and nothing can be proved."""
@@ -177,7 +182,13 @@ class Trust:
             one.keep()
 
     def follow(self, former: Trust) -> None:
-        """Take the place of another one, and go on counting where it was."""
+        """Take the place of another one: keep what it had where nothing better came, and count on where it was."""
+        before_by_path = {one.path: one for one in former._signed()}
+        for one in self._signed():
+            before_one = before_by_path.get(one.path)
+            if before_one is not None:
+                one.inherit(before_one)  # type: ignore[arg-type]  # one path, one kind of list
+        self._gather(self.utc)
         for mine, before, same in (
             (self.roots, former.roots, self.anchors == former.anchors),
             (self.lists, former.lists, self.revocations == former.revocations),

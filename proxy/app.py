@@ -12,12 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
 
-from certs import anchors, keys
+from certs import keys
 from certs.chains import Kept
 from certs.fetch import Fetcher, Limits
 from certs.files import FileError, read
 from certs.shelf import Scribe, Shelf
 from certs.store import Store
+from certs.trust import Trust
 from policy import emergency
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
@@ -65,6 +66,7 @@ from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
+from proxy.trusting import Watch, courier, errands, sources
 from proxy.workers.links import RemoteFetch, RemoteJournal
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
@@ -91,7 +93,7 @@ class Parts:
     """What is read from files before anything starts."""
 
     book: Rulebook
-    anchors: Anchors | None
+    trust: Trust
     tls_ca: bytes | None
     signer: Signer | None
     secret: bytes
@@ -101,19 +103,25 @@ class Parts:
     remarks: tuple[str, ...]
     """What the operator should know and that stops nothing."""
 
+    @property
+    def anchors(self) -> Anchors | None:
+        """Who vouches for certificates now; None: nobody is to."""
+        return self.trust.anchors
+
 
 def prepare(settings: Settings) -> Parts:
     """Read keys, anchors and lists. Raises SettingsError with everything that cannot serve."""
     wrong: list[str] = []
     remarks: list[str] = []
     lab, identity = settings.lab.enabled, settings.identity
-    trusted: Anchors | None = None
+    trust = Trust()
     tls_ca: bytes | None = None
     signer: Signer | None = None
     try:
-        if identity.anchors is not None:
-            trusted = anchors.load(identity.anchors, lab=lab)
-        else:
+        utc = (LabClock(settings.lab.clock or "+0s") if lab else Clock()).utc()
+        trust = Trust(sources(settings), utc)
+        remarks += trust.complaints(utc)
+        if trust.anchors is None:
             remarks.append("no trust anchors are set: no signature can be proved")
         if identity.tls_ca is not None:
             tls_ca = read(identity.tls_ca)
@@ -148,7 +156,7 @@ def prepare(settings: Settings) -> Parts:
         raise SettingsError(wrong)
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
-    return Parts(book, trusted, tls_ca, signer, secret, places, told, tuple(remarks))
+    return Parts(book, trust, tls_ca, signer, secret, places, told, tuple(remarks))
 
 
 
@@ -238,6 +246,7 @@ class App:
             journal = Journal(settings.paths.journal, self.log.say) if seat is None else seat.journal()
             self._closing.insert(0, journal.close)
         self.store = self._store()
+        self._believe()
         names = Names(Servers(), clock.now, self.metrics.looked_up, written_hosts())
         self._closing.insert(0, names.close)
         resolver = Resolver(self.listeners, clock.now, names)
@@ -329,13 +338,16 @@ class App:
             return False
         # The names of new peers are found first: from here on nothing waits.
         await self.tending.take(configured(settings, self.calls.world.resolver.outlet))
-        self.settings, self.parts = settings, parts
+        was, self.settings, self.parts = self.parts, settings, parts
         if self.tls is not None and tls is not None:
             self.tls.take(tls)
         if self.store is None:
             self.store = self._store()
-        elif parts.anchors is not None:
+        elif parts.anchors is not None and parts.anchors != was.anchors:
             self.store.replace_anchors(parts.anchors)
+        parts.trust.follow(was.trust)
+        self.watch.trust = parts.trust
+        self.watch.apply()
         if self.store is not None and self.scribe is not None and shelved is not None:
             self._stock(self.store, self.scribe, shelved)
         world = self.calls.world
@@ -351,6 +363,8 @@ class App:
             for name in ("listeners", "paths", "admin", "secret", "health", "lab")
             if getattr(old, name) != getattr(settings, name)
         ]
+        if errands(old, was.trust).keys() != errands(settings, parts.trust).keys():
+            kept.append("certificates")
         self.metrics.reloaded("ok")
         self.log.say("reloaded", level="warning", **({"until_restart": ", ".join(kept)} if kept else {}))
         for remark in parts.remarks:
@@ -446,6 +460,16 @@ class App:
         self._closing.insert(0, fetcher.close)
         self._closing.insert(0, store.close)
         return store
+
+    def _believe(self) -> None:
+        """What changes of whom we believe reaches the store; lists are fetched by us only if we are alone."""
+        trust, utc, say = self.parts.trust, self.clock.utc, self.log.say
+        self.watch = Watch(trust, lambda: self.store, utc, say, self.seat is None or self.seat.number == 0)
+        self.watch.apply()
+        self.spawn(self.watch.run(), "trust")
+        if self.seat is None and (found := courier(self.settings, trust, self.parts.tls_ca, utc, say)) is not None:
+            self.spawn(found[0].run(), "courier")
+            self._closing.insert(0, found[1].close)
 
     def _stock(self, store: Store, scribe: Scribe, files: Mapping[str, Kept]) -> None:
         """Begin with what is on the shelf, and forget what somebody has taken off it."""
@@ -633,6 +657,8 @@ class Figure:
     help: str
     read: Callable[[App], float]
     total: bool = False
+    most: bool = False
+    """Of several workers the highest counts, not the sum."""
 
 
 def _datagrams(app: App) -> float:
@@ -655,6 +681,13 @@ FIGURES = (
     Figure("cert_cache_stocked", "Kept files not asked for yet.", lambda app: app.store.stocked if app.store else 0),
     Figure("cert_fetching", "Certificates being fetched.", lambda app: app.store.flying if app.store else 0),
     Figure("cert_hosts_resting", "Hosts left alone a while.", lambda app: app.store.resting if app.store else 0),
+    Figure("trust_roots", "Roots that vouch for certificates.", lambda app: app.watch.roots, most=True),
+    Figure("trust_generation", "Times that they changed.", lambda app: app.watch.trust.roots.generation, most=True),
+    Figure("trust_age_seconds", "Since they last did.", lambda app: app.watch.roots_age, most=True),
+    Figure("crl_entries", "Certificates that were taken back.", lambda app: app.watch.revoked, most=True),
+    Figure("crl_generation", "Times that they changed.", lambda app: app.watch.trust.lists.generation, most=True),
+    Figure("crl_age_seconds", "Since the oldest list was made.", lambda app: app.watch.revoked_age, most=True),
+    Figure("trust_complaints", "Lists that could not be taken up.", lambda app: app.watch.complaints, most=True),
     Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import marshal
+import time
 from collections import OrderedDict
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,11 +15,12 @@ from certs.flights import Bounds, Flights
 from policy.decide import reason_slugs
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
-from proxy.app import FIGURES, STRICTNESS, Parts
+from proxy.app import FIGURES, STRICTNESS, Figure, Parts
 from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.settings import Settings
 from proxy.storage.journal import Journal
+from proxy.trusting import courier
 from proxy.workers.links import FETCHED, ROWS, WANTED, Line, rows_of
 from proxy.workers.shared import Shared
 from shaken.verdict import FAILURES
@@ -55,6 +57,11 @@ class Desk:
         # However many workers want something: so many at once, and so few of one host.
         self._flights: Flights[None] = Flights(self._fetch, asyncio.get_running_loop().time, Bounds())
         asyncio.get_running_loop().add_reader(self._mine.outlet, self._mine.read, self._take)
+        self._bringing: asyncio.Task[None] | None = None
+        self._bringer: Fetcher | None = None
+        if (found := courier(settings, self.parts.trust, self.parts.tls_ca, time.time, self.log.say)) is not None:
+            self._bringing = asyncio.get_running_loop().create_task(found[0].run(), name="courier")
+            self._bringer = found[1]
         self._declare()
         self.admin: Admin | None = None
         if settings.admin is not None:
@@ -85,6 +92,10 @@ class Desk:
         if self.admin is not None:
             await self.admin.stop()
         await self.fetcher.close()
+        if self._bringing is not None:
+            self._bringing.cancel()
+        if self._bringer is not None:
+            await self._bringer.close()
         if self.journal is not None:
             await asyncio.to_thread(self.journal.close)
         self.log.close()
@@ -93,8 +104,8 @@ class Desk:
         figures = self._shared.figures
         for place, one in enumerate(FIGURES):
 
-            def read(place: int = place) -> float:
-                return sum(part[place] for part in figures) / 1000
+            def read(place: int = place, one: Figure = one) -> float:
+                return (max if one.most else sum)(part[place] for part in figures) / 1000
 
             if one.total:
                 self.metrics.total(one.name, one.help, lambda read=read: int(read()))  # type: ignore[misc]

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from proxy.settings.certificates import certificates_of
 from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.kinds import SIP_PORT, SIPS_PORT, Endpoint, secret
 from proxy.settings.notice import notice_of
@@ -20,7 +21,6 @@ from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     SIDES,
     AdminSettings,
-    CertificateSettings,
     ConnectionSettings,
     HealthSettings,
     HookSettings,
@@ -109,7 +109,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         trunk_table=TrunkTable(trunks),
         notice=notice_of(raw["notice"], faults),
         connections=ConnectionSettings(**raw["connections"]),
-        certificates=CertificateSettings(**raw["certificates"]),
+        certificates=certificates_of(raw, faults),
         secret=secret_of(raw, faults, environ),
     )
 

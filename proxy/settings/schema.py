@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.settings import kinds
+from proxy.settings.certificates import origin
 from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
 from proxy.settings.values import (
@@ -156,7 +157,17 @@ SCHEMA = Table(
                 "deadline_ms": Key(integer(10, 5000), 300),
             }
         ),
-        "certificates": Table({"cache": Key(kinds.pathname)}),
+        "certificates": Table(
+            {
+                "cache": Key(kinds.pathname),
+                "trust_list": Key(origin),
+                "trust_list_keys": Key(kinds.existing),
+                "crls": Key(many(origin), ()),
+                "crl_signers": Key(kinds.existing),
+                "crl_required": Key(flag, False),
+                "refresh_minutes": Key(integer(1, 10_080), 60),
+            }
+        ),
         "numbers": Table(
             {
                 "own": Key(many(kinds.number), ()),

@@ -162,10 +162,21 @@ class IdentitySettings:
 
 @dataclass(frozen=True, slots=True)
 class CertificateSettings:
-    """What is kept of others' certificates."""
+    """Whom we believe besides `identity.anchors`, and what is kept of others' certificates."""
 
     cache: Path | None = None
     """The folder that a restart begins with; None: `certificates` in the state folder, if there is one."""
+    trust_list: Path | str | None = None
+    """The administrator's signed list of roots, in the place of `identity.anchors`: a file, or an https URL."""
+    trust_list_keys: Path | None = None
+    """Who may sign it."""
+    crls: tuple[Path | str, ...] = ()
+    """Revocation lists."""
+    crl_signers: Path | None = None
+    """Who may sign those."""
+    crl_required: bool = False
+    refresh_minutes: int = 60
+    """Between two fetches of a URL."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,8 +165,7 @@ def test_a_newer_revocation_list_is_taken_and_an_older_one_is_not(office: Office
 @pytest.mark.req("STI-093")
 @pytest.mark.parametrize("required", [False, True])
 def test_a_stale_revocation_list_serves_on_unless_a_current_one_is_required(office: Office, required: bool) -> None:
-    sources = Sources(**{**{name: getattr(office.sources, name) for name in Sources.__slots__}, "crl_required": required})
-    held = Trust(sources, UTC)
+    held = Trust(replace(office.sources, crl_required=required), UTC)
     late = UTC + DAY + 1
     assert held.withheld(UTC) == ""
     assert bool(held.withheld(late)) is required
@@ -211,6 +211,20 @@ def test_one_that_follows_counts_on_where_the_other_was(office: Office) -> None:
     other = Trust(office.sources, UTC + 200)
     other.follow(same)
     assert (other.roots.generation, other.roots.since) == (2, UTC + 200)
+
+
+def test_a_reload_on_a_bad_day_keeps_what_the_last_one_had(office: Office) -> None:
+    sources = replace(office.sources, copies=None)
+    office.lists(5)
+    office.revokes(5, OTHER.root.certificate)
+    former = Trust(sources, UTC)
+    office.put(office.list, b"<html>")
+    office.revokes(4)
+    again = Trust(sources, UTC + 1)
+    assert again.withheld(UTC + 1)
+    again.follow(former)
+    assert again.anchors == former.anchors and again.revocations == former.revocations
+    assert (again.withheld(UTC + 1), again.roots.generation, again.lists.generation) == ("", 1, 1)
 
 
 def test_without_any_source_nothing_is_believed() -> None:
