@@ -12,10 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
 
-from certs import keys
 from certs.chains import Kept
 from certs.fetch import Fetcher, Limits
 from certs.files import FileError, read
+from certs.keys import Keyring
 from certs.shelf import Scribe, Shelf
 from certs.store import Store
 from certs.trust import Trust
@@ -66,7 +66,7 @@ from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
-from proxy.trusting import Watch, courier, errands, sources
+from proxy.trusting import Watch, courier, errands, pairs, sources
 from proxy.workers.links import RemoteFetch, RemoteJournal
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
@@ -95,7 +95,7 @@ class Parts:
     book: Rulebook
     trust: Trust
     tls_ca: bytes | None
-    signer: Signer | None
+    keyring: Keyring
     secret: bytes
     locations: Locations
     ways: tuple[Way, ...]
@@ -116,7 +116,7 @@ def prepare(settings: Settings) -> Parts:
     lab, identity = settings.lab.enabled, settings.identity
     trust = Trust()
     tls_ca: bytes | None = None
-    signer: Signer | None = None
+    keyring = Keyring()
     try:
         utc = (LabClock(settings.lab.clock or "+0s") if lab else Clock()).utc()
         trust = Trust(sources(settings), utc)
@@ -128,8 +128,8 @@ def prepare(settings: Settings) -> Parts:
     except FileError as error:
         wrong.append(str(error))
     try:
-        if settings.signing is not None:
-            signer = keys.load(settings.signing.key, settings.signing.certificate_url, lab=lab)
+        keyring = Keyring(pairs(settings), lab=lab)
+        remarks += keyring.complaints(Clock().utc())
     except FileError as error:
         wrong.append(str(error))
     places = Locations()
@@ -156,7 +156,7 @@ def prepare(settings: Settings) -> Parts:
         raise SettingsError(wrong)
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
-    return Parts(book, trust, tls_ca, signer, secret, places, told, tuple(remarks))
+    return Parts(book, trust, tls_ca, keyring, secret, places, told, tuple(remarks))
 
 
 
@@ -346,7 +346,7 @@ class App:
         elif parts.anchors is not None and parts.anchors != was.anchors:
             self.store.replace_anchors(parts.anchors)
         parts.trust.follow(was.trust)
-        self.watch.trust = parts.trust
+        self.watch.trust, self.watch.keyring = parts.trust, parts.keyring
         self.watch.apply()
         if self.store is not None and self.scribe is not None and shelved is not None:
             self._stock(self.store, self.scribe, shelved)
@@ -464,7 +464,8 @@ class App:
     def _believe(self) -> None:
         """What changes of whom we believe reaches the store; lists are fetched by us only if we are alone."""
         trust, utc, say = self.parts.trust, self.clock.utc, self.log.say
-        self.watch = Watch(trust, lambda: self.store, utc, say, self.seat is None or self.seat.number == 0)
+        keeps = self.seat is None or self.seat.number == 0
+        self.watch = Watch(trust, self.parts.keyring, lambda: self.store, self._resign, utc, say, keeps)
         self.watch.apply()
         self.spawn(self.watch.run(), "trust")
         if self.seat is None and (found := courier(self.settings, trust, self.parts.tls_ca, utc, say)) is not None:
@@ -591,10 +592,20 @@ class App:
         return hook
 
     def _signers(self) -> dict[str, tuple[Signer, str]]:
-        signing, signer = self.settings.signing, self.parts.signer
-        if signing is None or signer is None:
+        signing, serving = self.settings.signing, self.parts.keyring.serving(self.clock.utc())
+        if signing is None:
             return {}
-        return {trunk.name: (signer, signing.origid) for trunk in self.settings.trunks if trunk.sign}
+        found = {}
+        for trunk in self.settings.trunks:
+            own = trunk.name in signing.peers
+            signer = serving.get(trunk.name if own else "")
+            if trunk.sign and signer is not None:
+                found[trunk.name] = (signer, (signing.peers[trunk.name] if own else signing).origid)
+        return found
+
+    def _resign(self) -> None:
+        """Other keys count now."""
+        self.calls.world.signers = self._signers()
 
     def _declare(self, journal: Journal | None) -> None:
         metrics = self.metrics
@@ -688,6 +699,7 @@ FIGURES = (
     Figure("crl_generation", "Times that they changed.", lambda app: app.watch.trust.lists.generation, most=True),
     Figure("crl_age_seconds", "Since the oldest list was made.", lambda app: app.watch.revoked_age, most=True),
     Figure("trust_complaints", "Lists that could not be taken up.", lambda app: app.watch.complaints, most=True),
+    Figure("signing_certificate_seconds_left", "Of ours; 0: not known.", lambda app: app.watch.left, most=True),
     Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),

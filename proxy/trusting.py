@@ -1,5 +1,5 @@
-"""From the settings to whom we believe, and from there into the store: what changes on disk is taken up beside the
-calls.
+"""From the settings to whom we believe and what we sign with, and from there to the calls: what changes on disk is
+taken up beside them.
 
 How a list is verified and what may take the place of what is `certs.trust`'s business; here stands who looks, how
 often, and what is said of it.
@@ -15,6 +15,7 @@ from pathlib import Path
 from certs.courier import MAX_LIST, SECONDS, Courier
 from certs.fetch import Fetcher, Limits
 from certs.flights import host_of
+from certs.keys import Keyring, Pair
 from certs.store import Store
 from certs.trust import Errand, Sources, Trust
 from proxy.settings import Settings
@@ -60,6 +61,16 @@ def courier(
     return Courier(wanted, fetcher.get, utc, settings.certificates.refresh_minutes * 60.0, say), fetcher
 
 
+def pairs(settings: Settings) -> dict[str, Pair]:
+    """What calls are signed with, by peer; "" for those that have nothing of their own."""
+    told = settings.signing
+    if told is None:
+        return {}
+    return {
+        name: Pair(one.key, one.certificate_url, one.certificate) for name, one in {"": told, **told.peers}.items()
+    }
+
+
 def _path(settings: Settings, where: Path | str) -> Path:
     """The file itself, or where the courier puts it."""
     if isinstance(where, Path):
@@ -69,19 +80,28 @@ def _path(settings: Settings, where: Path | str) -> Path:
 
 
 class Watch:
-    """Looks at the files, and tells the store what counts now. `keeps`: whether it is us who copies the good lists."""
+    """Looks at the files, and tells the store what counts now, and the signing side (`resign`) that other keys do.
+
+    keeps: whether it is us who copies the good lists.
+    """
 
     def __init__(
         self,
         trust: Trust,
+        keyring: Keyring,
         store: Callable[[], Store | None],
+        resign: Callable[[], None],
         utc: Callable[[], float],
         say: Callable[..., object],
         keeps: bool = True,
     ) -> None:
-        self.trust, self._store, self._utc, self._say, self._keeps = trust, store, utc, say, keeps
+        self.trust, self.keyring = trust, keyring
+        self._store, self._resign = store, resign
+        self._utc, self._say, self._keeps = utc, say, keeps
         self._withheld = ""
-        self._complaints = frozenset(trust.complaints(utc()))  # those of the start are said with its remarks
+        # Those of the start are said with its remarks.
+        self._complaints = frozenset(trust.complaints(utc())) | frozenset(keyring.complaints(utc()))
+        self._serving = frozenset(keyring.serving(utc()))
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -94,9 +114,15 @@ class Watch:
         """Once. Never raises."""
         trust, utc = self.trust, self._utc()
         roots, lists = trust.roots.generation, trust.lists.generation
+        keyring = self.keyring
         await asyncio.to_thread(trust.look, utc)
-        if trust is not self.trust:
+        other = await asyncio.to_thread(keyring.look)
+        if trust is not self.trust or keyring is not self.keyring:
             return  # a reload was quicker, and has read everything itself
+        if other or frozenset(keyring.serving(utc)) != self._serving:
+            self._serving = frozenset(keyring.serving(utc))
+            self._resign()
+            self._say("keys-changed", level="warning", generation=keyring.generation, serving=len(self._serving))
         store = self._store()
         if trust.roots.generation != roots:
             if store is not None and trust.anchors is not None:
@@ -148,12 +174,17 @@ class Watch:
         return self.trust.age(self._utc())
 
     @property
+    def left(self) -> float:
+        """Seconds until the first of our own certificates ends; 0 where we have none."""
+        return self.keyring.left(self._utc()) or 0.0
+
+    @property
     def complaints(self) -> int:
-        """How many lists could not be taken up."""
+        """How many files could not be taken up."""
         return len(self._complaints)
 
     def _complain(self, utc: float) -> None:
-        found = frozenset(self.trust.complaints(utc))
+        found = frozenset(self.trust.complaints(utc)) | frozenset(self.keyring.complaints(utc))
         for text in sorted(found - self._complaints):
             self._say("trust", level="warning", why=text)
         self._complaints = found

@@ -1,13 +1,17 @@
-"""`[certificates]`: whom we believe besides `identity.anchors`, and what is kept of the certificates of others."""
+"""`[certificates]`, whom we believe besides `identity.anchors` and what is kept of the certificates of others; and
+`[signing]`, our own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from proxy.settings.errors import Faults
+from proxy.settings.errors import Faults, nearest
 from proxy.settings.kinds import existing, https, text
-from proxy.settings.values import CertificateSettings
+from proxy.settings.values import CertificateSettings, SigningSettings, Trunk
 
 Raw = dict[str, Any]
 
@@ -37,3 +41,17 @@ def certificates_of(raw: Raw, faults: Faults) -> CertificateSettings:
     if fetched and raw["paths"]["state"] is None:
         faults.add("paths.state", f"what comes from {fetched[0]} has no place to be kept", "set it")
     return found
+
+
+def signing_of(raw: Raw, trunks: Sequence[Trunk], faults: Faults) -> SigningSettings | None:
+    """What calls are signed with, and what those of single peers are. None where a key is missing, which was said."""
+    names = [trunk.name for trunk in trunks if trunk.side == "pbx"]
+    peers = {}
+    for name, table in raw["peers"].items():
+        if name not in names:
+            faults.add(f"signing.peers.{name}", "no peer of side pbx has this name", nearest(name, names))
+        if None not in (table["key"], table["certificate_url"], table["origid"]):
+            peers[name] = SigningSettings(**table)
+    if None in (raw["key"], raw["certificate_url"], raw["origid"]):
+        return None
+    return SigningSettings(**{**raw, "peers": MappingProxyType(peers)})

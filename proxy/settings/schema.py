@@ -78,6 +78,14 @@ def rejection(value: object, folder: Path) -> int:
     return value
 
 
+PAIR: Mapping[str, Entry] = {
+    "key": Key(kinds.existing, REQUIRED),
+    "certificate_url": Key(kinds.https, REQUIRED),
+    "origid": Key(kinds.origid, REQUIRED),
+    "certificate": Key(kinds.existing),
+}
+"""What calls are signed with."""
+
 SCHEMA = Table(
     {
         "role": Key(one_of(*ROLES), "enterprise"),
@@ -175,14 +183,7 @@ SCHEMA = Table(
                 "psap": Key(many(kinds.number), ()),
             }
         ),
-        "signing": Table(
-            {
-                "key": Key(kinds.existing, REQUIRED),
-                "certificate_url": Key(kinds.https, REQUIRED),
-                "origid": Key(kinds.origid, REQUIRED),
-            },
-            optional=True,
-        ),
+        "signing": Table({**PAIR, "peers": Named(Table(PAIR))}, optional=True),
         "profile": Named(
             Table(
                 {

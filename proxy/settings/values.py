@@ -193,6 +193,10 @@ class SigningSettings:
     key: Path
     certificate_url: str
     origid: str
+    certificate: Path | None = None
+    """Our own copy of what is at `certificate_url`."""
+    peers: Mapping[str, SigningSettings] = field(default_factory=dict)
+    """What the calls of a peer are signed with, where it is something else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from certs.fetch import Fetched
+from certs.keys import Keyring, Pair
 from certs.lab import DAY, Authority
 from certs.lab_pa import Administrator
 from certs.store import Store
@@ -42,7 +43,7 @@ class Told:
 
 
 class Office:
-    def __init__(self, folder: Path, **more: Any) -> None:
+    def __init__(self, folder: Path, pairs: dict[str, Pair] | None = None, **more: Any) -> None:
         self.authority, self.pa, self.utc = Authority(UTC, seed="tests"), Administrator(UTC), UTC
         self.list, self.crl = folder / "list.jwt", folder / "revoked.crl"
         (folder / "list.pem").write_bytes(self.pa.list_pem)
@@ -58,7 +59,13 @@ class Office:
             ),
             UTC,
         )  # fmt: skip
-        self.watch = Watch(self.trust, lambda: self.told, lambda: self.utc, self.say)  # type: ignore[arg-type,return-value]
+        self.ring, self.resigned = Keyring(pairs or {}), 0
+        self.watch = Watch(
+            self.trust, self.ring, lambda: self.told, self.resign, lambda: self.utc, self.say  # type: ignore[arg-type,return-value]
+        )
+
+    def resign(self) -> None:
+        self.resigned += 1
 
     def say(self, event: str, **fields: Any) -> None:
         self.said.append(event)
@@ -100,6 +107,22 @@ async def test_copies_that_cannot_be_written_are_said(tmp_path: Path) -> None:
     (tmp_path / "good").touch()
     await office.watch.kept()
     assert office.said == ["lists-unkept"]
+
+
+async def test_keys_that_are_exchanged_or_end_reach_those_who_sign(tmp_path: Path) -> None:
+    authority = Authority(UTC, seed="own")
+    leaf = authority.leaf("709J", not_after=UTC + 60)
+    chain, key = leaf.save(tmp_path, "own")
+    office = Office(tmp_path, {"": Pair(key, "https://cr.example.net/own.pem", chain)})
+    await office.watch.look()
+    assert office.resigned == 0 and office.watch.left == 60
+    authority.leaf("709J", not_after=UTC + 120).save(tmp_path, "own")
+    await office.watch.look()
+    assert office.resigned == 1 and office.watch.left == 120 and office.ring.generation == 2
+    office.utc += 121
+    await office.watch.look()
+    await office.watch.look()
+    assert office.resigned == 2 and office.said.count("keys-changed") == 2 and not office.ring.serving(office.utc)
 
 
 def configured(folder: Path, **certificates: Any) -> Settings:
@@ -200,7 +223,7 @@ async def test_a_store_is_told_through_the_watch(tmp_path: Path) -> None:
 
     assert office.trust.anchors is not None
     store = Store(get, office.trust.anchors, lambda: office.utc, lambda: 0.0)
-    watch = Watch(office.trust, lambda: store, lambda: office.utc, office.say)
+    watch = Watch(office.trust, office.ring, lambda: store, office.resign, lambda: office.utc, office.say)
     credential = await store.get(url, 1.0)
     office.crl.write_bytes(office.pa.crl([leaf.certificate], 2))
     await watch.look()

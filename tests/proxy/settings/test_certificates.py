@@ -67,3 +67,36 @@ def test_without_a_state_folder_nothing_is_kept_unless_a_cache_is_named(small: d
     named = read({**small, "certificates": {"cache": "cache"}}, "ringwarden.toml", tmp_path)
     assert isinstance(plain, Settings) and plain.certificate_folder is None
     assert isinstance(named, Settings) and named.certificate_folder == tmp_path / "cache"
+
+
+PAIR = {
+    "key": "own.key",
+    "certificate_url": "https://cr.example.net/own.pem",
+    "origid": "7d3bb1f0-57a2-4b6c-9a38-1f6c5f0d2a11",
+}
+
+
+def test_a_peer_may_sign_with_a_pair_of_its_own(small: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "own.key").touch()
+    other = {**PAIR, "certificate_url": "https://cr.example.net/pbx.pem", "certificate": "list.pem"}
+    settings = read({**small, "signing": {**PAIR, "peers": {"pbx": other}}}, "ringwarden.toml", tmp_path)
+    assert isinstance(settings, Settings) and settings.signing is not None
+    assert settings.signing.certificate is None
+    assert settings.signing.peers["pbx"].certificate == tmp_path / "list.pem"
+
+
+@pytest.mark.parametrize(
+    ("peers", "says"),
+    [
+        ({"bpx": PAIR}, "signing.peers.bpx: no peer of side pbx has this name"),
+        ({"carrier": PAIR}, "signing.peers.carrier: no peer"),
+        ({"pbx": {**PAIR, "key": "missing.key"}}, "signing.peers.pbx.key: "),
+        ({"pbx": {"key": "own.key", "origid": PAIR["origid"]}}, "signing.peers.pbx.certificate_url: it is missing"),
+    ],
+)
+def test_a_pair_for_nobody_or_half_a_pair_is_said(
+    small: dict[str, Any], tmp_path: Path, complaints: Callable[..., list[str]], peers: dict[str, Any], says: str
+) -> None:
+    (tmp_path / "own.key").touch()
+    (complaint,) = complaints({**small, "signing": {**PAIR, "peers": peers}})
+    assert says in complaint
