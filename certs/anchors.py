@@ -1,7 +1,7 @@
-"""The roots that vouch for telephone numbers (the STI-PA's list), from a PEM file or a folder of them.
+"""The roots that vouch for telephone numbers, from a PEM file or a folder of them.
 
-Never the system's roots: who may speak for a web server may not speak for a number (STI-088). The STI-PA's
-signed list, its staging and the CRL will live here too.
+Never the system's roots: who may speak for a web server may not speak for a number (STI-088). The administrator's
+signed list of them, and how a list takes the place of another, are `certs.trust`'s.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def load(path: Path, *, lab: bool = False) -> Anchors:
     files = _files(path) if path.is_dir() else [path]
     roots: dict[x509.Certificate, None] = {}
     for file in files:
-        for root in _certificates(file, read(file)):
-            _belongs(file, root, lab)
+        for root in certificates(file, read(file)):
+            belongs(file, root, lab)
             roots[root] = None
     # Not `Anchors.of`: its bounds are those of a stranger's chain, and a trust list is longer.
     return Anchors(tuple(roots))
@@ -51,7 +51,8 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
-def _certificates(file: Path, body: bytes) -> list[x509.Certificate]:
+def certificates(file: Path, body: bytes) -> list[x509.Certificate]:
+    """The certificates of a PEM file; `file` is for the complaint. Raises FileError."""
     try:
         # A mark of the byte order and foreign line ends are what editors leave behind (TRAP-83).
         return x509.load_pem_x509_certificates(body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n"))
@@ -60,7 +61,8 @@ def _certificates(file: Path, body: bytes) -> list[x509.Certificate]:
         raise FileError(file, "holds no certificate that can be read", cure) from error
 
 
-def _belongs(file: Path, root: x509.Certificate, lab: bool) -> None:
+def belongs(file: Path, root: x509.Certificate, lab: bool) -> None:
+    """The lab's roots stay in the lab, and no others come into it. Raises FileError."""
     names = {name.value for name in root.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
     if LAB in names and not lab:
         cure = "take it out, or set enabled = true under [lab] if this is one"

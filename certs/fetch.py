@@ -3,8 +3,8 @@
 The URL comes from the caller, so does the host behind it: https only, no redirect, no private address
 (asked of the resolved one, and only addresses that passed are ever connected to, so a second look-up cannot
 swap them), TLS verified, a cap on size and on the time of the whole, no decompression. What comes back is
-octets and nothing more; what they are worth is `shaken.credential`'s business, and caching is
-`certs.store`'s.
+octets, and how long their server calls them fresh; what they are worth is `shaken.credential`'s business, and
+caching is `certs.store`'s.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import asyncio
 import re
 import socket
 import ssl
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from certs.addresses import is_allowed
+from certs.freshness import lifetime
 
 MAX_SIZE = 64 * 1024
 """Octets of one certificate file; real chains have two to five thousand."""
@@ -38,7 +41,9 @@ SLUGS = (
     "tls",  # a bad certificate, name or handshake
     "timeout",  # not done in time
     "redirect",  # 3xx
+    "server",  # 5xx
     "status",  # any other than 200
+    "resting",  # not asked, because its host failed again and again a moment ago
     "type",  # a web page or a picture instead of a certificate
     "encoding",  # compressed, though we asked for no such thing
     "size",  # larger than allowed
@@ -69,13 +74,21 @@ class FetchError(Exception):
         self.slug = slug
 
 
+class Fetched(NamedTuple):
+    """A file, and how long it is fresh."""
+
+    body: bytes
+    seconds: float | None = None
+    """From now on, as the server says; None: it does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a fetch may do."""
 
     size: int = MAX_SIZE
     """Octets of the body."""
-    seconds: float = 5.0
+    seconds: float = 2.0
     """For the whole: look-up, connection, TLS, body. A call waits less; the cache may fill later."""
     ports: tuple[int, ...] = (443, 8443)
     hosts: frozenset[str] | None = None
@@ -84,6 +97,8 @@ class Limits:
     """Allows loopback and private addresses, and any port."""
     tls_ca: bytes | None = None
     """PEM of the roots that vouch for repositories (never the STI anchors); None: the system's."""
+    any_type: bool = False
+    """Whatever the Content-Type says: for lists that an operator's own URL gives, which are signed."""
 
 
 DEFAULT = Limits()
@@ -114,6 +129,10 @@ class Fetcher:
 
     async def get(self, url: str) -> bytes:
         """The octets at this URL. FetchError whatever goes wrong, after `Limits.seconds` at the latest."""
+        return (await self.fetch(url)).body
+
+    async def fetch(self, url: str) -> Fetched:
+        """As `get`, with how long the octets are fresh."""
         check(url, self._limits)
         try:
             async with asyncio.timeout(self._limits.seconds):
@@ -140,10 +159,10 @@ class Fetcher:
         if session is not None:
             await session.close()
 
-    async def _get(self, url: str) -> bytes:
+    async def _get(self, url: str) -> Fetched:
         async with self._open().get(url, allow_redirects=False) as response:
             try:
-                return await self._body(response)
+                return Fetched(await self._body(response), lifetime(response.headers, time.time()))
             except BaseException:
                 response.close()  # what is refused is not read to its end
                 raise
@@ -152,10 +171,11 @@ class Fetcher:
         if 300 <= response.status < 400:
             raise FetchError("redirect", f"answered {response.status}; redirects are not followed")
         if response.status != 200:
-            raise FetchError("status", f"answered {response.status}")
+            raise FetchError("server" if response.status >= 500 else "status", f"answered {response.status}")
         if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
             raise FetchError("encoding", "the answer is compressed")
-        if (kind := response.headers.get("Content-Type")) and not names_certificate(kind):
+        kind = response.headers.get("Content-Type")
+        if kind and not (self._limits.any_type or names_certificate(kind)):
             raise FetchError("type", f"a certificate is not {kind[:80]}")
         size = self._limits.size
         if (response.content_length or 0) > size:

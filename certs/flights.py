@@ -2,7 +2,9 @@
 
 A URL gets in line, flies, and lands. It knows nothing of certificates, only that a fetch takes a while and
 that the URLs are chosen by strangers: hosts take turns, so that a long line delays nobody but its own host,
-and whoever waits may stop waiting without ending the fetch.
+and whoever waits may stop waiting without ending the fetch. A host that has proved itself goes before those
+that nobody knows, and these never get all the room: a flood over a thousand hosts leaves the providers' own
+repositories within reach.
 """
 
 from __future__ import annotations
@@ -24,8 +26,12 @@ class Bounds:
     """At once: sockets and memory (64 KiB each) stay small."""
     per_host: int = 4
     """Of them at one host and port: nobody's repository is flooded by us, and none holds us up alone."""
+    strangers: int = 48
+    """Of all flights: to hosts that have not proved themselves."""
     waiting: int = 1_024
     """URLs in line; the next one is turned away."""
+    waiting_strangers: int = 768
+    """Of them: of hosts that have not proved themselves."""
     waiting_per_host: int = 64
     """Of them for one host and port, so that one host cannot fill the line."""
     patience: float = 10.0
@@ -38,6 +44,7 @@ class _Lane:
 
     flying: int = 0
     line: deque[tuple[str, float]] = field(default_factory=deque)
+    proven: bool = False
 
 
 class Flights(Generic[T]):
@@ -46,16 +53,25 @@ class Flights(Generic[T]):
     A landing is a future of what `fly` returned, or of None when it did not get that far: it waited too
     long in line, the house is closing, or `fly` raised (which is reported to the loop's exception handler).
     Await it with `asyncio.wait`, which leaves it alone when the waiting ends; cancelling it is not yours.
+    `proven` says whether a host is known to be good.
     """
 
-    def __init__(self, fly: Callable[[str], Awaitable[T]], now: Callable[[], float], bounds: Bounds) -> None:
+    def __init__(
+        self,
+        fly: Callable[[str], Awaitable[T]],
+        now: Callable[[], float],
+        bounds: Bounds,
+        proven: Callable[[str], bool] = lambda host: False,
+    ) -> None:
         self._fly = fly
         self._now = now
         self._bounds = bounds
+        self._proven = proven
         self._landings: dict[str, asyncio.Future[T | None]] = {}
         self._lanes: dict[str, _Lane] = {}
-        self._ready: dict[str, None] = {}  # hosts whose line may go on, in turn
+        self._ready: tuple[dict[str, None], dict[str, None]] = ({}, {})  # hosts whose line may go on: strangers, proven
         self._tasks: set[asyncio.Task[None]] = set()
+        self._strangers = 0  # of the tasks
         self._waiting = 0
         self._closed = False
 
@@ -76,8 +92,10 @@ class Flights(Generic[T]):
         bounds = self._bounds
         host = host_of(url)
         lane = self._lanes.get(host) or _Lane()
-        room = len(self._tasks) < bounds.flights and lane.flying < bounds.per_host
-        full = self._waiting >= bounds.waiting or len(lane.line) >= bounds.waiting_per_host
+        lane.proven = self._proven(host)
+        most = bounds.waiting if lane.proven else min(bounds.waiting, bounds.waiting_strangers)
+        room = self._room(lane.proven) and lane.flying < bounds.per_host
+        full = self._waiting >= most or len(lane.line) >= bounds.waiting_per_host
         if self._closed or (full and not room):
             return None
         landing: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
@@ -99,13 +117,25 @@ class Flights(Generic[T]):
         for url in tuple(self._landings):
             self._land(url, None)
         self._lanes.clear()
-        self._ready.clear()
+        for hosts in self._ready:
+            hosts.clear()
         self._waiting = 0
 
+    def _room(self, proven: bool) -> bool:
+        """Whether one more may fly."""
+        return len(self._tasks) < self._bounds.flights and (proven or self._strangers < self._bounds.strangers)
+
+    def _next(self) -> str | None:
+        """The host whose turn it is, taken out of the turn."""
+        for proven in (True, False):
+            if (hosts := self._ready[proven]) and self._room(proven):
+                host = next(iter(hosts))
+                del hosts[host]
+                return host
+        return None
+
     def _launch(self) -> None:
-        while self._ready and len(self._tasks) < self._bounds.flights and not self._closed:
-            host = next(iter(self._ready))
-            del self._ready[host]
+        while not self._closed and (host := self._next()) is not None:
             lane = self._lanes[host]
             url, since = lane.line.popleft()
             self._waiting -= 1
@@ -113,11 +143,14 @@ class Flights(Generic[T]):
                 self._land(url, None)
             else:
                 lane.flying += 1
-                task = asyncio.get_running_loop().create_task(self._trip(url, host, lane), name=f"fetch {url}")
+                stranger = not lane.proven
+                self._strangers += stranger
+                trip = self._trip(url, host, lane, stranger)
+                task = asyncio.get_running_loop().create_task(trip, name=f"fetch {url}")
                 self._tasks.add(task)
             self._turn(host, lane)
 
-    async def _trip(self, url: str, host: str, lane: _Lane) -> None:
+    async def _trip(self, url: str, host: str, lane: _Lane, stranger: bool) -> None:
         result: T | None = None
         try:
             result = await self._fly(url)
@@ -127,6 +160,7 @@ class Flights(Generic[T]):
             task = asyncio.current_task()
             assert task is not None
             self._tasks.discard(task)
+            self._strangers -= stranger
             lane.flying -= 1
             self._land(url, result)
             self._turn(host, lane)
@@ -139,8 +173,9 @@ class Flights(Generic[T]):
 
     def _turn(self, host: str, lane: _Lane) -> None:
         """Where a host stands after one of its URLs came, began or ended."""
+        self._ready[not lane.proven].pop(host, None)
         if lane.line and lane.flying < self._bounds.per_host:
-            self._ready.setdefault(host)
+            self._ready[lane.proven].setdefault(host)
         elif not lane.line and not lane.flying:
             self._lanes.pop(host, None)
 

@@ -13,10 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
 
-from certs import anchors, keys
+from certs.chains import Kept
 from certs.fetch import Fetcher, Limits
 from certs.files import FileError, read
+from certs.keys import Keyring
+from certs.shelf import Scribe, Shelf
 from certs.store import Store
+from certs.trust import Trust
 from policy import emergency
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
@@ -65,6 +68,7 @@ from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
+from proxy.trusting import Watch, courier, errands, pairs, sources
 from proxy.workers.links import BEGUN, CLOCK, MOVED, ORDER, SHOWN, WELCOME, RemoteFetch, RemoteJournal
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
@@ -99,9 +103,9 @@ class Parts:
     """What is read from files before anything starts."""
 
     book: Rulebook
-    anchors: Anchors | None
+    trust: Trust
     tls_ca: bytes | None
-    signer: Signer | None
+    keyring: Keyring
     secret: bytes
     locations: Locations
     ways: tuple[Way, ...]
@@ -109,27 +113,33 @@ class Parts:
     remarks: tuple[str, ...]
     """What the operator should know and that stops nothing."""
 
+    @property
+    def anchors(self) -> Anchors | None:
+        """Who vouches for certificates now; None: nobody is to."""
+        return self.trust.anchors
+
 
 def prepare(settings: Settings) -> Parts:
     """Read keys, anchors and lists. Raises SettingsError with everything that cannot serve."""
     wrong: list[str] = []
     remarks: list[str] = []
     lab, identity = settings.lab.enabled, settings.identity
-    trusted: Anchors | None = None
+    trust = Trust()
     tls_ca: bytes | None = None
-    signer: Signer | None = None
+    keyring = Keyring()
     try:
-        if identity.anchors is not None:
-            trusted = anchors.load(identity.anchors, lab=lab)
-        else:
+        utc = (LabClock(settings.lab.clock or "+0s") if lab else Clock()).utc()
+        trust = Trust(sources(settings), utc)
+        remarks += trust.complaints(utc)
+        if trust.anchors is None:
             remarks.append("no trust anchors are set: no signature can be proved")
         if identity.tls_ca is not None:
             tls_ca = read(identity.tls_ca)
     except FileError as error:
         wrong.append(str(error))
     try:
-        if settings.signing is not None:
-            signer = keys.load(settings.signing.key, settings.signing.certificate_url, lab=lab)
+        keyring = Keyring(pairs(settings), lab=lab)
+        remarks += keyring.complaints(Clock().utc())
     except FileError as error:
         wrong.append(str(error))
     places = Locations()
@@ -156,7 +166,7 @@ def prepare(settings: Settings) -> Parts:
         raise SettingsError(wrong)
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
-    return Parts(book, trusted, tls_ca, signer, secret, places, told, tuple(remarks))
+    return Parts(book, trust, tls_ca, keyring, secret, places, told, tuple(remarks))
 
 
 
@@ -218,6 +228,7 @@ class App:
         self.calls: Calls
         self.tls: Tls | None = None
         self.fetch: Fetcher | RemoteFetch | None = None
+        self.scribe: Scribe | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
         self.sending: Sending | None = None
@@ -249,6 +260,7 @@ class App:
             journal = Journal(settings.paths.journal, self.log.say) if seat is None else seat.journal()
             self._closing.insert(0, journal.close)
         self.store = self._store()
+        self._believe()
         names = Names(Servers(), clock.now, self.metrics.looked_up, written_hosts())
         self._closing.insert(0, names.close)
         resolver = Resolver(self.listeners, clock.now, names)
@@ -353,20 +365,25 @@ class App:
         """
         old = self.settings
         try:
-            settings, parts, tls = await asyncio.to_thread(self._read_again)
+            settings, parts, tls, shelved = await asyncio.to_thread(self._read_again)
         except (SettingsError, OSError, ValueError) as error:
             self.metrics.reloaded("refused")
             self.log.say("reload-refused", level="error", why=str(error))
             return False
         # The names of new peers are found first: from here on nothing waits.
         await self.tending.take(configured(settings, self.calls.world.resolver.outlet))
-        self.settings, self.parts = settings, parts
+        was, self.settings, self.parts = self.parts, settings, parts
         if self.tls is not None and tls is not None:
             self.tls.take(tls)
         if self.store is None:
             self.store = self._store()
-        elif parts.anchors is not None:
+        elif parts.anchors is not None and parts.anchors != was.anchors:
             self.store.replace_anchors(parts.anchors)
+        parts.trust.follow(was.trust)
+        self.watch.trust, self.watch.keyring = parts.trust, parts.keyring
+        self.watch.apply()
+        if self.store is not None and self.scribe is not None and shelved is not None:
+            self._stock(self.store, self.scribe, shelved)
         world = self.calls.world
         world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
         world.signers, world.store = self._signers(), self.store
@@ -380,18 +397,21 @@ class App:
             for name in ("listeners", "paths", "admin", "secret", "health", "lab")
             if getattr(old, name) != getattr(settings, name)
         ]
+        if errands(old, was.trust).keys() != errands(settings, parts.trust).keys():
+            kept.append("certificates")
         self.metrics.reloaded("ok")
         self.log.say("reloaded", level="warning", **({"until_restart": ", ".join(kept)} if kept else {}))
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
         return True
 
-    def _read_again(self) -> tuple[Settings, Parts, Tls | None]:
+    def _read_again(self) -> tuple[Settings, Parts, Tls | None, dict[str, Kept] | None]:
         """The work of `reload` that takes time. Raises SettingsError, OSError, ValueError, and nothing has changed."""
         settings = load(self.settings.file, reason_slugs())
         parts = prepare(settings)
         configured(settings, self.calls.world.resolver.outlet)
-        return settings, parts, Tls(settings.tls) if settings.tls is not None else None
+        shelved = self.scribe.shelf.load() if self.scribe is not None else None
+        return settings, parts, Tls(settings.tls) if settings.tls is not None else None, shelved
 
     def swap(self, book: Rulebook) -> None:
         """Put another rulebook in the place of the present one, whole; calls under way keep theirs."""
@@ -462,10 +482,34 @@ class App:
         else:
             fetcher = self.seat.fetch()
         self.fetch = fetcher
-        store = Store(fetcher.get, self.parts.anchors, self.clock.utc, self.clock.now, count=self._fetched)
+        folder = self.settings.certificate_folder
+        scribe = self.scribe = Scribe(Shelf(folder), self.log.say) if folder is not None else None
+        keep = scribe.put if scribe is not None else lambda url, kept: None
+        store = Store(
+            fetcher.fetch, self.parts.anchors, self.clock.utc, self.clock.now, count=self._fetched, keep=keep
+        )
+        if scribe is not None:
+            self._stock(store, scribe, scribe.shelf.load())
+            self._closing.insert(0, scribe.close)
         self._closing.insert(0, fetcher.close)
         self._closing.insert(0, store.close)
         return store
+
+    def _believe(self) -> None:
+        """What changes of whom we believe reaches the store; lists are fetched by us only if we are alone."""
+        trust, utc, say = self.parts.trust, self.clock.utc, self.log.say
+        keeps = self.seat is None or self.seat.number == 0
+        self.watch = Watch(trust, self.parts.keyring, lambda: self.store, self._resign, utc, say, keeps)
+        self.watch.apply()
+        self.spawn(self.watch.run(), "trust")
+        if self.seat is None and (found := courier(self.settings, trust, self.parts.tls_ca, utc, say)) is not None:
+            self.spawn(found[0].run(), "courier")
+            self._closing.insert(0, found[1].close)
+
+    def _stock(self, store: Store, scribe: Scribe, files: Mapping[str, Kept]) -> None:
+        """Begin with what is on the shelf, and forget what somebody has taken off it."""
+        store.forget(scribe.purged(files))
+        store.stock(files)
 
     def _aftermath(self) -> Aftermath:
         """What follows an emergency call: the notice, and the window for calls back."""
@@ -589,10 +633,20 @@ class App:
         return hook
 
     def _signers(self) -> dict[str, tuple[Signer, str]]:
-        signing, signer = self.settings.signing, self.parts.signer
-        if signing is None or signer is None:
+        signing, serving = self.settings.signing, self.parts.keyring.serving(self.clock.utc())
+        if signing is None:
             return {}
-        return {trunk.name: (signer, signing.origid) for trunk in self.settings.trunks if trunk.sign}
+        found = {}
+        for trunk in self.settings.trunks:
+            own = trunk.name in signing.peers
+            signer = serving.get(trunk.name if own else "")
+            if trunk.sign and signer is not None:
+                found[trunk.name] = (signer, (signing.peers[trunk.name] if own else signing).origid)
+        return found
+
+    def _resign(self) -> None:
+        """Other keys count now."""
+        self.calls.world.signers = self._signers()
 
     def _declare(self, journal: Journal | None) -> None:
         metrics = self.metrics
@@ -668,6 +722,8 @@ class Figure:
     help: str
     read: Callable[[App], float]
     total: bool = False
+    most: bool = False
+    """Of several workers the highest counts, not the sum."""
 
 
 def _datagrams(app: App) -> float:
@@ -687,6 +743,17 @@ FIGURES = (
     Figure("transactions", "Live SIP transactions.", lambda app: app.endpoint.transactions),
     Figure("waiting_calls", "Calls that wait for a certificate or a name.", lambda app: app.calls.waiting),
     Figure("cert_cache_entries", "Certificates in memory.", lambda app: len(app.store) if app.store else 0),
+    Figure("cert_cache_stocked", "Kept files not asked for yet.", lambda app: app.store.stocked if app.store else 0),
+    Figure("cert_fetching", "Certificates being fetched.", lambda app: app.store.flying if app.store else 0),
+    Figure("cert_hosts_resting", "Hosts left alone a while.", lambda app: app.store.resting if app.store else 0),
+    Figure("trust_roots", "Roots that vouch for certificates.", lambda app: app.watch.roots, most=True),
+    Figure("trust_generation", "Times that they changed.", lambda app: app.watch.trust.roots.generation, most=True),
+    Figure("trust_age_seconds", "Since they last did.", lambda app: app.watch.roots_age, most=True),
+    Figure("crl_entries", "Certificates that were taken back.", lambda app: app.watch.revoked, most=True),
+    Figure("crl_generation", "Times that they changed.", lambda app: app.watch.trust.lists.generation, most=True),
+    Figure("crl_age_seconds", "Since the oldest list was made.", lambda app: app.watch.revoked_age, most=True),
+    Figure("trust_complaints", "Lists that could not be taken up.", lambda app: app.watch.complaints, most=True),
+    Figure("signing_certificate_seconds_left", "Of ours; 0: not known.", lambda app: app.watch.left, most=True),
     Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import marshal
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from certs.fetch import Fetcher, FetchError, Limits
+from certs.fetch import Fetched, Fetcher, FetchError, Limits
+from certs.flights import Bounds, Flights
 from policy.decide import reason_slugs
 from proxy.admin import peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
-from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Parts
+from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Figure, Parts
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.log import Log
@@ -25,6 +27,7 @@ from proxy.metrics import Metrics
 from proxy.neighbours import Board
 from proxy.settings import Settings
 from proxy.storage.journal import Journal
+from proxy.trusting import courier
 from proxy.workers.links import (
     BEGUN,
     CLOCK,
@@ -43,10 +46,10 @@ from shaken.verdict import FAILURES
 
 KEPT = 1024
 """Files that are kept for the other workers."""
-KEPT_SECONDS = 60.0
-"""How long: the workers want one within moments of each other, and each keeps its own for as long as it may."""
-MAX_UNDER_WAY = 256
-"""Certificates that are fetched at one time, whoever wants them."""
+KEPT_SECONDS = 10.0
+"""How long: the workers want one within moments of each other; longer, and one that suspects its file could not have
+the new one.
+"""
 
 
 class Desk:
@@ -55,9 +58,8 @@ class Desk:
     def __init__(self, settings: Settings, parts: Parts, shared: Shared, lines: list[Line], mine: Line) -> None:
         self.settings, self.parts = settings, parts
         self._shared, self._lines, self._mine = shared, lines, mine
-        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._wanted: dict[str, list[tuple[int, int]]] = {}
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Fetched]] = OrderedDict()
 
     async def start(self, listening: list[str]) -> None:
         """Begin to serve. Whatever fails here is said and costs no call."""
@@ -71,10 +73,17 @@ class Desk:
         hosts = frozenset(host.lower() for host in identity.hosts) or None
         lab = settings.lab.enabled
         self.fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+        # However many workers want something: so many at once, and so few of one host.
+        self._flights: Flights[None] = Flights(self._fetch, asyncio.get_running_loop().time, Bounds())
         asyncio.get_running_loop().add_reader(self._mine.outlet, self._mine.read, self._take)
         self.clock: Clock = LabClock(settings.lab.clock or "+0s") if lab else Clock()
         self.board = Board(self.clock.now, lambda name, order: self._tell(ORDER, (name, order)))
         self._list_sizes: dict[str, float] = {}
+        self._bringing: asyncio.Task[None] | None = None
+        self._bringer: Fetcher | None = None
+        if (found := courier(settings, self.parts.trust, self.parts.tls_ca, time.time, self.log.say)) is not None:
+            self._bringing = asyncio.get_running_loop().create_task(found[0].run(), name="courier")
+            self._bringer = found[1]
         self._declare()
         self.admin: Admin | None = None
         if settings.admin is not None:
@@ -104,11 +113,14 @@ class Desk:
         """Write what waits, and end."""
         self._mine.read(self._take, 100_000)
         asyncio.get_running_loop().remove_reader(self._mine.outlet)
-        for task in self._under_way.values():
-            task.cancel()
+        await self._flights.close()
         if self.admin is not None:
             await self.admin.stop()
         await self.fetcher.close()
+        if self._bringing is not None:
+            self._bringing.cancel()
+        if self._bringer is not None:
+            await self._bringer.close()
         if self.journal is not None:
             await asyncio.to_thread(self.journal.close)
         self.log.close()
@@ -117,8 +129,8 @@ class Desk:
         figures = self._shared.figures
         for place, one in enumerate(FIGURES):
 
-            def read(place: int = place) -> float:
-                return sum(part[place] for part in figures) / 1000
+            def read(place: int = place, one: Figure = one) -> float:
+                return (max if one.most else sum)(part[place] for part in figures) / 1000
 
             if one.total:
                 self.metrics.total(one.name, one.help, lambda read=read: int(read()))  # type: ignore[misc]
@@ -151,12 +163,14 @@ class Desk:
             self._wanted.setdefault(url, []).append((number, worker))
             kept = self._kept.get(url)
             if kept is not None and asyncio.get_running_loop().time() < kept[0]:
-                self._give(url, kept[1], "", "")
-            elif url not in self._under_way:
-                if len(self._under_way) >= MAX_UNDER_WAY:
-                    self._give(url, b"", "busy", "too many certificates are fetched at once")
-                    return
-                self._under_way[url] = asyncio.get_running_loop().create_task(self._fetch(url), name="fetch")
+                self._give(url, kept[1])
+            elif self._flights.under_way(url) is None:
+                landing = self._flights.begin(url)
+                if landing is None:
+                    self._refuse(url, "busy", "too many certificates are fetched at once")
+                else:
+                    # Whoever waited too long in line has not been answered by `_fetch`.
+                    landing.add_done_callback(lambda _: self._refuse(url, "busy", "it waited too long in line"))
 
     def _tell(self, kind: bytes, value: Any) -> None:
         """Tell every worker something."""
@@ -166,24 +180,26 @@ class Desk:
 
     async def _fetch(self, url: str) -> None:
         try:
-            data = await self.fetcher.get(url)
+            found = await self.fetcher.fetch(url)
         except FetchError as error:
-            self._give(url, b"", error.slug, str(error))
+            self._refuse(url, error.slug, str(error))
         except Exception as error:  # a fault of ours: the workers must not wait for it
             self.log.say("fetch-fault", level="error", fault=repr(error))
-            self._give(url, b"", "broken", "the fetch failed")
+            self._refuse(url, "broken", "the fetch failed")
         else:
-            self._kept[url] = (asyncio.get_running_loop().time() + KEPT_SECONDS, data)
+            self._kept[url] = (asyncio.get_running_loop().time() + KEPT_SECONDS, found)
             self._kept.move_to_end(url)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-            self._give(url, data, "", "")
-        finally:
-            self._under_way.pop(url, None)
+            self._give(url, found)
 
-    def _give(self, url: str, data: bytes, slug: str, why: str) -> None:
+    def _give(self, url: str, found: Fetched) -> None:
         for number, worker in self._wanted.pop(url, ()):
-            self._lines[worker].send(FETCHED, marshal.dumps((number, data, slug, why)))
+            self._lines[worker].send(FETCHED, marshal.dumps((number, tuple(found), "", "")))
+
+    def _refuse(self, url: str, slug: str, why: str) -> None:
+        for number, worker in self._wanted.pop(url, ()):
+            self._lines[worker].send(FETCHED, marshal.dumps((number, (), slug, why)))
 
 
 class _Told:

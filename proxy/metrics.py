@@ -39,7 +39,7 @@ STATUSES = ("400", "408", "413", "416", "420", "482", "483", "501", "505", "513"
 HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
 FETCHED = (
     "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken",
-    "redirect", "status", "encoding", "type", "size",
+    "redirect", "status", "server", "resting", "encoding", "type", "size",
 )  # fmt: skip
 """Slugs of `certs.fetch.FetchError`, and what became of an answer."""
 FAILOVERS = ("503", "transport", "timeout", "silence", "refused")

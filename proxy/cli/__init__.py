@@ -73,6 +73,21 @@ def parser() -> argparse.ArgumentParser:
     load.add_argument("--out", metavar="FILE", help="write the campaign list here")
     load.add_argument("--json", action="store_true")
 
+    certs = commands.add_parser("certs", help="certificate files that a start begins with")
+    steps = certs.add_subparsers(dest="task", required=True, metavar="import|list|purge")
+    bring = steps.add_parser("import", help="put certificate files where the next start or reload finds them")
+    bring.add_argument("path", metavar="PATH", help="a file, or a folder as `wget -x` leaves it: HOST[:PORT]/PATH.pem")
+    bring.add_argument("--url", metavar="URL", help="where the file PATH comes from")
+    steps.add_parser("list", help="what is kept, and whether each chain holds now; 1 if one does not")
+    purge = steps.add_parser("purge", help="take files away: at the next reload they are forgotten")
+    purge.add_argument("urls", metavar="URL", nargs="*")
+    purge.add_argument("--host", metavar="HOST", help="all of this host")
+    purge.add_argument("--bad", action="store_true", help="all whose chain does not hold now")
+    purge.add_argument("--all", action="store_true")
+    for step in steps.choices.values():
+        step.add_argument("--config", required=True, metavar="FILE")
+        step.add_argument("--json", action="store_true")
+
     peer = commands.add_parser("peer", help="where calls go: the hops, their state, and orders to them")
     orders = peer.add_subparsers(dest="task", required=True, metavar="list|drain|enable|force")
     for task, text in (
@@ -123,6 +138,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import passport
 
         return passport.sign(args) if args.kind == "sign" else passport.check(args)
+    if args.command == "certs":
+        from proxy.cli import certs
+
+        return certs.certs(args)
     if args.command == "peer":
         from proxy.cli import peer
 

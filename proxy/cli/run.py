@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import uvloop
@@ -42,6 +43,8 @@ def check(file: str) -> int:
     except SettingsError as error:
         return complain(str(error))
     for line in parts.remarks:
+        print(line)
+    for line in parts.trust.report(time.time()):
         print(line)
     print(f"{file}: well")
     return OK

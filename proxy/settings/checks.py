@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from proxy.settings.certificates import certificates_of, signing_of
 from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.kinds import SIP_PORT, SIPS_PORT, Endpoint, secret
 from proxy.settings.notice import notice_of
@@ -40,7 +41,6 @@ from proxy.settings.values import (
     RedressSettings,
     RegistrationSettings,
     Settings,
-    SigningSettings,
     Source,
     TlsSettings,
     Trunk,
@@ -71,7 +71,8 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
     if raw["tls"] is not None and tls is None:
         assert faults.found
         return None
-    if raw["signing"] is not None and None in raw["signing"].values():
+    signing = signing_of(raw["signing"], trunks, faults) if raw["signing"] is not None else None
+    if raw["signing"] is not None and signing is None:
         assert faults.found
         return None
     if raw["admin"] is not None and raw["admin"]["address"] is None:
@@ -87,7 +88,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         health=health_of(raw["health"], raw["next_hop"]["silence_ms"], faults),
         identity=IdentitySettings(**raw["identity"]),
         numbers=NumberSettings(**raw["numbers"]),
-        signing=SigningSettings(**raw["signing"]) if raw["signing"] is not None else None,
+        signing=signing,
         policy=PolicySettings(
             profiles=MappingProxyType(profiles),
             codes=MappingProxyType(policy["codes"]),
@@ -111,6 +112,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         notice=notice_of(raw["notice"], faults),
         connections=ConnectionSettings(**raw["connections"]),
         registration=RegistrationSettings(**raw["registration"]),
+        certificates=certificates_of(raw, faults),
         secret=secret_of(raw, faults, environ),
     )
 

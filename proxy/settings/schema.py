@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.settings import kinds
+from proxy.settings.certificates import origin
 from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
 from proxy.settings.values import (
@@ -78,6 +79,14 @@ def rejection(value: object, folder: Path) -> int:
         raise Wrong(f"{kinds.said(value)} is no code for a refusal", f"use one of {codes}")
     return value
 
+
+PAIR: Mapping[str, Entry] = {
+    "key": Key(kinds.existing, REQUIRED),
+    "certificate_url": Key(kinds.https, REQUIRED),
+    "origid": Key(kinds.origid, REQUIRED),
+    "certificate": Key(kinds.existing),
+}
+"""What calls are signed with."""
 
 SCHEMA = Table(
     {
@@ -160,6 +169,17 @@ SCHEMA = Table(
                 "deadline_ms": Key(integer(10, 5000), 300),
             }
         ),
+        "certificates": Table(
+            {
+                "cache": Key(kinds.pathname),
+                "trust_list": Key(origin),
+                "trust_list_keys": Key(kinds.existing),
+                "crls": Key(many(origin), ()),
+                "crl_signers": Key(kinds.existing),
+                "crl_required": Key(flag, False),
+                "refresh_minutes": Key(integer(1, 10_080), 60),
+            }
+        ),
         "numbers": Table(
             {
                 "own": Key(many(kinds.number), ()),
@@ -167,14 +187,7 @@ SCHEMA = Table(
                 "psap": Key(many(kinds.number), ()),
             }
         ),
-        "signing": Table(
-            {
-                "key": Key(kinds.existing, REQUIRED),
-                "certificate_url": Key(kinds.https, REQUIRED),
-                "origid": Key(kinds.origid, REQUIRED),
-            },
-            optional=True,
-        ),
+        "signing": Table({**PAIR, "peers": Named(Table(PAIR))}, optional=True),
         "profile": Named(
             Table(
                 {

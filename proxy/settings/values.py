@@ -165,6 +165,25 @@ class IdentitySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateSettings:
+    """Whom we believe besides `identity.anchors`, and what is kept of others' certificates."""
+
+    cache: Path | None = None
+    """The folder that a restart begins with; None: `certificates` in the state folder, if there is one."""
+    trust_list: Path | str | None = None
+    """The administrator's signed list of roots, in the place of `identity.anchors`: a file, or an https URL."""
+    trust_list_keys: Path | None = None
+    """Who may sign it."""
+    crls: tuple[Path | str, ...] = ()
+    """Revocation lists."""
+    crl_signers: Path | None = None
+    """Who may sign those."""
+    crl_required: bool = False
+    refresh_minutes: int = 60
+    """Between two fetches of a URL."""
+
+
+@dataclass(frozen=True, slots=True)
 class NumberSettings:
     """Entries as `policy.lists.entry` reads them: a number, a prefix `+1202555*`, a range."""
 
@@ -178,6 +197,10 @@ class SigningSettings:
     key: Path
     certificate_url: str
     origid: str
+    certificate: Path | None = None
+    """Our own copy of what is at `certificate_url`."""
+    peers: Mapping[str, SigningSettings] = field(default_factory=dict)
+    """What the calls of a peer are signed with, where it is something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,5 +383,12 @@ class Settings:
     notice: NoticeSettings = field(default_factory=NoticeSettings)
     connections: ConnectionSettings = ConnectionSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    certificates: CertificateSettings = CertificateSettings()
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
+
+    @property
+    def certificate_folder(self) -> Path | None:
+        """Where verified certificate files are kept for the next start; None: they are not."""
+        state = self.paths.state
+        return self.certificates.cache or (state / "certificates" if state is not None else None)

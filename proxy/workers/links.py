@@ -16,7 +16,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from certs.fetch import FetchError
+from certs.fetch import Fetched, FetchError
 from proxy.sip.flow import Flow
 from proxy.storage.journal import MAX_WAITING, Health
 from proxy.storage.rows import End, Row
@@ -133,14 +133,14 @@ class RemoteFetch:
     def __init__(self, desk: Line, worker: int) -> None:
         self._desk, self._worker = desk, worker
         self._numbers = count(1)
-        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._waiting: dict[int, asyncio.Future[Fetched]] = {}
 
-    async def get(self, url: str) -> bytes:
-        """As `Fetcher.get`. Raises FetchError."""
+    async def fetch(self, url: str) -> Fetched:
+        """As `Fetcher.fetch`. Raises FetchError."""
         if len(self._waiting) >= MAX_FETCHES:
             raise FetchError("busy", "too many certificates are wanted at once")
         number = next(self._numbers)
-        found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        found: asyncio.Future[Fetched] = asyncio.get_running_loop().create_future()
         self._waiting[number] = found
         try:
             if not self._desk.send(WANTED, (number, self._worker, url)):
@@ -160,7 +160,7 @@ class RemoteFetch:
             if slug:
                 found.set_exception(FetchError(slug, why))
             else:
-                found.set_result(data)
+                found.set_result(Fetched._make(data))
 
     async def close(self) -> None:
         """Nothing is kept here."""

@@ -46,7 +46,7 @@ async def test_a_file_comes_as_it_is(fetcher: Fetcher, repository: Repository, a
         ("status-301", "redirect"),
         ("status-204", "status"),
         ("status-404", "status"),
-        ("status-503", "status"),
+        ("status-503", "server"),
         ("huge", "size"),
         ("endless", "size"),
         ("bomb", "encoding"),

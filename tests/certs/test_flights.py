@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from certs.flights import Bounds, Flights, host_of
 class Sky:
     """Flights that land when they are told to."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, proven: Container[str] = ()) -> None:
         self.time = 0.0
         self.up: dict[str, asyncio.Future[str]] = {}
         self.order: list[str] = []
-        self.flights: Flights[str] = Flights(self._fly, lambda: self.time, bounds)
+        self.flights: Flights[str] = Flights(
+            self._fly, lambda: self.time, bounds, lambda host: host in proven
+        )
 
     async def _fly(self, url: str) -> str:
         self.order.append(url)
@@ -150,7 +153,7 @@ async def test_nothing_is_left_behind_by_a_thousand_hosts() -> None:
         for future in tuple(sky.up.values()):
             future.set_result("")
         await settle()
-    assert (sky.flights.waiting, sky.flights._lanes, sky.flights._ready, sky.flights._landings) == (0, {}, {}, {})
+    assert (sky.flights.waiting, sky.flights._lanes, sky.flights._ready, sky.flights._landings) == (0, {}, ({}, {}), {})
 
 
 @pytest.mark.parametrize(
@@ -164,3 +167,17 @@ async def test_nothing_is_left_behind_by_a_thousand_hosts() -> None:
 )
 def test_a_host_is_told_from_its_url(url: str, host: str) -> None:
     assert host_of(url) == host
+
+
+@pytest.mark.req("TRAP-79")
+async def test_hosts_that_nobody_knows_leave_room_for_those_that_have_proved_themselves() -> None:
+    sky = Sky(Bounds(flights=8, strangers=6, waiting=100, waiting_strangers=50), {"good"})
+    sky.begin(*(f"https://evil{number}/a.pem" for number in range(100)))
+    await settle()
+    assert len(sky.up) == 6 and sky.flights.waiting == 50
+    assert sky.begin(*urls("good", 3)) and sky.flights.waiting == 51  # past all of them, as far as there is room
+    await settle()
+    assert {url for url in sky.up if "good" in url} == set(urls("good", 2))
+    await sky.land("https://evil0/a.pem")
+    assert "https://good/2.pem" in sky.up
+    await sky.flights.close()

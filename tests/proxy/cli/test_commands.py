@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from certs.lab import Authority
+from certs.lab_pa import Administrator
 from proxy.cli import NEGATIVE, OK, USAGE, main
 
 ORIG, DEST = "12025550101", "12025550123"
@@ -100,6 +102,28 @@ def test_check_config_names_file_key_and_cure(tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr().err
     assert str(path) in said and "lissten" in said and "did you mean `listen`?" in said
     assert main(["run", "--config", str(path)]) == USAGE
+
+
+def test_check_config_says_whom_we_believe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    authority, pa = Authority(seed="commands"), Administrator(time.time())
+    (tmp_path / "list.pem").write_bytes(pa.list_pem)
+    (tmp_path / "crl.pem").write_bytes(pa.crl_pem)
+    (tmp_path / "list.jwt").write_bytes(pa.trust_list([authority.root.certificate], 17))
+    (tmp_path / "revoked.crl").write_bytes(pa.crl([authority.leaf("709J").certificate], 3))
+    config = tmp_path / "ringwarden.toml"
+    config.write_text(
+        '[[listen]]\naddress = "127.0.0.1:5060"\n'
+        '[[peer]]\nname = "carrier"\nside = "carrier"\nhops = ["127.0.0.2:5060"]\n'
+        '[[peer]]\nname = "pbx"\nside = "pbx"\nhops = ["127.0.0.3:5060"]\n'
+        '[certificates]\ntrust_list = "list.jwt"\ntrust_list_keys = "list.pem"\n'
+        'crls = ["revoked.crl"]\ncrl_signers = "crl.pem"\n[lab]\nenabled = true\n'
+    )
+    assert main(["check-config", str(config)]) == OK
+    said = capsys.readouterr().out
+    assert "roots: 1 from" in said and "sequence 17" in said and "revoked: 1 certificates" in said and "number 3" in said
+    (tmp_path / "revoked.crl").write_bytes(b"<html>")
+    assert main(["check-config", str(config)]) == OK  # it would not stop a start: that is said
+    assert "revoked.crl: it cannot be read" in capsys.readouterr().out
 
 
 def test_explain_asks_for_a_journal_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from policy.rulebook import REJECT_AT, TAG_AT, Velocity
 from proxy.settings import ProfileSettings, VelocitySettings
 from proxy.settings.schema import known_keys
 
-NAMED = re.compile(r"^(profile|policy\.checks|policy\.codes|policy\.weights)\.[^.]+")
+NAMED = re.compile(r"^(profile|signing\.peers|policy\.checks|policy\.codes|policy\.weights)\.[^.]+")
 
 
 def uncommented(text: str) -> str:

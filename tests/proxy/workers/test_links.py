@@ -69,14 +69,14 @@ async def test_a_desk_that_does_not_read_costs_rows_and_nothing_else(lines: Call
 async def test_a_certificate_is_asked_for_and_given_or_refused(lines: Callable[[], Line]) -> None:
     line = lines()
     fetch = RemoteFetch(line, 4)
-    good, bad = asyncio.create_task(fetch.get("https://a/1")), asyncio.create_task(fetch.get("https://a/2"))
+    good, bad = asyncio.create_task(fetch.fetch("https://a/1")), asyncio.create_task(fetch.fetch("https://a/2"))
     await asyncio.sleep(0)
     wanted = [marshal.loads(record) for kind, record in read(line) if kind == WANTED]
     assert wanted == [(1, 4, "https://a/1"), (2, 4, "https://a/2")]
-    fetch.arrived(marshal.dumps((1, b"pem", "", "")))
-    fetch.arrived(marshal.dumps((2, b"", "status", "it answers 500")))
-    fetch.arrived(marshal.dumps((9, b"late", "", "")))
-    assert await good == b"pem"
+    fetch.arrived(marshal.dumps((1, (b"pem", 60.0), "", "")))
+    fetch.arrived(marshal.dumps((2, (), "status", "it answers 500")))
+    fetch.arrived(marshal.dumps((9, (b"late", None), "", "")))
+    assert await good == (b"pem", 60.0)
     with pytest.raises(FetchError) as caught:
         await bad
     assert caught.value.slug == "status"
