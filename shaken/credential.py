@@ -33,6 +33,12 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order n of P-256 (FIPS 186-4 D.1.2.3): r and s are from 1 to n-1 (STI-013)."""
 _ZERO, _ORDER = bytes(32), ORDER.to_bytes(32, "big")
 
+_INTEGER = (b"\x02\x20", b"\x02\x21\0")
+_FRAMES = tuple(
+    tuple((b"\x30%c" % (68 + high + low) + _INTEGER[high], _INTEGER[low]) for low in (0, 1)) for high in (0, 1)
+)
+"""What DER puts before r and between r and s, by the first bit of either."""
+
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
@@ -89,16 +95,21 @@ def der_signature(raw: bytes) -> bytes | None:
     if len(raw) != 64:
         return None
     # Octets of one length compare as the numbers that they are.
-    first, second = raw[:32], raw[32:]
-    if not (_ZERO < first < _ORDER and _ZERO < second < _ORDER):
+    r, s = raw[:32], raw[32:]
+    if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):
         return None
-    first, second = first.lstrip(b"\0"), second.lstrip(b"\0")
-    if first[0] & 0x80:
-        first = b"\0" + first
-    if second[0] & 0x80:
-        second = b"\0" + second
-    one, two = len(first), len(second)
-    return b"\x30%c\x02%c%b\x02%c%b" % (one + two + 4, one, first, two, second)
+    # An INTEGER is signed: one more octet where the first bit is set, none that is zero for nothing. Of 256
+    # signatures two have such a zero.
+    if raw[0] and raw[32]:
+        before, between = _FRAMES[raw[0] >> 7][raw[32] >> 7]
+        return before + r + between + s
+    r, s = r.lstrip(b"\0"), s.lstrip(b"\0")
+    if r[0] & 0x80:
+        r = b"\0" + r
+    if s[0] & 0x80:
+        s = b"\0" + s
+    one, two = len(r), len(s)
+    return b"\x30%c\x02%c%b\x02%c%b" % (one + two + 4, one, r, two, s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,11 @@ MAX_KEPT_HEADER = 512
 """Octets of an encoded header that is remembered: a real one has 120 to 250, and 4,096 of them stay small."""
 
 # "-" and "_" become what binascii knows; "+", "/" and "=" become what its strict mode refuses (TRAP-07).
-_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _PAD = (b"", None, b"==", b"=")
 # The last character of an encoding that is 2 or 3 modulo 4 long carries bits that must be zero (TRAP-08).
-_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 
 Json = Any
 
@@ -41,7 +42,6 @@ class Passport(NamedTuple):
     """One token, taken apart. What the claims are worth is for `shaken.verify` to say."""
 
     header: Mapping[str, Json]
-    claims: Mapping[str, Json]
     signing_input: bytes
     """Header and payload as received: what the signature covers."""
     signature: bytes
@@ -58,7 +58,14 @@ class Passport(NamedTuple):
     attest: str | None
     origid: str | None
     defects: tuple[str, ...] = ()
-    """What a strict reader would refuse: `iat-string`, `iat-float`, `dest-tn-string`, `not-canonical`."""
+    """What a strict reader would refuse: `iat-string`, `iat-float`, `dest-tn-string`, `tn-not-canonical`."""
+    payload: Mapping[str, Json] | None = None
+    """The claims, where the reader had to make an object of them."""
+
+    @property
+    def claims(self) -> Mapping[str, Json]:
+        """All claims by name."""
+        return self.payload if self.payload is not None else _object(decode(self.signing_input.partition(b".")[2]))
 
 
 def canonical_json(value: Json) -> bytes:
@@ -70,17 +77,17 @@ def canonical_json(value: Json) -> bytes:
 
 def encode(octets: bytes) -> bytes:
     """base64url without padding (RFC 7515 section 2)."""
-    return binascii.b2a_base64(octets, newline=False).rstrip(b"=").translate(bytes.maketrans(b"+/", b"-_"))
+    return binascii.b2a_base64(octets, newline=False).rstrip(b"=").translate(_URLSAFE)
 
 
 def decode(text: bytes) -> bytes:
     """base64url without padding, in the one encoding that the octets have. Raises ParseError."""
     rest = len(text) & 3
     pad = _PAD[rest]
-    if pad is None or (rest and text[-1] not in _LAST[rest]):
+    if pad is None or (rest and text[-1] not in LAST[rest]):
         raise ParseError("a part of the token is not base64url")
     try:
-        return binascii.a2b_base64(text.translate(_STANDARD) + pad, strict_mode=True)
+        return binascii.a2b_base64(text.translate(STANDARD) + pad, strict_mode=True)
     except binascii.Error as error:
         raise ParseError("a part of the token is not base64url") from error
 
@@ -180,8 +187,8 @@ def parse(token: bytes) -> Passport:
         raise ParseError("dest names nobody", "identity-claims")
     # By position: by name costs twice as much, and each call comes here. The order is that of the fields.
     return Passport(
-        header, claims, token[: len(parts[0]) + 1 + len(parts[1])], signature, alg, typ, ppt, x5u, iat,
-        orig_tn, orig_uri, tns, uris, _text(claims, "attest"), _text(claims, "origid"), tuple(defects),
+        header, token[: len(parts[0]) + 1 + len(parts[1])], signature, alg, typ, ppt, x5u, iat,
+        orig_tn, orig_uri, tns, uris, _text(claims, "attest"), _text(claims, "origid"), tuple(defects), claims,
     )  # fmt: skip
 
 

@@ -85,6 +85,10 @@ FAILURES = MappingProxyType(
 )
 
 
+_HELD = (*[Fact.PASS] * 7, None)
+"""All facts, and no failure."""
+
+
 class Judgement(NamedTuple):
     """The result for one header. The facts are independent; `failure` is the first in the order of the checks."""
 
@@ -103,11 +107,7 @@ class Judgement(NamedTuple):
     @property
     def proved(self) -> bool:
         """Every step held."""
-        return (
-            self.failure is None
-            and self.signature is Fact.PASS
-            and self.parsed is self.fresh is self.orig is self.dest is self.chain is self.authority is Fact.PASS
-        )
+        return self[:8] == _HELD
 
     @property
     def attestation(self) -> str | None:

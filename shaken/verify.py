@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from shaken import identity, passport
+from shaken import identity, passport, quick
 from shaken.credential import Credential, CredentialFailure
 from shaken.errors import ParseError
 from shaken.passport import MAX_TOKEN, Passport
 from shaken.verdict import FAILURES, Fact, Failure, Judgement
 
 PASS, FAIL, UNKNOWN = Fact.PASS, Fact.FAIL, Fact.UNKNOWN
+_make = tuple.__new__
 MAX_URL = 2048
 """Characters of a certificate URL."""
 
@@ -91,6 +92,8 @@ def acceptable(url: str, rules: Rules) -> str | None:
 
 def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
     """All steps that need no certificate. Never raises."""
+    if (usual := quick.read(value)) is not None:
+        return _compared(usual, claim, rules, utc)
     # 1. Size and syntax; the kind of token. An unknown kind is left alone, and nothing is fetched for it.
     if len(value) > identity.MAX_VALUE:
         return _refused("identity-too-large", "the Identity header is too long")
@@ -110,37 +113,46 @@ def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
         return _refused(error.slug, str(error))
     if (fault := _claims(header, token)) is not None:
         return _refused(*fault, token)
-    # 2. The certificate's URL: the same in both places, by octets, and one that may be fetched.
-    url = token.x5u or ""
-    if url != header.info:
+    # 2. The certificate's URL: the same in both places, by octets.
+    if token.x5u != header.info:
         return _refused("identity-info-mismatch", "info and x5u name different certificates", token)
+    return _compared(token, claim, rules, utc)
+
+
+def _compared(token: Passport, claim: Claim, rules: Rules, utc: float) -> Exam:
+    """The steps that look at the call and the rules; the token itself is in order."""
+    url, iat, tn = token.x5u or "", token.iat, token.orig_tn
     if (why := acceptable(url, rules)) is not None:
         return _refused("identity-bad-url", why, token)
     # 3. The call is the one that was signed: its time, its caller, whom it calls. Each is a fact of its own.
-    fresh = PASS if abs(token.iat - utc) <= rules.freshness else FAIL
-    orig = UNKNOWN  # a call that shows nobody leaves nothing to compare with (RFC 8224 section 11; STI-038)
-    if claim.caller is None and claim.caller_uri is None:
-        pass
-    elif token.orig_tn is not None:
-        orig = PASS if token.orig_tn == claim.caller else FAIL
+    fresh = PASS if -rules.freshness <= iat - utc <= rules.freshness else FAIL
+    if tn is not None and tn == claim.caller:
+        orig = PASS
+    elif claim.caller is None and claim.caller_uri is None:
+        orig = UNKNOWN  # a call that shows nobody leaves nothing to compare with (RFC 8224 section 11; STI-038)
     else:
-        orig = PASS if claim.caller_uri is not None and token.orig_uri == claim.caller_uri else FAIL
+        orig = PASS if tn is None and claim.caller_uri is not None and token.orig_uri == claim.caller_uri else FAIL
     dest = FAIL
     for number in claim.callees:
         if number in token.dest_tns:
             dest = PASS
             break
-    failure: Failure | None = None
-    detail = ""
+    if fresh is PASS and orig is PASS and dest is PASS:
+        return _make(Exam, (url, token, PASS, PASS, PASS, PASS, None, ""))
+    return _mismatched(token, fresh, orig, dest, utc)
+
+
+def _mismatched(token: Passport, fresh: Fact, orig: Fact, dest: Fact, utc: float) -> Exam:
+    """The exam of a token that is stale or was made for another call: the first failure answers."""
     if fresh is FAIL:
-        failure, detail = FAILURES["identity-stale-iat"], f"signed {utc - token.iat:+.0f} s ago"
+        slug, detail = "identity-stale-iat", f"signed {utc - token.iat:+.0f} s ago"
     elif orig is UNKNOWN:
-        failure, detail = FAILURES["identity-no-caller"], "the call shows no caller to compare the token with"
+        slug, detail = "identity-no-caller", "the call shows no caller to compare the token with"
     elif orig is FAIL:
-        failure, detail = FAILURES["identity-orig-mismatch"], "the token was signed for another caller"
-    elif dest is FAIL:
-        failure, detail = FAILURES["identity-dest-mismatch"], "the token was signed for another called number"
-    return Exam(url if failure is None else None, token, PASS, fresh, orig, dest, failure, detail)
+        slug, detail = "identity-orig-mismatch", "the token was signed for another caller"
+    else:
+        slug, detail = "identity-dest-mismatch", "the token was signed for another called number"
+    return Exam(None, token, PASS, fresh, orig, dest, FAILURES[slug], detail)
 
 
 def _claims(header: identity.Identity, token: Passport) -> tuple[str, str] | None:
@@ -185,26 +197,32 @@ def judge(exam: Exam, credential: Credential | CredentialFailure | None, utc: fl
     assert token is not None
     # 4. The credential: there, chained to an anchor, valid at the time of the token.
     if not isinstance(credential, Credential):
-        unreachable = credential is None or credential.kind == "unreachable"
-        slug = "identity-unreachable" if credential is None else credential.slug
-        return Judgement(
-            PASS, PASS, PASS, PASS,
-            chain=UNKNOWN if unreachable else FAIL,
-            failure=FAILURES.get(slug, FAILURES["identity-unreachable" if unreachable else "identity-untrusted-chain"]),
-            passport=token,
-            detail="the certificate is not at hand" if credential is None else credential.detail,
-        )  # fmt: skip
-    if not (credential.valid_at(utc) and credential.valid_at(token.iat)):
-        return _failed(token, credential, "identity-expired", "the certificate was not valid at that time", chain=FAIL)
+        return _without(token, credential)
+    begin, end = credential.not_before, credential.not_after
+    if not (begin <= utc <= end and begin <= token.iat <= end):
+        return _failed(token, credential, "identity-expired", "the certificate was not valid at that time", FAIL)
     # 5. It may speak for the caller.
-    if not credential.covers(token.orig_tn or ""):
+    if credential.spc is None and not credential.covers(token.orig_tn or ""):
         return _failed(
             token, credential, "identity-no-authority", "the certificate may not speak for this caller", PASS, FAIL
         )
     # 6. The signature, over the octets as received.
     if not credential.holds(token.signature, token.signing_input):
         return _failed(token, credential, "identity-bad-signature", "the signature does not hold", PASS, PASS, FAIL)
-    return Judgement(PASS, PASS, PASS, PASS, PASS, PASS, PASS, None, token, credential, "")
+    return _make(Judgement, (PASS, PASS, PASS, PASS, PASS, PASS, PASS, None, token, credential, ""))
+
+
+def _without(token: Passport, credential: CredentialFailure | None) -> Judgement:
+    """The result where there is no certificate that may speak: not at hand, or not good."""
+    unreachable = credential is None or credential.kind == "unreachable"
+    slug = "identity-unreachable" if credential is None else credential.slug
+    return Judgement(
+        PASS, PASS, PASS, PASS,
+        chain=UNKNOWN if unreachable else FAIL,
+        failure=FAILURES.get(slug, FAILURES["identity-unreachable" if unreachable else "identity-untrusted-chain"]),
+        passport=token,
+        detail="the certificate is not at hand" if credential is None else credential.detail,
+    )  # fmt: skip
 
 
 def _failed(
