@@ -155,7 +155,7 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         raise CredentialError("the certificate is not valid now", "identity-expired")
     path = _path(leaf, [one for one in chain if one is not leaf], anchors, utc)
     _within(path, authority)
-    for certificate in path[1:-1]:
+    for certificate in path[1:]:  # the anchor's own end counts as well: beyond it nobody vouches for the chain
         begin, end = max(begin, _span(certificate)[0]), min(end, _span(certificate)[1])
     subject = leaf.subject
     common, organisation = _name(subject, NameOID.COMMON_NAME), _name(subject, NameOID.ORGANIZATION_NAME)

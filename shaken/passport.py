@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from shaken import number
 from shaken.errors import ParseError
 
 MAX_TOKEN = 16 * 1024
@@ -175,7 +177,7 @@ def parse(token: bytes) -> Passport:
         # A DER signature is the usual mistake (STI-012); nothing else of 64 octets is one.
         raise ParseError("the signature is not 64 octets of r and s", "identity-signature-form")
     defects: list[str] = []
-    orig_tn, orig_uri = _origin(claims.get("orig"))
+    orig_tn, orig_uri = _origin(claims.get("orig"), defects)
     dest = claims.get("dest")
     if not isinstance(dest, dict):
         raise ParseError("dest is no object", "identity-claims")
@@ -183,6 +185,8 @@ def parse(token: bytes) -> Passport:
     iat = claims.get("iat")
     if type(iat) is not int or not 0 <= iat < MAX_IAT:
         iat = _time(iat, defects)
+    if tns and not all(map(_bare, tns)):
+        tns = tuple(_canonical(tn, defects) for tn in tns)
     if not tns and not uris:
         raise ParseError("dest names nobody", "identity-claims")
     # By position: by name costs twice as much, and each call comes here. The order is that of the fields.
@@ -197,14 +201,26 @@ def _text(claims: Mapping[str, Json], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _origin(orig: Json) -> tuple[str | None, str | None]:
+_bare = re.compile(r"[0-9*#]{1,15}").fullmatch
+
+
+def _canonical(tn: str, defects: list[str]) -> str:
+    """A number in canonical form. What is none stays as it is, and will match nobody (RFC 8224 section 8.3)."""
+    if _bare(tn) is None:
+        if "tn-not-canonical" not in defects:
+            defects.append("tn-not-canonical")
+        return number.stripped(tn) or tn
+    return tn
+
+
+def _origin(orig: Json, defects: list[str]) -> tuple[str | None, str | None]:
     """Exactly one identity (RFC 8225 section 5.2.1; STI-004)."""
     if not isinstance(orig, dict):
         raise ParseError("orig is no object", "identity-claims")
     tn, uri = orig.get("tn"), orig.get("uri")
     if (tn is None) == (uri is None) or not isinstance(uri if tn is None else tn, str):
         raise ParseError("orig names not exactly one caller", "identity-claims")
-    return tn, uri
+    return (None if tn is None else _canonical(tn, defects)), uri
 
 
 def _several(value: Json, defects: list[str]) -> tuple[str, ...]:

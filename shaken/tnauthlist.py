@@ -54,13 +54,23 @@ class TNAuthList:
             return False
         if parent.spcs:
             return True
-        return all(map(parent.covers, self.numbers)) and all(
-            any(
-                len(first) == len(start) and int(start) <= int(first) and int(first) + count <= int(start) + room
-                for start, room in parent.ranges
-            )
-            for first, count in self.ranges
+        spans = parent._spans()
+        return all(number.isdigit() or number in parent.numbers for number in self.numbers) and all(
+            any(size == width and begin <= first and last <= end for width, begin, end in spans)
+            for size, first, last in self._spans()
         )
+
+    def _spans(self) -> list[tuple[int, int, int]]:
+        """Digits, first and last number of what is named, what touches put together."""
+        found = [(len(tn), int(tn), int(tn)) for tn in self.numbers if tn.isdigit()]
+        found += [(len(start), int(start), int(start) + count - 1) for start, count in self.ranges]
+        merged: list[tuple[int, int, int]] = []
+        for size, first, last in sorted(found):
+            if merged and merged[-1][0] == size and first <= merged[-1][2] + 1:
+                merged[-1] = (size, merged[-1][1], max(last, merged[-1][2]))
+            else:
+                merged.append((size, first, last))
+        return merged
 
 
 class _Reader:

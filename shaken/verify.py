@@ -30,6 +30,10 @@ _URL = re.compile(
 ).match
 
 
+# RFC 4122 section 3: written in lower case, read in either.
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}").fullmatch
+
+
 class Claim(NamedTuple):
     """What the call itself says, in canonical form."""
 
@@ -176,6 +180,8 @@ def _claims(header: identity.Identity, token: Passport) -> tuple[str, str] | Non
         return "identity-unsupported-crit", "the token demands an extension that is not known here"
     if token.attest is None or token.origid is None:
         return "identity-claims", "attest or origid is missing"  # E14
+    if _UUID(token.origid) is None:
+        return "identity-claims", "origid is no UUID"  # RFC 8588 section 5
     if token.attest not in ("A", "B", "C"):
         return "identity-bad-attest", "attest is not A, B or C"  # E19
     return None
@@ -203,13 +209,21 @@ def judge(exam: Exam, credential: Credential | CredentialFailure | None, utc: fl
         return _failed(token, credential, "identity-expired", "the certificate was not valid at that time", FAIL)
     # 5. It may speak for the caller.
     if credential.spc is None and not credential.covers(token.orig_tn or ""):
-        return _failed(
-            token, credential, "identity-no-authority", "the certificate may not speak for this caller", PASS, FAIL
-        )
+        return _unauthorised(token, credential)
     # 6. The signature, over the octets as received.
     if not credential.holds(token.signature, token.signing_input):
         return _failed(token, credential, "identity-bad-signature", "the signature does not hold", PASS, PASS, FAIL)
     return _make(Judgement, (PASS, PASS, PASS, PASS, PASS, PASS, PASS, None, token, credential, ""))
+
+
+def _unauthorised(token: Passport, credential: Credential) -> Judgement:
+    """The result where the certificate is not one for the caller. The signature is looked at all the same: whoever
+    writes another's certificate URL into a token of their own must not make its holder look guilty.
+    """
+    return _failed(
+        token, credential, "identity-no-authority", "the certificate may not speak for this caller", PASS, FAIL,
+        PASS if credential.holds(token.signature, token.signing_input) else FAIL,
+    )  # fmt: skip
 
 
 def _without(token: Passport, credential: CredentialFailure | None) -> Judgement:
