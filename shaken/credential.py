@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
+from shaken import constraints
+from shaken.constraints import Constraints
 from shaken.errors import CredentialError, ParseError
 from shaken.tnauthlist import Extension, TNAuthList, of
 
@@ -40,6 +42,8 @@ _FRAMES = tuple(
 """What DER puts before r and between r and s, by the first bit of either."""
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_SHAKEN = re.compile(r"SHAKEN[ \t]+(\S+)\Z").match
+"""The common name of a SHAKEN certificate: the word, and the provider's code (ATIS-1000080)."""
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 
@@ -68,6 +72,8 @@ class Credential:
     authority: TNAuthList
     fingerprint: str
     """SHA-256 of the leaf, hexadecimal."""
+    constraints: tuple[Constraints, ...] = ()
+    """What the certificates of the chain let their holder claim; empty: anything."""
 
     def holds(self, signature: bytes, signing_input: bytes) -> bool:
         """Whether 64 octets of r and s are this key's signature over these octets (RFC 7518 section 3.4)."""
@@ -159,6 +165,8 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         begin, end = max(begin, _span(certificate)[0]), min(end, _span(certificate)[1])
     subject = leaf.subject
     common, organisation = _name(subject, NameOID.COMMON_NAME), _name(subject, NameOID.ORGANIZATION_NAME)
+    if authority.spcs and (named := _SHAKEN(common or "")) is not None and named[1] not in authority.spcs:
+        raise CredentialError("the certificate names another provider than its subject", "identity-no-authority")
     if len(authority.spcs) > 1:
         # One certificate, one provider: with two codes nobody could say who signed (STI-082).
         raise CredentialError("the certificate names more than one provider", "identity-no-authority")
@@ -172,7 +180,16 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         not_after=end,
         authority=authority,
         fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
+        constraints=_limits(path),
     )
+
+
+def _limits(path: Iterable[x509.Certificate]) -> tuple[Constraints, ...]:
+    """What the certificates of a path let their holder claim: all of it binds."""
+    try:
+        return tuple(found for found in map(constraints.of, path) if found is not None)
+    except ParseError as error:
+        raise CredentialError(str(error), "identity-bad-certificate") from error
 
 
 def _key(leaf: x509.Certificate) -> ec.EllipticCurvePublicKey:
@@ -223,6 +240,9 @@ def _path(
     issuers = verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(
         Extension, verification.Criticality.AGNOSTIC, None
     )
+    for limits in (constraints.Extension, constraints.EnhancedExtension):
+        leaves = leaves.may_be_present(limits, verification.Criticality.AGNOSTIC, None)
+        issuers = issuers.may_be_present(limits, verification.Criticality.AGNOSTIC, None)
     verifier = (
         verification.PolicyBuilder()
         .store(verification.Store(list(anchors.certificates)))
@@ -239,7 +259,9 @@ def _path(
 
 def _within(path: list[x509.Certificate], authority: TNAuthList) -> None:
     """No more than each issuer has that says what it has (RFC 9060 section 4.1; STI-086)."""
-    for issuer in path[1:]:
+    for subject, issuer in zip(path, path[1:], strict=False):
+        if not _vouches(issuer, subject):
+            raise CredentialError("the chain names another key than its issuer has", "identity-untrusted-chain")
         try:
             scope = of(issuer)
         except ParseError as error:
@@ -247,6 +269,18 @@ def _within(path: list[x509.Certificate], authority: TNAuthList) -> None:
         if scope is not None and not authority.within(scope):
             raise CredentialError("the certificate claims more than its issuer has", "identity-no-authority")
         authority = scope or authority
+
+
+def _vouches(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
+    """Whether the key that a certificate says it was issued with is its issuer's, where both say so (RFC 9060 section
+    7).
+    """
+    try:
+        wanted = subject.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        given = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return True
+    return wanted is None or wanted == given
 
 
 def _span(certificate: x509.Certificate) -> tuple[float, float]:

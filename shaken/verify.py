@@ -210,18 +210,31 @@ def judge(exam: Exam, credential: Credential | CredentialFailure | None, utc: fl
     # 5. It may speak for the caller.
     if credential.spc is None and not credential.covers(token.orig_tn or ""):
         return _unauthorised(token, credential)
+    if credential.constraints and (why := limited(token, credential)) is not None:
+        return _unauthorised(token, credential, "identity-constraints", why)
     # 6. The signature, over the octets as received.
     if not credential.holds(token.signature, token.signing_input):
         return _failed(token, credential, "identity-bad-signature", "the signature does not hold", PASS, PASS, FAIL)
     return _make(Judgement, (PASS, PASS, PASS, PASS, PASS, PASS, PASS, None, token, credential, ""))
 
 
-def _unauthorised(token: Passport, credential: Credential) -> Judgement:
-    """The result where the certificate is not one for the caller. The signature is looked at all the same: whoever
-    writes another's certificate URL into a token of their own must not make its holder look guilty.
+def limited(token: Passport, credential: Credential) -> str | None:
+    """How a token leaves the limits that its certificate sets, in words; None where it keeps them."""
+    claims = token.claims
+    return next((why for limits in credential.constraints if (why := limits.fault(claims)) is not None), None)
+
+
+def _unauthorised(
+    token: Passport,
+    credential: Credential,
+    slug: str = "identity-no-authority",
+    why: str = "the certificate may not speak for this caller",
+) -> Judgement:
+    """The result where the certificate is not one for the caller, or for these claims. The signature is looked at all
+    the same: whoever writes another's certificate URL into a token must not make its holder look guilty.
     """
     return _failed(
-        token, credential, "identity-no-authority", "the certificate may not speak for this caller", PASS, FAIL,
+        token, credential, slug, why, PASS, FAIL,
         PASS if credential.holds(token.signature, token.signing_input) else FAIL,
     )  # fmt: skip
 
