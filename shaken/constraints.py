@@ -20,7 +20,7 @@ from cryptography import x509
 
 from shaken.der import IA5, SEQUENCE, UTF8, Reader, alone, ascii_text, element
 from shaken.errors import ParseError
-from shaken.passport import canonical_json
+from shaken.passport import canonical_text
 
 OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.27")
 ENHANCED_OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.33")
@@ -62,7 +62,7 @@ class Constraints:
 def _text(value: Any) -> str:
     """A claim as it is compared: a string as it is, anything else as its canonical JSON; exactly, without folding case
     (RFC 9118 section 6)."""
-    return value if isinstance(value, str) else canonical_json(value).decode("utf-8", "surrogatepass")
+    return value if isinstance(value, str) else canonical_text(value)
 
 
 def from_der(der: bytes, *, enhanced: bool) -> Constraints:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -60,7 +61,8 @@ class Passport(NamedTuple):
     attest: str | None
     origid: str | None
     defects: tuple[str, ...] = ()
-    """What a strict reader would refuse: `iat-string`, `iat-float`, `dest-tn-string`, `tn-not-canonical`."""
+    """What a strict reader would refuse: `iat-string`, `iat-float`, `dest-tn-string`, `tn-not-canonical`,
+    `not-canonical` (JSON)."""
     payload: Mapping[str, Json] | None = None
     """The claims, where the reader had to make an object of them."""
 
@@ -70,11 +72,16 @@ class Passport(NamedTuple):
         return self.payload if self.payload is not None else _object(decode(self.signing_input.partition(b".")[2]))
 
 
+def canonical_text(value: Json) -> str:
+    """The same as text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: Json) -> bytes:
     """JSON in the form that a token is signed in (RFC 8225 section 9): names sorted, no white space, UTF-8
     unescaped.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return canonical_text(value).encode()
 
 
 def encode(octets: bytes) -> bytes:
@@ -105,8 +112,15 @@ def _no_constant(name: str) -> Json:
     raise ParseError(f"{name} is no JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
-_QUICK = json.JSONDecoder(parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ParseError("a number is larger than any")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+_QUICK = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 def _object(octets: bytes) -> dict[str, Json]:
@@ -166,7 +180,8 @@ def parse(token: bytes) -> Passport:
     if len(parts) != 3:
         raise ParseError("a token has three parts")
     header, alg, typ, ppt, x5u = (_header if len(parts[0]) <= MAX_KEPT_HEADER else read_header)(parts[0])
-    claims = _object(decode(parts[1]))
+    payload = decode(parts[1])
+    claims = _object(payload)
     if len(token) > 2048 and (deep(header) or deep(claims)):
         raise ParseError("the JSON of the token is nested too much")
     # What is not ES256 is refused for that (E12), and its signature, whatever its form, is never used.
@@ -187,6 +202,8 @@ def parse(token: bytes) -> Passport:
         iat = _time(iat, defects)
     if tns and not all(map(_bare, tns)):
         tns = tuple(_canonical(tn, defects) for tn in tns)
+    if canonical_text(claims).encode("utf-8", "replace") != payload:
+        defects.append("not-canonical")
     if not tns and not uris:
         raise ParseError("dest names nobody", "identity-claims")
     # By position: by name costs twice as much, and each call comes here. The order is that of the fields.
@@ -204,13 +221,16 @@ def _text(claims: Mapping[str, Json], name: str) -> str | None:
 _bare = re.compile(r"[0-9*#]{1,15}").fullmatch
 
 
+def canonical(tn: str) -> str:
+    """A number of a claim in canonical form. What is none stays as it is, and will match nobody (RFC 8224 section
+    8.3)."""
+    return tn if _bare(tn) is not None else number.stripped(tn) or tn
+
+
 def _canonical(tn: str, defects: list[str]) -> str:
-    """A number in canonical form. What is none stays as it is, and will match nobody (RFC 8224 section 8.3)."""
-    if _bare(tn) is None:
-        if "tn-not-canonical" not in defects:
-            defects.append("tn-not-canonical")
-        return number.stripped(tn) or tn
-    return tn
+    if _bare(tn) is None and "tn-not-canonical" not in defects:
+        defects.append("tn-not-canonical")
+    return canonical(tn)
 
 
 def _origin(orig: Json, defects: list[str]) -> tuple[str | None, str | None]:

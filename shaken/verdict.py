@@ -78,6 +78,11 @@ FAILURES = MappingProxyType(
             ("identity-no-caller", _INVALID, NOT_DONE),  # RFC 8224 section 11: nobody to compare with
             ("identity-orig-mismatch", _INVALID, FAILED),  # E16
             ("identity-dest-mismatch", _INVALID, FAILED),  # E16
+            ("identity-div-incomplete", _INVALID, NOT_DONE),  # RFC 8946 section 4.2
+            ("identity-rph-mismatch", _INVALID, NOT_DONE),  # RFC 8443 section 4.2
+            ("identity-rcdi-mismatch", _INVALID, NOT_DONE),  # RFC 9795 section 6
+            ("identity-msgi-mismatch", _INVALID, FAILED),  # RFC 9475 section 3
+            ("identity-mky-mismatch", _INVALID, FAILED),  # RFC 8225 section 5.2.2
             ("identity-unreachable", _INFO, NOT_DONE),  # E8
             ("identity-bad-certificate", _CREDENTIAL, FAILED),
             ("identity-untrusted-chain", _CREDENTIAL, FAILED),  # E17
