@@ -17,9 +17,11 @@ from certs.fetch import Fetcher, Limits
 from certs.files import FileError, read
 from certs.store import Store
 from policy import emergency
+from policy.attest import Customer, Terms
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
 from policy.dnc import Registry
+from policy.inventory import Inventory
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
 from policy.protected import CELLS as PROTECTED_CELLS
@@ -89,6 +91,7 @@ class Parts:
     """What is read from files before anything starts."""
 
     book: Rulebook
+    inventory: Inventory
     anchors: Anchors | None
     tls_ca: bytes | None
     signer: Signer | None
@@ -134,20 +137,41 @@ def prepare(settings: Settings) -> Parts:
     secret, kept = shared_secret(settings)
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
-    book = Rulebook()
+    book, inventory = Rulebook(), Inventory()
     try:
         book, said = rulebook(settings, secret)
         remarks += said
         wrong += [f"{settings.file}: {fault}" for fault in lint(book)]
         remarks += cautions(book)
+        inventory, said = lists.inventory(settings.numbers.inventory, book.own)
+        remarks += said
     except (lists.ListError, ValueError) as error:
         wrong.append(f"{settings.file}: {error}")
     if wrong:
         raise SettingsError(wrong)
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
-    return Parts(book, trusted, tls_ca, signer, secret, places, told, tuple(remarks))
+    return Parts(book, inventory, trusted, tls_ca, signer, secret, places, told, tuple(remarks))
 
+
+
+def terms(settings: Settings) -> dict[str, Terms]:
+    """What the calls of each trunk may get when they are signed."""
+    customers = MappingProxyType(
+        {one.name: Customer(one.kyc == "pending", one.cap, one.origid) for one in settings.customers}  # type: ignore[arg-type]  # settings allow B and C
+    )
+    origid = settings.signing.origid if settings.signing is not None else ""
+    return {
+        trunk.name: Terms(
+            origid=trunk.origid or origid,
+            customer=trunk.customer or None,
+            transit=trunk.transit,
+            most=trunk.attest,  # type: ignore[arg-type]  # settings allow these three
+            other=None if trunk.attest_other == "none" else trunk.attest_other,  # type: ignore[arg-type]
+            customers=customers,
+        )
+        for trunk in settings.trunks
+    }
 
 
 def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tuple[Rulebook, list[str]]:
@@ -260,7 +284,7 @@ class App:
             book=parts.book,
             lanes=self._lanes(parts.book),
             routes=self.routes,
-            own=parts.book.own,
+            inventory=parts.inventory,
             signers=self._signers(),
             store=self.store,
             tally=Tally(tallies[number], tallies, window=parts.book.velocity.seconds, salt=parts.secret),
@@ -334,7 +358,7 @@ class App:
         elif parts.anchors is not None:
             self.store.replace_anchors(parts.anchors)
         world = self.calls.world
-        world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
+        world.settings, world.trunks, world.inventory = settings, settings.trunk_table, parts.inventory
         world.signers, world.store = self._signers(), self.store
         world.emergency = parts.book.emergency
         self.aftermath.locations = parts.locations
@@ -547,11 +571,12 @@ class App:
         self._closing.insert(0, hook.close)
         return hook
 
-    def _signers(self) -> dict[str, tuple[Signer, str]]:
+    def _signers(self) -> dict[str, tuple[Signer, Terms]]:
         signing, signer = self.settings.signing, self.parts.signer
         if signing is None or signer is None:
             return {}
-        return {trunk.name: (signer, signing.origid) for trunk in self.settings.trunks if trunk.sign}
+        rights = terms(self.settings)
+        return {trunk.name: (signer, rights[trunk.name]) for trunk in self.settings.trunks if trunk.sign}
 
     def _declare(self, journal: Journal | None) -> None:
         metrics = self.metrics

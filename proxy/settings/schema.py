@@ -77,6 +77,15 @@ def rejection(value: object, folder: Path) -> int:
     return value
 
 
+ATTESTING: dict[str, Entry] = {
+    "customer": Key(kinds.text, ""),
+    "transit": Key(flag, False),
+    "attest": Key(one_of("A", "B", "C"), "A"),
+    "attest_other": Key(one_of("B", "C", "none"), "B"),
+    "origid": Key(kinds.origid, ""),
+}
+"""What the calls of a peer may get when they are signed."""
+
 SCHEMA = Table(
     {
         "role": Key(one_of(*ROLES), "enterprise"),
@@ -135,6 +144,7 @@ SCHEMA = Table(
                 "country": Key(kinds.digits(1, 3), "1"),
                 "area": Key(kinds.digits(0, 5), ""),
                 "sign": Key(flag),
+                **ATTESTING,
             }
         ),
         "health": Table(
@@ -161,6 +171,7 @@ SCHEMA = Table(
                 "own": Key(many(kinds.number), ()),
                 "emergency": Key(many(kinds.emergency_string), ()),
                 "psap": Key(many(kinds.number), ()),
+                "inventory": Key(many(kinds.existing), ()),
             }
         ),
         "signing": Table(
@@ -170,6 +181,14 @@ SCHEMA = Table(
                 "origid": Key(kinds.origid, REQUIRED),
             },
             optional=True,
+        ),
+        "customer": Tables(
+            {
+                "name": Key(kinds.text, REQUIRED),
+                "kyc": Key(one_of("verified", "pending"), "verified"),
+                "cap": Key(one_of("B", "C"), "C"),
+                "origid": Key(kinds.origid, ""),
+            }
         ),
         "profile": Named(
             Table(
