@@ -132,10 +132,15 @@ class Signer:
             raise SigningError("a token has one orig, tn or uri, and an iat in whole seconds")
         if not isinstance(dest, dict) or not dest or not set(dest) <= {"tn", "uri"}:
             raise SigningError("a token has a dest with tn or uri")
-        several = {name: sorted(set(values)) for name, values in dest.items() if isinstance(values, list | tuple)}
+        several = {
+            name: sorted(set(values))
+            for name, values in dest.items()
+            if isinstance(values, list | tuple) and all(isinstance(one, str) for one in values)
+        }
         if len(several) != len(dest) or not all(several.values()):
             raise SigningError("dest holds lists that are not empty")
-        if not all(map(_NUMBER, (*several.get("tn", ()), *([orig["tn"]] if "tn" in orig else ())))):
+        numbers = (*several.get("tn", ()), *([orig["tn"]] if "tn" in orig else ()))
+        if not all(isinstance(number, str) and _NUMBER(number) for number in numbers):
             raise SigningError("only canonical numbers can be signed")
         self._checked(iat)
         head, tail = self._ends(kind)

@@ -107,15 +107,14 @@ def divert(case: Case, signer: Signer, inventory: Inventory, became: str | None,
     """The `div` header for a call that we send to another number than the one it was for (RFC 8946 section 4.1): beside
     the headers that it has, which stay, and on the request as well as in a 3xx.
 
-    became: the new target in canonical form. Nothing is added to a call that is not signed, where the number stays the
-    same however it is written, and where the old number is not ours to divert (STI-097).
+    became: the new target in canonical form. Nothing is added to a call that is not signed for the old number, where
+    the number stays the same however it is written, and where the old number is not ours to divert (STI-097).
     """
     was = case.callee
     if was is None or became is None or was == became:
         return Signed((), None, "no-number")
-    token = next(
-        (one for exam in case.exams if (one := exam.passport) is not None and was in destinations(one)), None
-    )
+    sound = (exam.passport for exam in case.exams if exam.failure is None)
+    token = next((one for one in sound if one is not None and was in destinations(one)), None)
     if token is None:
         return Signed((), None, "no-identity")
     if inventory.find(was, utc) is None:
