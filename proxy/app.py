@@ -71,6 +71,8 @@ from proxy.workers.steering import DIGITS
 from proxy.world import World
 from shaken.credential import Anchors
 from shaken.number import Plan
+from shaken.replay import CELLS as REPLAY_CELLS
+from shaken.replay import Replays
 from shaken.sign import Signer
 from shaken.verdict import FAILURES
 from shaken.verify import Rules
@@ -544,7 +546,11 @@ class App:
                 self.log.say("reputation-unread", level="warning", path=str(path), fault=repr(error))
         slices = seat.shared.behaviour if seat is not None else []
         mine = slices[seat.number] if seat is not None else None
-        following = Following(Behaviour(mine, slices, salt=self.parts.secret), Sources(), Reputation(rows))
+        tokens = seat.shared.replays if seat is not None else [memoryview(bytearray(REPLAY_CELLS * 8)).cast("Q")]
+        following = Following(
+            Behaviour(mine, slices, salt=self.parts.secret), Sources(), Reputation(rows),
+            Replays(tokens[seat.number if seat is not None else 0], tokens, salt=self.parts.secret),
+        )  # fmt: skip
 
         def write() -> None:
             if path is not None:
