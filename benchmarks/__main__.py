@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import blackhole, decide, failover, invite, slow
+from benchmarks import blackhole, decide, failover, invite, slow, verify
 
 
 def main() -> int:
@@ -13,6 +13,8 @@ def main() -> int:
     for target in ("verify", "reject", "relay"):
         worst = max(worst, invite.main(["--target", target, *quick]))
         print()
+    worst = max(worst, verify.main(quick))
+    print()
     worst = max(worst, decide.main(quick))
     print()
     worst = max(worst, blackhole.main(quick))

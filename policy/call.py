@@ -64,6 +64,9 @@ class Call(NamedTuple):
     purpose: str = ""
     """What the PBX says that the call is for; `telemarketing` owes more than others. Trusted from our side only."""
 
+    replayed: bool = False
+    """Its token was on another call a moment ago."""
+
     @property
     def spc(self) -> str | None:
         """The service provider code of whoever proved the call."""

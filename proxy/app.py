@@ -21,9 +21,11 @@ from certs.shelf import Scribe, Shelf
 from certs.store import Store
 from certs.trust import Trust
 from policy import emergency
+from policy.attest import Customer, Terms
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
 from policy.dnc import Registry
+from policy.inventory import Inventory
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
 from policy.protected import CELLS as PROTECTED_CELLS
@@ -75,6 +77,8 @@ from proxy.workers.steering import DIGITS
 from proxy.world import World
 from shaken.credential import Anchors
 from shaken.number import Plan
+from shaken.replay import CELLS as REPLAY_CELLS
+from shaken.replay import Replays
 from shaken.sign import Signer
 from shaken.verdict import FAILURES
 from shaken.verify import Rules
@@ -104,6 +108,7 @@ class Parts:
 
     book: Rulebook
     trust: Trust
+    inventory: Inventory
     tls_ca: bytes | None
     keyring: Keyring
     secret: bytes
@@ -154,20 +159,41 @@ def prepare(settings: Settings) -> Parts:
     secret, kept = shared_secret(settings)
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
-    book = Rulebook()
+    book, inventory = Rulebook(), Inventory()
     try:
         book, said = rulebook(settings, secret)
         remarks += said
         wrong += [f"{settings.file}: {fault}" for fault in lint(book)]
         remarks += cautions(book)
+        inventory, said = lists.inventory(settings.numbers.inventory, book.own)
+        remarks += said
     except (lists.ListError, ValueError) as error:
         wrong.append(f"{settings.file}: {error}")
     if wrong:
         raise SettingsError(wrong)
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
-    return Parts(book, trust, tls_ca, keyring, secret, places, told, tuple(remarks))
+    return Parts(book, trust, inventory, tls_ca, keyring, secret, places, told, tuple(remarks))
 
+
+
+def terms(settings: Settings) -> dict[str, Terms]:
+    """What the calls of each trunk may get when they are signed."""
+    customers = MappingProxyType(
+        {one.name: Customer(one.kyc == "pending", one.cap, one.origid) for one in settings.customers}  # type: ignore[arg-type]  # settings allow B and C
+    )
+    signing = settings.signing
+    return {
+        trunk.name: Terms(
+            origid=trunk.origid or (signing.peers.get(trunk.name, signing).origid if signing is not None else ""),
+            customer=trunk.customer or None,
+            transit=trunk.transit,
+            most=trunk.attest,  # type: ignore[arg-type]  # settings allow these three
+            other=None if trunk.attest_other == "none" else trunk.attest_other,  # type: ignore[arg-type]
+            customers=customers,
+        )
+        for trunk in settings.trunks
+    }
 
 
 def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tuple[Rulebook, list[str]]:
@@ -286,7 +312,7 @@ class App:
             book=parts.book,
             lanes=self._lanes(parts.book),
             routes=self.routes,
-            own=parts.book.own,
+            inventory=parts.inventory,
             signers=self._signers(),
             store=self.store,
             tally=Tally(tallies[number], tallies, window=parts.book.velocity.seconds, salt=parts.secret),
@@ -385,7 +411,7 @@ class App:
         if self.store is not None and self.scribe is not None and shelved is not None:
             self._stock(self.store, self.scribe, shelved)
         world = self.calls.world
-        world.settings, world.trunks, world.own = settings, settings.trunk_table, parts.book.own
+        world.settings, world.trunks, world.inventory = settings, settings.trunk_table, parts.inventory
         world.signers, world.store = self._signers(), self.store
         world.emergency = parts.book.emergency
         self.aftermath.locations = parts.locations
@@ -605,7 +631,11 @@ class App:
                 self.log.say("reputation-unread", level="warning", path=str(path), fault=repr(error))
         slices = seat.shared.behaviour if seat is not None else []
         mine = slices[seat.number] if seat is not None else None
-        following = Following(Behaviour(mine, slices, salt=self.parts.secret), Sources(), Reputation(rows))
+        tokens = seat.shared.replays if seat is not None else [memoryview(bytearray(REPLAY_CELLS * 8)).cast("Q")]
+        following = Following(
+            Behaviour(mine, slices, salt=self.parts.secret), Sources(), Reputation(rows),
+            Replays(tokens[seat.number if seat is not None else 0], tokens, salt=self.parts.secret),
+        )  # fmt: skip
 
         def write() -> None:
             if path is not None:
@@ -632,16 +662,15 @@ class App:
         self._closing.insert(0, hook.close)
         return hook
 
-    def _signers(self) -> dict[str, tuple[Signer, str]]:
+    def _signers(self) -> dict[str, tuple[Signer, Terms]]:
         signing, serving = self.settings.signing, self.parts.keyring.serving(self.clock.utc())
         if signing is None:
             return {}
-        found = {}
+        rights, found = terms(self.settings), {}
         for trunk in self.settings.trunks:
-            own = trunk.name in signing.peers
-            signer = serving.get(trunk.name if own else "")
+            signer = serving.get(trunk.name if trunk.name in signing.peers else "")
             if trunk.sign and signer is not None:
-                found[trunk.name] = (signer, (signing.peers[trunk.name] if own else signing).origid)
+                found[trunk.name] = (signer, rights[trunk.name])
         return found
 
     def _resign(self) -> None:

@@ -16,22 +16,33 @@ from policy.call import Call
 from policy.reputation import Memory, Reputation
 from policy.sources import Sources
 from policy.verdict import Verdict
+from shaken.replay import Replays
 
 MAX_FILE = 16 * 1024 * 1024
 """Octets of a reputation file: some 12,000 records of a hundred octets are the most that are kept."""
+AGAIN = frozenset((408, *range(500, 600)))
+"""Answers after which a network may try again, with the same token on a call of another name."""
 
 
 class Following:
     """The memory of one worker."""
 
-    def __init__(self, behaviour: Behaviour, sources: Sources, reputation: Reputation) -> None:
-        self.behaviour, self.sources, self.reputation = behaviour, sources, reputation
+    def __init__(
+        self, behaviour: Behaviour, sources: Sources, reputation: Reputation, replays: Replays | None = None
+    ) -> None:
+        self.behaviour, self.sources, self.reputation, self.replays = behaviour, sources, reputation, replays
 
     def looked_up(self, call: Call, now: float) -> Call:
         """The call with what is known of its caller, its sources and their standing. It is counted by that."""
         seen = self.behaviour.facts(call, now)
+        signature = _signature(call) if self.replays is not None else None
         return call._replace(
-            seen=seen, sources=self.sources.facts(call, seen, now), standing=self.reputation.standing(call)
+            seen=seen,
+            sources=self.sources.facts(call, seen, now),
+            standing=self.reputation.standing(call),
+            replayed=signature is not None
+            and self.replays is not None
+            and self.replays.seen(signature, call.call_id.encode("utf-8", "replace"), now),
         )
 
     def judged(self, call: Call, verdict: Verdict) -> None:
@@ -40,9 +51,19 @@ class Following:
 
     def ended(self, call: Call, duration: float | None, status: int, now: float) -> None:
         """How it ended; duration: seconds since it was answered, None where it was not."""
+        if self.replays is not None and status in AGAIN and (signature := _signature(call)) is not None:
+            self.replays.forget(signature, call.call_id.encode("utf-8", "replace"))
         self.behaviour.note_end(call, duration, status, now)
         self.sources.note_end(call, duration, status, now)
         self.reputation.note_end(call, duration, status)
+
+
+def _signature(call: Call) -> bytes | None:
+    """The signature of a proved call."""
+    judgement = call.judgement
+    if judgement is None or judgement.passport is None or not judgement.proved:
+        return None
+    return judgement.passport.signature
 
 
 def kept(path: Path) -> list[Memory]:

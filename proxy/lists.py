@@ -14,6 +14,8 @@ from importlib import resources
 from operator import or_
 from pathlib import Path
 
+from policy.inventory import Grant, Inventory
+from policy.inventory import parse as parse_inventory
 from policy.letter import Table, parse
 from policy.lists import CampaignList, NumberSet, Quarantined, parse_numbers
 
@@ -21,6 +23,8 @@ BUNDLED = "ftc-2023.csv"
 MAX_BYTES = 64 * 1024 * 1024
 """Of one list file: over two million numbers. A wrong path (a disk image, a recording) must not fill the
 memory."""
+CHECKED = 200_000
+"""Lines of an inventory up to which it is searched for contradictions: a second of a start."""
 SHOWN = 5
 """Lines of one file that a remark quotes."""
 
@@ -86,6 +90,22 @@ def campaigns(paths: Iterable[Path], bundled_too: bool = True) -> tuple[Campaign
         for line in Report(name, table.parsed, table.quarantined, table.expected).remarks()
     ]
     return CampaignList(tuple(row.entry() for _, table in tables for row in table.rows)), remarks
+
+
+def inventory(paths: Iterable[Path], own: NumberSet) -> tuple[Inventory, list[str]]:
+    """Read tables of rights to use numbers into one inventory, and remarks on what is left out or contradicts itself.
+    own: numbers that are ours without a table. Raises ListError.
+    """
+    grants: list[Grant] = []
+    remarks: list[str] = []
+    for path in paths:
+        found, bad = parse_inventory(_text(path))
+        grants += found
+        remarks += Report(str(path), len(found), bad).remarks()
+    built = Inventory(grants, own)
+    twice = built.conflicts() if len(grants) <= CHECKED else ()
+    remarks += [f"the inventory gives a number (...{tn[-4:]}) to two customers at one time" for tn in twice[:SHOWN]]
+    return built, remarks
 
 
 def import_letter(path: Path, expected: int | None = None) -> Table:

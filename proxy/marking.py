@@ -18,8 +18,8 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
     marks = _strip(world, request, lane, case)
     if lane.trunk.side == "pbx":
         if lane.trunk.name in world.signers:
-            signer, origid = world.signers[lane.trunk.name]
-            signed = sign(request, case, signer, world.own, origid, world.utc())
+            signer, terms = world.signers[lane.trunk.name]
+            signed = sign(request, case, signer, world.inventory, terms, world.utc())
             world.metrics.signed(signed.result, signed.attestation or "none")
             case.signed = signed.attestation
             marks.edits.add.extend(signed.lines)

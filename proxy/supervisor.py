@@ -36,6 +36,7 @@ from proxy.workers.links import Line
 from proxy.workers.seat import Seat
 from proxy.workers.shared import Shared
 from proxy.workers.steering import MAX_WORKERS, packed, program
+from shaken.replay import CELLS as REPLAY_CELLS
 from shaken.verdict import FAILURES
 
 HEARD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD}
@@ -92,6 +93,7 @@ class Supervisor:
             tally=TALLY_CELLS,
             behaviour=BEHAVIOUR_CELLS,
             protected=PROTECTED_CELLS,
+            replays=REPLAY_CELLS,
         )
         self._lines = [Line() for _ in range(workers)]
         self._desk = Line()

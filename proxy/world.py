@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from certs.store import Store
-from policy.lists import NumberSet
+from policy.attest import Terms
+from policy.inventory import Inventory
 from policy.rulebook import Rulebook
 from policy.tally import Tally
 from proxy.aftermath import Aftermath
@@ -42,9 +43,10 @@ class World:
     lanes: Mapping[str, Lane]
     routes: Routes
     """Next hops by the side that they lead to, the best first."""
-    own: NumberSet
-    signers: Mapping[str, tuple[Signer, str]]
-    """Trunk -> signer and origid, for the trunks whose calls leave signed."""
+    inventory: Inventory
+    """Whose numbers are whose."""
+    signers: Mapping[str, tuple[Signer, Terms]]
+    """Trunk -> signer and what its calls may get, for the trunks whose calls leave signed."""
     store: Store | None
     tally: Tally
     sealer: Sealer

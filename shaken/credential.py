@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
+from shaken import constraints
+from shaken.constraints import Constraints
 from shaken.errors import CredentialError, ParseError
 from shaken.tnauthlist import Extension, TNAuthList, of
 
@@ -33,7 +35,15 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order n of P-256 (FIPS 186-4 D.1.2.3): r and s are from 1 to n-1 (STI-013)."""
 _ZERO, _ORDER = bytes(32), ORDER.to_bytes(32, "big")
 
+_INTEGER = (b"\x02\x20", b"\x02\x21\0")
+_FRAMES = tuple(
+    tuple((b"\x30%c" % (68 + high + low) + _INTEGER[high], _INTEGER[low]) for low in (0, 1)) for high in (0, 1)
+)
+"""What DER puts before r and between r and s, by the first bit of either."""
+
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_SHAKEN = re.compile(r"SHAKEN[ \t]+(\S+)\Z").match
+"""The common name of a SHAKEN certificate: the word, and the provider's code (ATIS-1000080)."""
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 
@@ -62,6 +72,8 @@ class Credential:
     authority: TNAuthList
     fingerprint: str
     """SHA-256 of the leaf, hexadecimal."""
+    constraints: tuple[Constraints, ...] = ()
+    """What the certificates of the chain let their holder claim; empty: anything."""
 
     def holds(self, signature: bytes, signing_input: bytes) -> bool:
         """Whether 64 octets of r and s are this key's signature over these octets (RFC 7518 section 3.4)."""
@@ -89,16 +101,21 @@ def der_signature(raw: bytes) -> bytes | None:
     if len(raw) != 64:
         return None
     # Octets of one length compare as the numbers that they are.
-    first, second = raw[:32], raw[32:]
-    if not (_ZERO < first < _ORDER and _ZERO < second < _ORDER):
+    r, s = raw[:32], raw[32:]
+    if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):
         return None
-    first, second = first.lstrip(b"\0"), second.lstrip(b"\0")
-    if first[0] & 0x80:
-        first = b"\0" + first
-    if second[0] & 0x80:
-        second = b"\0" + second
-    one, two = len(first), len(second)
-    return b"\x30%c\x02%c%b\x02%c%b" % (one + two + 4, one, first, two, second)
+    # An INTEGER is signed: one more octet where the first bit is set, none that is zero for nothing. Of 256
+    # signatures two have such a zero.
+    if raw[0] and raw[32]:
+        before, between = _FRAMES[raw[0] >> 7][raw[32] >> 7]
+        return before + r + between + s
+    r, s = r.lstrip(b"\0"), s.lstrip(b"\0")
+    if r[0] & 0x80:
+        r = b"\0" + r
+    if s[0] & 0x80:
+        s = b"\0" + s
+    one, two = len(r), len(s)
+    return b"\x30%c\x02%c%b\x02%c%b" % (one + two + 4, one, r, two, s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +161,12 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         raise CredentialError("the certificate is not valid now", "identity-expired")
     path = _path(leaf, [one for one in chain if one is not leaf], anchors, utc)
     _within(path, authority)
-    for certificate in path[1:-1]:
+    for certificate in path[1:]:  # the anchor's own end counts as well: beyond it nobody vouches for the chain
         begin, end = max(begin, _span(certificate)[0]), min(end, _span(certificate)[1])
     subject = leaf.subject
     common, organisation = _name(subject, NameOID.COMMON_NAME), _name(subject, NameOID.ORGANIZATION_NAME)
+    if authority.spcs and (named := _SHAKEN(common or "")) is not None and named[1] not in authority.spcs:
+        raise CredentialError("the certificate names another provider than its subject", "identity-no-authority")
     if len(authority.spcs) > 1:
         # One certificate, one provider: with two codes nobody could say who signed (STI-082).
         raise CredentialError("the certificate names more than one provider", "identity-no-authority")
@@ -161,7 +180,16 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         not_after=end,
         authority=authority,
         fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
+        constraints=_limits(path),
     )
+
+
+def _limits(path: Iterable[x509.Certificate]) -> tuple[Constraints, ...]:
+    """What the certificates of a path let their holder claim: all of it binds."""
+    try:
+        return tuple(found for found in map(constraints.of, path) if found is not None)
+    except ParseError as error:
+        raise CredentialError(str(error), "identity-bad-certificate") from error
 
 
 def _key(leaf: x509.Certificate) -> ec.EllipticCurvePublicKey:
@@ -212,6 +240,9 @@ def _path(
     issuers = verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(
         Extension, verification.Criticality.AGNOSTIC, None
     )
+    for limits in (constraints.Extension, constraints.EnhancedExtension):
+        leaves = leaves.may_be_present(limits, verification.Criticality.AGNOSTIC, None)
+        issuers = issuers.may_be_present(limits, verification.Criticality.AGNOSTIC, None)
     verifier = (
         verification.PolicyBuilder()
         .store(verification.Store(list(anchors.certificates)))
@@ -228,7 +259,9 @@ def _path(
 
 def _within(path: list[x509.Certificate], authority: TNAuthList) -> None:
     """No more than each issuer has that says what it has (RFC 9060 section 4.1; STI-086)."""
-    for issuer in path[1:]:
+    for subject, issuer in zip(path, path[1:], strict=False):
+        if not _vouches(issuer, subject):
+            raise CredentialError("the chain names another key than its issuer has", "identity-untrusted-chain")
         try:
             scope = of(issuer)
         except ParseError as error:
@@ -236,6 +269,18 @@ def _within(path: list[x509.Certificate], authority: TNAuthList) -> None:
         if scope is not None and not authority.within(scope):
             raise CredentialError("the certificate claims more than its issuer has", "identity-no-authority")
         authority = scope or authority
+
+
+def _vouches(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
+    """Whether the key that a certificate says it was issued with is its issuer's, where both say so (RFC 9060 section
+    7).
+    """
+    try:
+        wanted = subject.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        given = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return True
+    return wanted is None or wanted == given
 
 
 def _span(certificate: x509.Certificate) -> tuple[float, float]:

@@ -27,6 +27,15 @@ _PARAM = re.compile(
     rb'(?:[ \t]*=[ \t]*(?:<([^<>"\x00-\x20\x7f]*)>|"((?:[^"\\]|\\.)*)"|([A-Za-z0-9.!%*_+`\'~:/\[\]-]*)))?[ \t]*(?=;|\Z)'
 ).match
 
+# A comma, behind which a token begins: in full form (`eyJ` is the encoding of `{"`) or in compact form.
+_JOINT = re.compile(rb",[ \t]*(?:eyJ|\.\.)")
+_BEGINS = re.compile(rb"[ \t]*(?:eyJ|\.\.)").match
+# What is stepped over as a whole: a quoted string, a URL in brackets, a run of harmless octets; else one octet. (An
+# escaped quote in a quoted string is not looked for: it would let hostile octets cost the square of their number.)
+_PIECE = re.compile(rb'"[^"]*"|<[^<>]*>|[^"<,]+|.', re.DOTALL).match
+# RFC 4474 section 9: base64 in quotes, without a dot; its certificate is named by a header of its own (TRAP-28).
+_LEGACY = re.compile(rb'[ \t]*"[A-Za-z0-9+/=\s]*"[ \t]*\Z').match
+
 
 class Identity(NamedTuple):
     """One header value, taken apart."""
@@ -40,10 +49,28 @@ class Identity(NamedTuple):
     """All parameters by lower-case name, `info` included; a flag has None."""
 
 
+def split(value: bytes) -> list[bytes]:
+    """The values that a middlebox joined with commas into one line (TRAP-23). The grammar knows no such list, so a
+    comma parts two values only where a token begins behind it. Nearly always the one value itself.
+    """
+    if b"," not in value or _JOINT.search(value) is None:
+        return [value]
+    found, start, at = [], 0, 0
+    while (part := _PIECE(value, at)) is not None:
+        at = part.end()
+        if part[0] == b"," and _BEGINS(value, at):
+            found.append(value[start : at - 1].strip(b" \t"))
+            start = at
+    found.append(value[start:].strip(b" \t"))
+    return found
+
+
 def parse(value: bytes) -> Identity:
     """One header value, unfolded. Raises ParseError."""
     if len(value) > MAX_VALUE:
         raise ParseError("the Identity header is too long")
+    if _LEGACY(value) is not None:
+        raise ParseError("the header is one of RFC 4474", "identity-legacy")
     found = _TOKEN(value)
     if found is None:
         raise ParseError("the Identity header does not begin with a token")

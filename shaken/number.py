@@ -18,18 +18,38 @@ MAX_USER = 256
 """Characters of a user part that is still looked at."""
 
 
+INTERNATIONAL = {
+    "1": ("011", "00"), "7": ("810", "00"), "61": ("0011", "00"), "65": ("001", "00"), "81": ("010", "00"),
+    "82": ("001", "002", "00"), "375": ("810", "00"), "852": ("001", "00"), "992": ("810", "00"), "993": ("810", "00"),
+}  # fmt: skip
+"""Country -> what is dialled there before a country code, where it is more than 00."""
+TRUNK = {"7": "8", "36": "06", "375": "8", "993": "8"} | dict.fromkeys(
+    "1 30 34 39 45 47 48 56 65 216 220 223 351 352 354 356 357 371 372 378 420 852 992".split(), ""
+)
+"""Country -> what stands before a national number and is left out after the country code, where it is not 0; empty:
+nothing, and a zero in front belongs to the number (Italy)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How numbers that are not written in full are to be read on one trunk."""
+    """How numbers that are not written in full are to be read on one trunk (RFC 8224 section 8.3: by local policy)."""
 
     country: str = "1"
+    """Whose national numbers they are; empty: nobody's, every number is written in full (`E164`)."""
     area: str = ""
     """Put before local numbers of seven digits; empty: they stay unresolved."""
-    international: tuple[str, ...] = ("011", "00")
-    """What is dialled before a country code."""
+    international: tuple[str, ...] | None = None
+    """What is dialled before a country code; None: as in that country."""
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What is dialled before a country code."""
+        return INTERNATIONAL.get(self.country, ("00",)) if self.international is None else self.international
 
 
 NANP = Plan()
+E164 = Plan("", international=())
+"""Every number in full, with a plus or without: what carriers send each other."""
 
 Kind = Literal["number", "anonymous", "uri", "invalid"]
 
@@ -88,7 +108,7 @@ def _ours(context: str, plan: Plan) -> bool:
 
 def _national(digits: str, plan: Plan) -> str | None:
     """Digits without a plus, read by the plan (RFC 8224 section 8.3: convert by local policy, else leave)."""
-    for prefix in plan.international:
+    for prefix in plan.prefixes:
         rest = digits.removeprefix(prefix)
         if rest is not digits and len(rest) > 7 and rest[0] != "0":
             return rest if len(rest) <= MAX_DIGITS else None
@@ -97,10 +117,24 @@ def _national(digits: str, plan: Plan) -> str | None:
             return "1" + digits
         if len(digits) == 7 and plan.area and digits[0] not in "01":
             return "1" + plan.area + digits
-    elif len(digits) > 6 and digits[0] == "0" and not digits.startswith("00"):
-        # A national trunk prefix.
-        return plan.country + digits[1:] if len(plan.country + digits) - 1 <= MAX_DIGITS else None
+    elif plan.country and len(digits) > 6:
+        trunk = TRUNK.get(plan.country, "0")
+        if trunk == "8":
+            # It may begin a number that is written in full too; national ones have ten digits after it.
+            national = digits[1:] if digits[0] == "8" and len(digits) == 11 else ""
+        elif trunk:
+            national = digits.removeprefix(trunk) if digits.startswith(trunk) and digits[:2] != "00" else ""
+        else:
+            national = digits if digits[0] == "0" and digits[:2] != "00" else ""
+        if national:
+            return plan.country + national if len(plan.country + national) <= MAX_DIGITS else None
     return digits if len(digits) <= MAX_DIGITS else None
+
+
+def stripped(tn: str) -> str | None:
+    """A number of a token without the plus and the separators that some signers write (API-009); None if it is none."""
+    digits = tn.translate(_SEPARATORS).removeprefix("+")
+    return digits if digits.isascii() and _DIALLED(digits) is not None and len(digits) <= MAX_DIGITS else None
 
 
 def party(scheme: str, user: str, host: str, params: Mapping[str, str | None], plan: Plan = NANP) -> Party:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from shaken import number
 from shaken.errors import ParseError
 
 MAX_TOKEN = 16 * 1024
@@ -29,10 +32,11 @@ MAX_KEPT_HEADER = 512
 """Octets of an encoded header that is remembered: a real one has 120 to 250, and 4,096 of them stay small."""
 
 # "-" and "_" become what binascii knows; "+", "/" and "=" become what its strict mode refuses (TRAP-07).
-_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _PAD = (b"", None, b"==", b"=")
 # The last character of an encoding that is 2 or 3 modulo 4 long carries bits that must be zero (TRAP-08).
-_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 
 Json = Any
 
@@ -41,7 +45,6 @@ class Passport(NamedTuple):
     """One token, taken apart. What the claims are worth is for `shaken.verify` to say."""
 
     header: Mapping[str, Json]
-    claims: Mapping[str, Json]
     signing_input: bytes
     """Header and payload as received: what the signature covers."""
     signature: bytes
@@ -58,29 +61,42 @@ class Passport(NamedTuple):
     attest: str | None
     origid: str | None
     defects: tuple[str, ...] = ()
-    """What a strict reader would refuse: `iat-string`, `iat-float`, `dest-tn-string`, `not-canonical`."""
+    """What a strict reader would refuse: `iat-string`, `iat-float`, `dest-tn-string`, `tn-not-canonical`,
+    `not-canonical` (JSON)."""
+    payload: Mapping[str, Json] | None = None
+    """The claims, where the reader had to make an object of them."""
+
+    @property
+    def claims(self) -> Mapping[str, Json]:
+        """All claims by name."""
+        return self.payload if self.payload is not None else _object(decode(self.signing_input.partition(b".")[2]))
+
+
+def canonical_text(value: Json) -> str:
+    """The same as text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: Json) -> bytes:
     """JSON in the form that a token is signed in (RFC 8225 section 9): names sorted, no white space, UTF-8
     unescaped.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return canonical_text(value).encode()
 
 
 def encode(octets: bytes) -> bytes:
     """base64url without padding (RFC 7515 section 2)."""
-    return binascii.b2a_base64(octets, newline=False).rstrip(b"=").translate(bytes.maketrans(b"+/", b"-_"))
+    return binascii.b2a_base64(octets, newline=False).rstrip(b"=").translate(_URLSAFE)
 
 
 def decode(text: bytes) -> bytes:
     """base64url without padding, in the one encoding that the octets have. Raises ParseError."""
     rest = len(text) & 3
     pad = _PAD[rest]
-    if pad is None or (rest and text[-1] not in _LAST[rest]):
+    if pad is None or (rest and text[-1] not in LAST[rest]):
         raise ParseError("a part of the token is not base64url")
     try:
-        return binascii.a2b_base64(text.translate(_STANDARD) + pad, strict_mode=True)
+        return binascii.a2b_base64(text.translate(STANDARD) + pad, strict_mode=True)
     except binascii.Error as error:
         raise ParseError("a part of the token is not base64url") from error
 
@@ -96,8 +112,15 @@ def _no_constant(name: str) -> Json:
     raise ParseError(f"{name} is no JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
-_QUICK = json.JSONDecoder(parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ParseError("a number is larger than any")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+_QUICK = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 def _object(octets: bytes) -> dict[str, Json]:
@@ -157,7 +180,8 @@ def parse(token: bytes) -> Passport:
     if len(parts) != 3:
         raise ParseError("a token has three parts")
     header, alg, typ, ppt, x5u = (_header if len(parts[0]) <= MAX_KEPT_HEADER else read_header)(parts[0])
-    claims = _object(decode(parts[1]))
+    payload = decode(parts[1])
+    claims = _object(payload)
     if len(token) > 2048 and (deep(header) or deep(claims)):
         raise ParseError("the JSON of the token is nested too much")
     # What is not ES256 is refused for that (E12), and its signature, whatever its form, is never used.
@@ -168,7 +192,7 @@ def parse(token: bytes) -> Passport:
         # A DER signature is the usual mistake (STI-012); nothing else of 64 octets is one.
         raise ParseError("the signature is not 64 octets of r and s", "identity-signature-form")
     defects: list[str] = []
-    orig_tn, orig_uri = _origin(claims.get("orig"))
+    orig_tn, orig_uri = _origin(claims.get("orig"), defects)
     dest = claims.get("dest")
     if not isinstance(dest, dict):
         raise ParseError("dest is no object", "identity-claims")
@@ -176,12 +200,16 @@ def parse(token: bytes) -> Passport:
     iat = claims.get("iat")
     if type(iat) is not int or not 0 <= iat < MAX_IAT:
         iat = _time(iat, defects)
+    if tns and not all(map(_bare, tns)):
+        tns = tuple(_canonical(tn, defects) for tn in tns)
+    if canonical_text(claims).encode("utf-8", "replace") != payload:
+        defects.append("not-canonical")
     if not tns and not uris:
         raise ParseError("dest names nobody", "identity-claims")
     # By position: by name costs twice as much, and each call comes here. The order is that of the fields.
     return Passport(
-        header, claims, token[: len(parts[0]) + 1 + len(parts[1])], signature, alg, typ, ppt, x5u, iat,
-        orig_tn, orig_uri, tns, uris, _text(claims, "attest"), _text(claims, "origid"), tuple(defects),
+        header, token[: len(parts[0]) + 1 + len(parts[1])], signature, alg, typ, ppt, x5u, iat,
+        orig_tn, orig_uri, tns, uris, _text(claims, "attest"), _text(claims, "origid"), tuple(defects), claims,
     )  # fmt: skip
 
 
@@ -190,14 +218,29 @@ def _text(claims: Mapping[str, Json], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _origin(orig: Json) -> tuple[str | None, str | None]:
+_bare = re.compile(r"[0-9*#]{1,15}").fullmatch
+
+
+def canonical(tn: str) -> str:
+    """A number of a claim in canonical form. What is none stays as it is, and will match nobody (RFC 8224 section
+    8.3)."""
+    return tn if _bare(tn) is not None else number.stripped(tn) or tn
+
+
+def _canonical(tn: str, defects: list[str]) -> str:
+    if _bare(tn) is None and "tn-not-canonical" not in defects:
+        defects.append("tn-not-canonical")
+    return canonical(tn)
+
+
+def _origin(orig: Json, defects: list[str]) -> tuple[str | None, str | None]:
     """Exactly one identity (RFC 8225 section 5.2.1; STI-004)."""
     if not isinstance(orig, dict):
         raise ParseError("orig is no object", "identity-claims")
     tn, uri = orig.get("tn"), orig.get("uri")
     if (tn is None) == (uri is None) or not isinstance(uri if tn is None else tn, str):
         raise ParseError("orig names not exactly one caller", "identity-claims")
-    return tn, uri
+    return (None if tn is None else _canonical(tn, defects)), uri
 
 
 def _several(value: Json, defects: list[str]) -> tuple[str, ...]:

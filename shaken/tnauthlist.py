@@ -4,8 +4,7 @@
     TNEntry ::= CHOICE { spc [0] IA5String, range [1] TelephoneNumberRange, one [2] IA5String }    -- explicit tags
     TelephoneNumberRange ::= SEQUENCE { start IA5String (1..15), count INTEGER (2..MAX) }
 
-Read and written by hand: strict DER of four types is less code than a grammar for it, and bytes that are not exactly
-that raise ParseError.
+Bytes that are not exactly that raise ParseError.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import Any
 
 from cryptography import x509
 
+from shaken.der import IA5, INTEGER, SEQUENCE, Reader, alone, ascii_text, element
 from shaken.errors import ParseError
 
 OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
@@ -25,7 +25,6 @@ _SPC = re.compile(r"[\x20-\x7e]{1,32}\Z").match
 _NUMBER = re.compile(r"[0-9*#]{1,15}\Z").match
 _START = re.compile(r"[0-9]{1,15}\Z").match
 
-SEQUENCE, INTEGER, IA5 = 0x30, 0x02, 0x16
 SPC, RANGE, ONE = 0xA0, 0xA1, 0xA2
 
 
@@ -54,62 +53,30 @@ class TNAuthList:
             return False
         if parent.spcs:
             return True
-        return all(map(parent.covers, self.numbers)) and all(
-            any(
-                len(first) == len(start) and int(start) <= int(first) and int(first) + count <= int(start) + room
-                for start, room in parent.ranges
-            )
-            for first, count in self.ranges
+        spans = parent._spans()
+        return all(number.isdigit() or number in parent.numbers for number in self.numbers) and all(
+            any(size == width and begin <= first and last <= end for width, begin, end in spans)
+            for size, first, last in self._spans()
         )
 
-
-class _Reader:
-    """DER, definite lengths in their shortest form."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def take(self, *tags: int) -> tuple[int, bytes]:
-        data, at = self.data, self.at
-        if at + 2 > len(data) or data[at] not in tags:
-            raise ParseError("the TNAuthList is no DER of its kind")
-        tag, length, at = data[at], data[at + 1], at + 2
-        if length & 0x80:
-            size = length & 0x7F
-            octets = data[at : at + size]
-            length, at = int.from_bytes(octets, "big"), at + size
-            if not 1 <= size <= 3 or len(octets) != size or length < 0x80 or octets[0] == 0:
-                raise ParseError("a length in the TNAuthList is not DER")
-        if at + length > len(data):
-            raise ParseError("the TNAuthList is cut off")
-        self.at = at + length
-        return tag, data[at : self.at]
-
-    @property
-    def done(self) -> bool:
-        return self.at >= len(self.data)
-
-
-def _alone(data: bytes, tag: int) -> bytes:
-    reader = _Reader(data)
-    _, value = reader.take(tag)
-    if not reader.done:
-        raise ParseError("octets stand after an element of the TNAuthList")
-    return value
-
-
-def _ascii(data: bytes) -> str:
-    try:
-        return data.decode("ascii")
-    except UnicodeDecodeError as error:
-        raise ParseError("an IA5String of the TNAuthList is not ASCII") from error
+    def _spans(self) -> list[tuple[int, int, int]]:
+        """Digits, first and last number of what is named, what touches put together."""
+        found = [(len(tn), int(tn), int(tn)) for tn in self.numbers if tn.isdigit()]
+        found += [(len(start), int(start), int(start) + count - 1) for start, count in self.ranges]
+        merged: list[tuple[int, int, int]] = []
+        for size, first, last in sorted(found):
+            if merged and merged[-1][0] == size and first <= merged[-1][2] + 1:
+                merged[-1] = (size, merged[-1][1], max(last, merged[-1][2]))
+            else:
+                merged.append((size, first, last))
+        return merged
 
 
 def from_der(der: bytes) -> TNAuthList:
     """The value of the extension. Raises ParseError."""
     if len(der) > MAX_SIZE:
         raise ParseError("the TNAuthList is too long")
-    reader = _Reader(_alone(der, SEQUENCE))
+    reader = Reader(alone(der, SEQUENCE))
     spcs: list[str] = []
     ranges: list[tuple[str, int]] = []
     numbers: list[str] = []
@@ -118,25 +85,25 @@ def from_der(der: bytes) -> TNAuthList:
             raise ParseError("the TNAuthList has too many entries")
         tag, value = reader.take(SPC, RANGE, ONE)
         if tag == SPC:
-            spc = _ascii(_alone(value, IA5))
+            spc = ascii_text(alone(value, IA5))
             if _SPC(spc) is None:
                 raise ParseError("a service provider code is malformed")
             spcs.append(spc)
         elif tag == ONE:
-            number = _ascii(_alone(value, IA5))
+            number = ascii_text(alone(value, IA5))
             if _NUMBER(number) is None:
                 raise ParseError("a number of the TNAuthList is malformed")
             numbers.append(number)
         else:
-            ranges.append(_range(_alone(value, SEQUENCE)))
+            ranges.append(_range(alone(value, SEQUENCE)))
     if not (spcs or ranges or numbers):
         raise ParseError("the TNAuthList is empty")
     return TNAuthList(tuple(spcs), tuple(ranges), tuple(numbers))
 
 
 def _range(data: bytes) -> tuple[str, int]:
-    reader = _Reader(data)
-    start = _ascii(reader.take(IA5)[1])
+    reader = Reader(data)
+    start = ascii_text(reader.take(IA5)[1])
     raw = reader.take(INTEGER)[1]
     if not reader.done or not raw or len(raw) > 8 or raw[0] & 0x80 or (len(raw) > 1 and raw[0] == 0 and raw[1] < 0x80):
         raise ParseError("a range of the TNAuthList is malformed")
@@ -151,30 +118,22 @@ def check_range(start: str, count: int) -> None:
         raise ParseError("a range of the TNAuthList leaves its number of digits")
 
 
-def _element(tag: int, value: bytes) -> bytes:
-    size = len(value)
-    if size < 0x80:
-        return bytes((tag, size)) + value
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + value
-
-
 def to_der(entries: TNAuthList) -> bytes:
     """The value of the extension. Raises ParseError for entries that no reader would take."""
     parts: list[bytes] = []
     for spc in entries.spcs:
-        parts.append(_element(SPC, _element(IA5, spc.encode("ascii"))))
+        parts.append(element(SPC, element(IA5, spc.encode("ascii"))))
     for start, count in entries.ranges:
         check_range(start, count)
         number = count.to_bytes(count.bit_length() // 8 + 1, "big")
         parts.append(
-            _element(RANGE, _element(SEQUENCE, _element(IA5, start.encode("ascii")) + _element(INTEGER, number)))
+            element(RANGE, element(SEQUENCE, element(IA5, start.encode("ascii")) + element(INTEGER, number)))
         )
     for tn in entries.numbers:
-        parts.append(_element(ONE, _element(IA5, tn.encode("ascii"))))
+        parts.append(element(ONE, element(IA5, tn.encode("ascii"))))
     if not parts:
         raise ParseError("the TNAuthList is empty")
-    return _element(SEQUENCE, b"".join(parts))
+    return element(SEQUENCE, b"".join(parts))
 
 
 class Extension(x509.ExtensionType):

@@ -8,17 +8,21 @@ rest with the credential that was fetched meanwhile. Each step leaves a fact; th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from shaken import identity, passport
+from shaken import compact, identity, passport, quick
 from shaken.credential import Credential, CredentialFailure
 from shaken.errors import ParseError
 from shaken.passport import MAX_TOKEN, Passport
 from shaken.verdict import FAILURES, Fact, Failure, Judgement
 
 PASS, FAIL, UNKNOWN = Fact.PASS, Fact.FAIL, Fact.UNKNOWN
+_make = tuple.__new__
+Fault = Callable[[Passport], "tuple[str, str] | None"]
+"""Says what is wrong with the claims of a token: a slug and a sentence."""
 MAX_URL = 2048
 """Characters of a certificate URL."""
 
@@ -27,6 +31,10 @@ _URL = re.compile(
     r"https://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?)(?::([0-9]{1,5}))?"
     r"(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*)?\Z"
 ).match
+
+
+# RFC 4122 section 3: written in lower case, read in either.
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}").fullmatch
 
 
 class Claim(NamedTuple):
@@ -38,6 +46,8 @@ class Claim(NamedTuple):
     """Any of them may be the destination that was signed: To, and the Request-URI."""
     date: float | None = None
     """The Date header, Unix seconds. It may be absent: the full form has its own time."""
+    callee_uris: tuple[str, ...] = ()
+    """The same where they are no numbers, in the form of RFC 8224 section 8.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,16 @@ class Rules:
     """Hosts that certificates may come from, lower-case; None: any."""
     lab: bool = False
     """Any port: the lab's repository has no rights to 443."""
+    diverted: float = 10_800.0
+    """Seconds that a token may be old which proved diversions lead back to: calls wait in queues (RFC 8946 section
+    4.2).
+    """
+    stored: float = 86_400.0
+    """The same for messages, which are stored and forwarded (RFC 9475 section 3)."""
+    compact: bool = False
+    """Tokens in compact form are rebuilt and checked. SHAKEN knows none (ATIS-1000082 E4)."""
+    kinds: frozenset[str] = frozenset(("shaken",))
+    """Kinds of tokens that prove a caller's number; an empty name is the token without a kind (RFC 8225)."""
 
 
 class Exam(NamedTuple):
@@ -64,6 +84,8 @@ class Exam(NamedTuple):
     dest: Fact = UNKNOWN
     failure: Failure | None = None
     detail: str = ""
+    readings: tuple[Passport, ...] = ()
+    """What else a token in compact form may stand for."""
 
 
 def _refused(slug: str, detail: str, token: Passport | None = None) -> Exam:
@@ -91,63 +113,106 @@ def acceptable(url: str, rules: Rules) -> str | None:
 
 def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
     """All steps that need no certificate. Never raises."""
+    if (usual := quick.read(value)) is not None:
+        return _compared(usual, claim, rules, utc)
     # 1. Size and syntax; the kind of token. An unknown kind is left alone, and nothing is fetched for it.
-    if len(value) > identity.MAX_VALUE:
-        return _refused("identity-too-large", "the Identity header is too long")
     try:
-        header = identity.parse(value)
+        header = read(value)
     except ParseError as error:
         return _refused(error.slug, str(error))
     if header.ppt is not None and header.ppt != "shaken":
-        return _refused("identity-unsupported-ppt", f"a token of the kind {header.ppt[:32]!r} is not understood here")
+        return unknown(header.ppt)
+    return examined(header, "shaken", claim, rules, utc)
+
+
+def read(value: bytes) -> identity.Identity:
+    """One header value, taken apart. Raises ParseError."""
+    if len(value) > identity.MAX_VALUE:
+        raise ParseError("the Identity header is too long", "identity-too-large")
+    return identity.parse(value)
+
+
+def unknown(kind: str) -> Exam:
+    """The exam of a token of a kind that is not known here."""
+    return _refused("identity-unsupported-ppt", f"a token of the kind {kind[:32]!r} is not understood here")
+
+
+def examined(
+    header: identity.Identity, kind: str, claim: Claim, rules: Rules, utc: float, fault: Fault | None = None
+) -> Exam:
+    """The steps for a header whose kind is known, before any certificate. Never raises.
+
+    kind: what the token must be; empty: a token without a kind. fault: what only this kind's claims must hold.
+    """
     if len(header.token) > MAX_TOKEN:
         return _refused("identity-too-large", "the token is too long")
     if header.info is None:
         return _refused("identity-no-info", "the header does not say where the certificate is")
+    readings: tuple[Passport, ...] = ()
     try:
-        token = passport.parse(header.token)
+        if rules.compact and not kind and compact.is_compact(header.token):
+            if claim.date is None:
+                return _refused("identity-compact", "a token in compact form needs a Date")
+            readings = compact.readings(
+                header.token, header.info, claim.caller, claim.caller_uri, claim.callees, claim.callee_uris,
+                int(claim.date),
+            )  # fmt: skip
+        token = readings[0] if readings else passport.parse(header.token)
     except ParseError as error:
         return _refused(error.slug, str(error))
-    if (fault := _claims(header, token)) is not None:
-        return _refused(*fault, token)
-    # 2. The certificate's URL: the same in both places, by octets, and one that may be fetched.
-    url = token.x5u or ""
-    if url != header.info:
+    if (wrong := _claims(header, token, kind) or (fault(token) if fault is not None else None)) is not None:
+        return _refused(*wrong, token)
+    # 2. The certificate's URL: the same in both places, by octets.
+    if token.x5u != header.info:
         return _refused("identity-info-mismatch", "info and x5u name different certificates", token)
+    exam = _compared(token, claim, rules, utc)
+    return exam._replace(readings=readings[1:]) if readings else exam
+
+
+def _compared(token: Passport, claim: Claim, rules: Rules, utc: float) -> Exam:
+    """The steps that look at the call and the rules; the token itself is in order."""
+    url, iat, tn = token.x5u or "", token.iat, token.orig_tn
     if (why := acceptable(url, rules)) is not None:
         return _refused("identity-bad-url", why, token)
     # 3. The call is the one that was signed: its time, its caller, whom it calls. Each is a fact of its own.
-    fresh = PASS if abs(token.iat - utc) <= rules.freshness else FAIL
-    orig = UNKNOWN  # a call that shows nobody leaves nothing to compare with (RFC 8224 section 11; STI-038)
-    if claim.caller is None and claim.caller_uri is None:
-        pass
-    elif token.orig_tn is not None:
-        orig = PASS if token.orig_tn == claim.caller else FAIL
+    fresh = PASS if -rules.freshness <= iat - utc <= rules.freshness else FAIL
+    if tn is not None and tn == claim.caller:
+        orig = PASS
+    elif claim.caller is None and claim.caller_uri is None:
+        orig = UNKNOWN  # a call that shows nobody leaves nothing to compare with (RFC 8224 section 11; STI-038)
     else:
-        orig = PASS if claim.caller_uri is not None and token.orig_uri == claim.caller_uri else FAIL
+        orig = PASS if tn is None and claim.caller_uri is not None and token.orig_uri == claim.caller_uri else FAIL
     dest = FAIL
     for number in claim.callees:
         if number in token.dest_tns:
             dest = PASS
             break
-    failure: Failure | None = None
-    detail = ""
+    else:
+        if claim.callee_uris and not set(claim.callee_uris).isdisjoint(token.dest_uris):
+            dest = PASS
+    if fresh is PASS and orig is PASS and dest is PASS:
+        return _make(Exam, (url, token, PASS, PASS, PASS, PASS, None, "", ()))
+    return _mismatched(token, fresh, orig, dest, utc)
+
+
+def _mismatched(token: Passport, fresh: Fact, orig: Fact, dest: Fact, utc: float) -> Exam:
+    """The exam of a token that is stale or was made for another call: the first failure answers."""
     if fresh is FAIL:
-        failure, detail = FAILURES["identity-stale-iat"], f"signed {utc - token.iat:+.0f} s ago"
+        slug, detail = "identity-stale-iat", f"signed {utc - token.iat:+.0f} s ago"
     elif orig is UNKNOWN:
-        failure, detail = FAILURES["identity-no-caller"], "the call shows no caller to compare the token with"
+        slug, detail = "identity-no-caller", "the call shows no caller to compare the token with"
     elif orig is FAIL:
-        failure, detail = FAILURES["identity-orig-mismatch"], "the token was signed for another caller"
-    elif dest is FAIL:
-        failure, detail = FAILURES["identity-dest-mismatch"], "the token was signed for another called number"
-    return Exam(url if failure is None else None, token, PASS, fresh, orig, dest, failure, detail)
+        slug, detail = "identity-orig-mismatch", "the token was signed for another caller"
+    else:
+        slug, detail = "identity-dest-mismatch", "the token was signed for another called number"
+    return Exam(None, token, PASS, fresh, orig, dest, FAILURES[slug], detail)
 
 
-def _claims(header: identity.Identity, token: Passport) -> tuple[str, str] | None:
+def _claims(header: identity.Identity, token: Passport, kind: str) -> tuple[str, str] | None:
     """What is wrong with the claims of the header and the payload, in the order of ATIS-1000082's cases; None if
     nothing.
     """
-    if None in (token.typ, token.alg, token.ppt, token.x5u):
+    if None in (token.typ, token.alg, token.x5u) or (token.ppt is None and kind):
         return "identity-header-claims", "typ, alg, ppt or x5u is missing in the token"  # E9
     if token.typ != "passport":
         return "identity-bad-typ", "the token is no passport"  # E11
@@ -155,22 +220,31 @@ def _claims(header: identity.Identity, token: Passport) -> tuple[str, str] | Non
         return "identity-unsupported-alg", "the token is not signed with ES256"  # E12
     if header.alg is not None and header.alg != token.alg:
         return "identity-alg-mismatch", "the header names another algorithm than the token"
-    if token.ppt != "shaken":
+    if (token.ppt or "") != kind:
         # E13; where the header named no kind, it is the token that is of another one.
         return (
             "identity-ppt-mismatch" if header.ppt else "identity-unsupported-ppt"
-        ), "the token is not of the kind shaken"
+        ), f"the token is not of the kind {kind or 'without a name'}"
     if "crit" in token.header:
         return "identity-unsupported-crit", "the token demands an extension that is not known here"
+    if kind != "shaken":
+        return None
     if token.attest is None or token.origid is None:
         return "identity-claims", "attest or origid is missing"  # E14
+    if _UUID(token.origid) is None:
+        return "identity-claims", "origid is no UUID"  # RFC 8588 section 5
     if token.attest not in ("A", "B", "C"):
         return "identity-bad-attest", "attest is not A, B or C"  # E19
     return None
 
 
-def judge(exam: Exam, credential: Credential | CredentialFailure | None, utc: float) -> Judgement:
-    """The result, given what was fetched for `exam.url`. Never raises."""
+def judge(
+    exam: Exam, credential: Credential | CredentialFailure | None, utc: float, speaks_for: str | None = None
+) -> Judgement:
+    """The result, given what was fetched for `exam.url`. Never raises.
+
+    speaks_for: the number that the certificate must cover, where it is not the caller's.
+    """
     if exam.failure is not None:
         return Judgement(
             exam.parsed,
@@ -185,26 +259,58 @@ def judge(exam: Exam, credential: Credential | CredentialFailure | None, utc: fl
     assert token is not None
     # 4. The credential: there, chained to an anchor, valid at the time of the token.
     if not isinstance(credential, Credential):
-        unreachable = credential is None or credential.kind == "unreachable"
-        slug = "identity-unreachable" if credential is None else credential.slug
-        return Judgement(
-            PASS, PASS, PASS, PASS,
-            chain=UNKNOWN if unreachable else FAIL,
-            failure=FAILURES.get(slug, FAILURES["identity-unreachable" if unreachable else "identity-untrusted-chain"]),
-            passport=token,
-            detail="the certificate is not at hand" if credential is None else credential.detail,
-        )  # fmt: skip
-    if not (credential.valid_at(utc) and credential.valid_at(token.iat)):
-        return _failed(token, credential, "identity-expired", "the certificate was not valid at that time", chain=FAIL)
+        return _without(token, credential)
+    begin, end = credential.not_before, credential.not_after
+    if not (begin <= utc <= end and begin <= token.iat <= end):
+        return _failed(token, credential, "identity-expired", "the certificate was not valid at that time", FAIL)
     # 5. It may speak for the caller.
-    if not credential.covers(token.orig_tn or ""):
-        return _failed(
-            token, credential, "identity-no-authority", "the certificate may not speak for this caller", PASS, FAIL
-        )
+    if credential.spc is None and not credential.covers(speaks_for or token.orig_tn or ""):
+        return _unauthorised(token, credential)
+    if credential.constraints and (why := limited(token, credential)) is not None:
+        return _unauthorised(token, credential, "identity-constraints", why)
     # 6. The signature, over the octets as received.
     if not credential.holds(token.signature, token.signing_input):
-        return _failed(token, credential, "identity-bad-signature", "the signature does not hold", PASS, PASS, FAIL)
-    return Judgement(PASS, PASS, PASS, PASS, PASS, PASS, PASS, None, token, credential, "")
+        for reading in exam.readings:
+            if credential.holds(reading.signature, reading.signing_input):
+                token = reading
+                break
+        else:
+            return _failed(token, credential, "identity-bad-signature", "the signature does not hold", PASS, PASS, FAIL)
+    return _make(Judgement, (PASS, PASS, PASS, PASS, PASS, PASS, PASS, None, token, credential, ""))
+
+
+def limited(token: Passport, credential: Credential) -> str | None:
+    """How a token leaves the limits that its certificate sets, in words; None where it keeps them."""
+    claims = token.claims
+    return next((why for limits in credential.constraints if (why := limits.fault(claims)) is not None), None)
+
+
+def _unauthorised(
+    token: Passport,
+    credential: Credential,
+    slug: str = "identity-no-authority",
+    why: str = "the certificate may not speak for this caller",
+) -> Judgement:
+    """The result where the certificate is not one for the caller, or for these claims. The signature is looked at all
+    the same: whoever writes another's certificate URL into a token must not make its holder look guilty.
+    """
+    return _failed(
+        token, credential, slug, why, PASS, FAIL,
+        PASS if credential.holds(token.signature, token.signing_input) else FAIL,
+    )  # fmt: skip
+
+
+def _without(token: Passport, credential: CredentialFailure | None) -> Judgement:
+    """The result where there is no certificate that may speak: not at hand, or not good."""
+    unreachable = credential is None or credential.kind == "unreachable"
+    slug = "identity-unreachable" if credential is None else credential.slug
+    return Judgement(
+        PASS, PASS, PASS, PASS,
+        chain=UNKNOWN if unreachable else FAIL,
+        failure=FAILURES.get(slug, FAILURES["identity-unreachable" if unreachable else "identity-untrusted-chain"]),
+        passport=token,
+        detail="the certificate is not at hand" if credential is None else credential.detail,
+    )  # fmt: skip
 
 
 def _failed(

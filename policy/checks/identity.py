@@ -15,8 +15,9 @@ from shaken.verdict import FAILURES
 
 UPSTREAM_FAILED = "verstat-failed"
 MISSING = "identity-missing"
+REPLAYED = "identity-replayed"
 SIDES = ("carrier", "pbx")
-SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), UPSTREAM_FAILED, "attestation-c")
+SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), REPLAYED, UPSTREAM_FAILED, "attestation-c")
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
@@ -34,6 +35,9 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     elif (failure := judgement.failure) is not None:
         slug = failure.slug
         return Finding(slug, Class.IDENTITY, book.weight(slug), judgement.detail or slug)
+    elif call.replayed:
+        why = "its token was on another call a moment ago: somebody may have copied it"
+        return Finding(REPLAYED, Class.IDENTITY, book.weight(REPLAYED), why)
     elif (passport := judgement.passport) is None or passport.attest != "C":
         return None
     if call.attestation == "C":

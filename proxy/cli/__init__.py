@@ -88,6 +88,15 @@ def parser() -> argparse.ArgumentParser:
         step.add_argument("--config", required=True, metavar="FILE")
         step.add_argument("--json", action="store_true")
 
+    attest = commands.add_parser("attest", help="which attestation calls that leave would get")
+    reports = attest.add_subparsers(dest="task", required=True, metavar="report")
+    told = reports.add_parser("report", help="over a journal or a table of calls: how many A, B, C, and why")
+    told.add_argument("--config", metavar="FILE", help="trunks, customers and inventory")
+    told.add_argument("--numbers", metavar="FILE", help="another inventory than that of --config")
+    told.add_argument("--journal", metavar="FILE", help="the calls (default: the journal of --config)")
+    told.add_argument("--csv", metavar="FILE", help="the calls as a table with the columns caller and time")
+    told.add_argument("--json", action="store_true")
+
     peer = commands.add_parser("peer", help="where calls go: the hops, their state, and orders to them")
     orders = peer.add_subparsers(dest="task", required=True, metavar="list|drain|enable|force")
     for task, text in (
@@ -147,6 +156,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         name, state = getattr(args, "name", None), getattr(args, "state", None)
         return peer.peer(args.task, name, state, args.config, args.admin, args.json)
+    if args.command == "attest":
+        from proxy.cli import attest
+
+        return attest.report(args.config, args.numbers, args.journal, args.csv, args.json)
     from proxy.cli import lists
 
     return lists.bring_in(args.file, args.expect, args.out, args.json)

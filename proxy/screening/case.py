@@ -23,13 +23,15 @@ from proxy.sip.errors import ParseError
 from proxy.sip.message import Request
 from proxy.sip.uri import Uri
 from shaken.credential import Credential, CredentialFailure
+from shaken.hearing import Circumstances, Conclusion, Hearing, conclude, open_hearing
 from shaken.number import Party, Plan, party
-from shaken.verdict import Judgement, best
+from shaken.reason import ppi, reason, reasons
+from shaken.verdict import Fact, Judgement
 from shaken.verify import Claim, Exam, Rules, examine
 from shaken.verify import judge as judge_identity
 
-MAX_IDENTITIES = 10
-"""Identity headers looked at in one request; the rest is counted, not read (TRAP-18)."""
+MAX_PRIORITIES = 32
+"""Values of Resource-Priority that are looked at."""
 
 LAB_CAMPAIGN = "x-lab-campaign"
 """The lab's oracle: names the campaign as a recogniser of audio or text would. Read in the lab only."""
@@ -71,6 +73,10 @@ class Case:
     call_id: str
     exams: tuple[Exam, ...] = ()
     identities: int = 0
+    hearing: Hearing | None = None
+    """Its Identity headers together, where there is more than one of the usual kind."""
+    heard: Conclusion | None = None
+    """What they say together, once judged."""
     verstat: str | None = None
     """The upstream's own verdict, where the trunk is trusted for verdicts."""
     attested: str | None = None
@@ -160,9 +166,17 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         values = request.all("identity")
         case.identities = len(values)
         claim = Claim(caller=caller.tn, caller_uri=caller.uri, callees=callees, date=None)
-        exams = tuple(examine(value, claim, lane.rules, utc) for value in values[:MAX_IDENTITIES])
-        case.exams = exams
-        case.urls = tuple(dict.fromkeys(exam.url for exam in exams if exam.url is not None))
+        exam = examine(values[0], claim, lane.rules, utc) if len(values) == 1 else None
+        if exam is not None and exam.orig is Fact.FAIL and name != "From":
+            claim, exam = _by_from(request, case, claim, exam, values[0], utc)
+        if exam is not None and exam.passport is not None and exam.passport.payload is None:
+            # One token of the usual form: nothing beside it could change what it is worth.
+            case.exams = (exam,)
+            case.urls = (exam.url,) if exam.url is not None else ()
+        else:
+            case.hearing = hearing = open_hearing(values, claim, lane.rules, utc, circumstances(request, case))
+            case.exams = tuple(part.exam for part in hearing.parts)
+            case.urls = hearing.urls
     return case
 
 
@@ -193,6 +207,48 @@ def stated(uri: Uri) -> str | None:
     return uri.params.get("verstat")
 
 
+def _by_from(
+    request: Request, case: Case, claim: Claim, exam: Exam, value: bytes, utc: float
+) -> tuple[Claim, Exam]:
+    """The same token beside From, where it was not signed for whom P-Asserted-Identity names: some networks sign the
+    one, some the other. What matches is who calls (TRAP-40); the field that it was read from is kept with the call.
+    """
+    source = request.from_
+    caller = who(source.uri, case.lane.plan)
+    other = claim._replace(caller=caller.tn, caller_uri=caller.uri)
+    again = examine(value, other, case.lane.rules, utc)
+    if again.orig is not Fact.PASS:
+        return claim, exam
+    case.caller, case.caller_field = caller, "From"
+    case.caller_text = source.uri.user or source.uri.host
+    return other, again
+
+
+def circumstances(request: Request, case: Case) -> Circumstances:
+    """What tokens of other kinds than `shaken` speak of."""
+    priorities = [
+        one.strip().lower() for value in request.all("resource-priority") for one in value.split(b",") if one.strip()
+    ]
+    priority = request.first("priority") or b""
+    return Circumstances(
+        tuple(one.decode("utf-8", "replace") for one in priorities[:MAX_PRIORITIES]),
+        priority.decode("utf-8", "replace").strip().lower(),
+        case.display_name,
+        request.body if request.method == "MESSAGE" else None,
+    )
+
+
+def stir_reasons(request: Request, case: Case) -> tuple[bytes, ...]:
+    """Reason lines for the tokens that failed, to ride on the responses of a call that goes on (RFC 9410; STI-112: a
+    proxy makes no 1xx of its own for them).
+    """
+    if case.hearing is not None:
+        return reasons(case.hearing, case.heard) if case.heard is not None else ()
+    if case.judgement is None or case.judgement.failure is None:
+        return ()
+    return (reason(case.judgement.failure, ppi(request.first("identity") or b"")),)
+
+
 SOFTWARE_LENGTH = 40
 """Characters of a User-Agent that count: what follows is build dates and serial numbers."""
 
@@ -220,11 +276,12 @@ def judge(
     looked_up: adds what is remembered of the caller; None: nobody remembers.
     """
     if case.exams:
-        judged = [
-            judge_identity(exam, credentials.get(exam.url) if exam.url is not None else None, utc)
-            for exam in case.exams
-        ]
-        case.judgement = judged[0] if len(judged) == 1 else best(judged)
+        if case.hearing is not None:
+            case.heard = conclude(case.hearing, credentials, utc)
+            case.judgement = case.heard.judgement
+        else:
+            (exam,) = case.exams
+            case.judgement = judge_identity(exam, credentials.get(exam.url) if exam.url is not None else None, utc)
     lane = case.lane
     call = Call(
         side=lane.side,

@@ -10,15 +10,22 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from policy.attest import attest
-from policy.lists import NumberSet
+from policy.attest import Terms, decide
+from policy.inventory import Inventory
 from proxy.screening.case import Case
 from proxy.sip.message import Request
+from shaken import mky
+from shaken.div import destinations
 from shaken.errors import SigningError
+from shaken.passport import Passport
 from shaken.sign import Signer
 
 DATE_WINDOW = 60
 """Seconds that a Date of the caller may be off before nothing is signed over it (RFC 8224 section 4.1; STI-045)."""
+
+ASKED = "x-screen-attest"
+"""By which a PBX asks for a lower attestation of one call: A, B, C or none. Read from the PBX's side only, and taken
+off with the other headers of that name before the call leaves."""
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -35,6 +42,8 @@ class Signed:
     attestation: str | None
     result: str
     """A slug for metrics: signed, or the reason for leaving the call as it is."""
+    why: str = ""
+    """What set the level: one of `policy.attest.WHY`."""
 
 
 def sip_date(text: str) -> float | None:
@@ -55,29 +64,67 @@ def sip_date_line(utc: float) -> bytes:
     return f"Date: {DAYS[at.weekday()]}, {at:%d} {MONTHS[at.month - 1]} {at.year:04} {at:%H:%M:%S} GMT".encode()
 
 
-def sign(request: Request, case: Case, signer: Signer, own: NumberSet, origid: str, utc: float) -> Signed:
+def sign(
+    request: Request, case: Case, signer: Signer, inventory: Inventory, terms: Terms, utc: float, *, media: bool = False
+) -> Signed:
     """The Identity header for a call from the PBX, signed over the numbers that the call itself carries.
 
     The caller is whom P-Asserted-Identity names, else From; the destination is To (STI-056). A call without a number
-    at either end, one that is signed already, and one whose Date is not fresh leave as they came.
+    at either end, one that is signed already, and one whose Date is not fresh leave as they came. media: bind the keys
+    that SDP offers (RFC 8225 section 5.2.2); only where nobody on the way changes them.
     """
     if any(b"ppt" in value and b"shaken" in value for value in request.all("identity")):
         return Signed((), None, "already-signed")
     caller, callees = case.caller.tn, case.callees
     if caller is None or not callees:
-        return Signed((), None, "no-number")
+        return Signed((), None, "no-number", "no-number")
+    asked = request.first(ASKED) if case.lane.side == "pbx" else None
+    choice = decide(caller, inventory, terms, utc, _wish(asked) if asked is not None else "")
+    if choice.level is None:
+        return Signed((), None, "not-entitled", choice.why)
     lines: list[bytes] = []
     if (date := request.first("date")) is None:
         lines.append(sip_date_line(utc))
-    else:
-        stated = sip_date(date.decode("utf-8", "replace"))
-        if stated is None or abs(stated - utc) > DATE_WINDOW:
-            return Signed((), None, "stale-date")
-    level = attest(caller, own)
-    if level is None:
+    elif (stated := sip_date(date.decode("utf-8", "replace"))) is None or abs(stated - utc) > DATE_WINDOW:
+        return Signed((), None, "stale-date", choice.why)
+    try:
+        value = signer.identity(
+            orig=caller, dest=callees[:1], iat=int(utc), attest=choice.level, origid=choice.origid,
+            mky=mky.claim(request.body) if media else (),
+        )  # fmt: skip
+    except SigningError:
+        return Signed((), None, "failed", choice.why)
+    return Signed((*lines, b"Identity: " + value), choice.level, "signed", choice.why)
+
+
+def _wish(value: bytes) -> str:
+    """What the PBX asks for, as `policy.attest` has it."""
+    text = value[:16].strip().decode("ascii", "replace")
+    return text.lower() if len(text) > 1 else text.upper()
+
+
+def divert(case: Case, signer: Signer, inventory: Inventory, became: str | None, utc: float) -> Signed:
+    """The `div` header for a call that we send to another number than the one it was for (RFC 8946 section 4.1): beside
+    the headers that it has, which stay, and on the request as well as in a 3xx.
+
+    became: the new target in canonical form. Nothing is added to a call that is not signed for the old number, where
+    the number stays the same however it is written, and where the old number is not ours to divert (STI-097).
+    """
+    was = case.callee
+    if was is None or became is None or was == became:
+        return Signed((), None, "no-number")
+    sound = (exam.passport for exam in case.exams if exam.failure is None)
+    token = next((one for one in sound if one is not None and was in destinations(one)), None)
+    if token is None:
+        return Signed((), None, "no-identity")
+    if inventory.find(was, utc) is None:
         return Signed((), None, "not-entitled")
     try:
-        value = signer.identity(orig=caller, dest=callees[:1], iat=int(utc), attest=level, origid=origid)
+        value = signer.div(orig=_origin(token), was=was, became=became, iat=int(utc))
     except SigningError:
         return Signed((), None, "failed")
-    return Signed((*lines, b"Identity: " + value), level, "signed")
+    return Signed((b"Identity: " + value,), None, "signed")
+
+
+def _origin(token: Passport) -> dict[str, str]:
+    return {"tn": token.orig_tn} if token.orig_tn is not None else {"uri": token.orig_uri or ""}

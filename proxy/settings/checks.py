@@ -22,6 +22,7 @@ from proxy.settings.values import (
     SIDES,
     AdminSettings,
     ConnectionSettings,
+    CustomerSettings,
     HealthSettings,
     HookSettings,
     HopSettings,
@@ -88,6 +89,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         health=health_of(raw["health"], raw["next_hop"]["silence_ms"], faults),
         identity=IdentitySettings(**raw["identity"]),
         numbers=NumberSettings(**raw["numbers"]),
+        customers=customers_of(raw["customer"], faults),
         signing=signing,
         policy=PolicySettings(
             profiles=MappingProxyType(profiles),
@@ -219,9 +221,21 @@ def trunks_of(
                 mode=table["mode"], enforce_percent=table["enforce_percent"],
                 country=table["country"], area=table["area"],
                 sign=(signing and side == "pbx") if sign is None else sign,
+                customer=table["customer"], transit=table["transit"], attest=table["attest"],
+                attest_other=table["attest_other"], origid=table["origid"],
             )
         )  # fmt: skip
     return tuple(trunks)
+
+
+def customers_of(tables: list[Raw], faults: Faults) -> tuple[CustomerSettings, ...]:
+    """Customers by name; one that stands twice is an error."""
+    names: set[str] = set()
+    for place, table in enumerate(tables, 1):
+        if table["name"] is not None and table["name"] in names:
+            faults.add(f"customer[{place}].name", f"another one is called {table['name']}", "put both together")
+        names.add(table["name"])
+    return tuple(CustomerSettings(**table) for table in tables)
 
 
 def sources_of(path: str, table: Raw, faults: Faults) -> tuple[Source, ...]:

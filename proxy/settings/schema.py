@@ -88,6 +88,15 @@ PAIR: Mapping[str, Entry] = {
 }
 """What calls are signed with."""
 
+ATTESTING: dict[str, Entry] = {
+    "customer": Key(kinds.text, ""),
+    "transit": Key(flag, False),
+    "attest": Key(one_of("A", "B", "C"), "A"),
+    "attest_other": Key(one_of("B", "C", "none"), "B"),
+    "origid": Key(kinds.origid, ""),
+}
+"""What the calls of a peer may get when they are signed."""
+
 SCHEMA = Table(
     {
         "role": Key(one_of(*ROLES), "enterprise"),
@@ -147,6 +156,7 @@ SCHEMA = Table(
                 "area": Key(kinds.digits(0, 5), ""),
                 "sign": Key(flag),
                 "domains": Key(many(kinds.hostname), ()),
+                **ATTESTING,
             }
         ),
         "registration": Table({"through": Key(one_of(*REGISTRATIONS), "contact")}),
@@ -185,9 +195,18 @@ SCHEMA = Table(
                 "own": Key(many(kinds.number), ()),
                 "emergency": Key(many(kinds.emergency_string), ()),
                 "psap": Key(many(kinds.number), ()),
+                "inventory": Key(many(kinds.existing), ()),
             }
         ),
         "signing": Table({**PAIR, "peers": Named(Table(PAIR))}, optional=True),
+        "customer": Tables(
+            {
+                "name": Key(kinds.text, REQUIRED),
+                "kyc": Key(one_of("verified", "pending"), "verified"),
+                "cap": Key(one_of("B", "C"), "C"),
+                "origid": Key(kinds.origid, ""),
+            }
+        ),
         "profile": Named(
             Table(
                 {

@@ -104,6 +104,15 @@ class Trunk:
     country: str = "1"
     area: str = ""
     sign: bool = False
+    customer: str = ""
+    """Whose calls come this way, by the name in the inventory; empty: it says whose number it is."""
+    transit: bool = False
+    """The calls of people we do not know come this way: C."""
+    attest: str = "A"
+    """The most that a call gets."""
+    attest_other: str = "B"
+    """For a known customer's other numbers: B, C or none."""
+    origid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +199,20 @@ class NumberSettings:
     own: tuple[str, ...] = ()
     emergency: tuple[str, ...] = ()
     psap: tuple[str, ...] = ()
+    inventory: tuple[Path, ...] = ()
+    """Tables of who may use which number, and since when."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSettings:
+    """A customer whose calls are signed."""
+
+    name: str
+    kyc: str = "verified"
+    """verified, or pending: not proved yet who they are"""
+    cap: str = "C"
+    """What they get at most until then."""
+    origid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +404,7 @@ class Settings:
     trunk_table: TrunkTable
     """The trunks by source address."""
     notice: NoticeSettings = field(default_factory=NoticeSettings)
+    customers: tuple[CustomerSettings, ...] = ()
     connections: ConnectionSettings = ConnectionSettings()
     registration: RegistrationSettings = RegistrationSettings()
     certificates: CertificateSettings = CertificateSettings()

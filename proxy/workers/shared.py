@@ -15,11 +15,14 @@ FIGURES = 32
 class Shared:
     """One mapping, cut into slices."""
 
-    def __init__(self, workers: int, *, metrics: int, tally: int, behaviour: int, protected: int = 1) -> None:
+    def __init__(
+        self, workers: int, *, metrics: int, tally: int, behaviour: int, protected: int = 1, replays: int = 1
+    ) -> None:
         """The arguments but the first are cells of one worker."""
         self.workers = workers
         self._sizes = {
             "metrics": metrics, "figures": FIGURES, "tally": tally, "behaviour": behaviour, "protected": protected,
+            "replays": replays,
         }  # fmt: skip
         self._map = mmap.mmap(-1, 8 * workers * sum(self._sizes.values()))
         self._whole = memoryview(self._map)
@@ -60,3 +63,8 @@ class Shared:
     def protected(self) -> list[memoryview]:
         """Unsigned cells."""
         return self._slices("protected", "Q")
+
+    @property
+    def replays(self) -> list[memoryview]:
+        """Unsigned cells."""
+        return self._slices("replays", "Q")

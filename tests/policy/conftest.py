@@ -23,7 +23,6 @@ def judged() -> MakeJudgement:
             return Judgement(parsed=Fact.PASS, failure=FAILURES[what], detail=f"it is {what}")
         passport = Passport(
             header={},
-            claims={},
             signing_input=b"",
             signature=bytes(64),
             alg="ES256",

@@ -8,10 +8,15 @@ import pytest
 
 from policy.behaviour import Behaviour
 from policy.call import Call
+from policy.checks import identity
 from policy.reputation import Memory, Reputation
+from policy.rulebook import Rulebook
 from policy.sources import Sources
 from policy.verdict import Verdict
 from proxy.following import Following, keep, kept
+from shaken.passport import Passport
+from shaken.replay import CELLS, Replays
+from shaken.verdict import Fact, Judgement
 
 ROW = Memory("trunk", "carrier", 1000.0, 80.0, 4.0, 60.0)
 
@@ -40,3 +45,32 @@ def test_a_call_is_looked_up_judged_and_ended() -> None:
         following.ended(found, None, 486, 11.0 + turn)
     assert found.seen is not None and (found.seen.attempts, found.seen.unanswered) == (3, 2)
     assert [(row.kind, row.calls) for row in following.reputation.rows()] == [("trunk", 3.0)]
+
+
+def proved(call_id: str, signature: bytes = bytes(range(64))) -> Call:
+    held = Fact.PASS
+    token = Passport({}, b"", signature, "ES256", "passport", "shaken", None, 0, "12025550123", None, ("12025550199",), (), "A", None)
+    judgement = Judgement(held, held, held, held, held, held, held, passport=token)
+    return Call(caller="12025550123", callee="12025550199", trunk="carrier", utc=1000.0, call_id=call_id, judgement=judgement)
+
+
+@pytest.mark.req("STI-074", "LAB-26")
+def test_a_token_on_two_calls_is_seen_and_stays_a_proof() -> None:
+    replays = Replays(memoryview(bytearray(CELLS * 8)).cast("Q"))
+    following = Following(Behaviour(), Sources(), Reputation(), replays)
+    assert not following.looked_up(proved("a"), 10.0).replayed
+    assert not following.looked_up(proved("a"), 10.1).replayed  # another branch of it
+    again = following.looked_up(proved("b"), 11.0)
+    assert again.replayed and again.attestation == "A"
+    finding = identity.check(again, Rulebook())
+    assert finding is not None and finding.slug == "identity-replayed"
+    assert not following.looked_up(Call(call_id="c"), 12.0).replayed
+
+
+def test_a_call_that_failed_may_be_tried_again() -> None:
+    following = Following(Behaviour(), Sources(), Reputation(), Replays(memoryview(bytearray(CELLS * 8)).cast("Q")))
+    for status, seen in ((486, True), (503, False), (408, False)):
+        token = bytes([status % 251]) * 64
+        call = following.looked_up(proved("a", token), 10.0)
+        following.ended(call, None, status, 11.0)
+        assert following.looked_up(proved("b", token), 12.0).replayed == seen

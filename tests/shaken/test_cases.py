@@ -38,7 +38,7 @@ def value(header: dict[str, object] | None = None, claims: dict[str, object] | N
     return token(LEAF.key, head, body) + (params or f";info=<{URL}>;alg=ES256;ppt=shaken").encode()
 
 
-@pytest.mark.req("STI-022", "STI-023", "STI-025", "STI-026", "STI-063", "STI-073", "API-006", "LAB-07", "LAB-08", "LAB-16", "LAB-17")
+@pytest.mark.req("STI-022", "STI-023", "STI-025", "STI-026", "STI-027", "STI-028", "STI-052", "STI-063", "TRAP-28", "STI-073", "API-006", "LAB-07", "LAB-08", "LAB-16", "LAB-17")
 @pytest.mark.parametrize(
     ("given_value", "slug", "code", "verstat"),
     [
@@ -48,7 +48,7 @@ def value(header: dict[str, object] | None = None, claims: dict[str, object] | N
         (value(claims={"iat": int(UTC) - 61}), "identity-stale-iat", 403, "No-TN-Validation"),
         (value(claims={"iat": int(UTC) + 61}), "identity-stale-iat", 403, "No-TN-Validation"),
         (b".." + value(), "identity-compact", 438, "No-TN-Validation"),
-        (value(params=f";info=<{URL}>;ppt=div"), "identity-unsupported-ppt", 428, "No-TN-Validation"),
+        (value(params=f";info=<{URL}>;ppt=div"), "identity-unsupported-ppt", 438, "No-TN-Validation"),
         (value(params=";alg=ES256;ppt=shaken"), "identity-no-info", 436, "No-TN-Validation"),
         (value(params=f';info="{URL}";ppt=shaken'), "identity-no-info", 436, "No-TN-Validation"),
         (value({"x5u": "http://cr.example.net/a"}, params=";info=<http://cr.example.net/a>"), "identity-bad-url", 436, "No-TN-Validation"),
@@ -70,6 +70,10 @@ def value(header: dict[str, object] | None = None, claims: dict[str, object] | N
         (value(claims={"dest": {"tn": []}}), "identity-claims", 438, "No-TN-Validation"),
         (value(claims={"orig": {"tn": "1", "uri": "sip:a@b"}}), "identity-claims", 438, "No-TN-Validation"),
         (value(claims={"attest": GONE}), "identity-claims", 438, "No-TN-Validation"),
+        (value(claims={"origid": "left"}), "identity-claims", 438, "No-TN-Validation"),
+        (value(claims={"origid": "123E4567-E89B-42D3-A456-426655440000"}), None, None, "TN-Validation-Passed"),
+        (value(claims={"orig": {"tn": "+1-202-555-0123"}, "dest": {"tn": ["+12025550199"]}}), None, None, "TN-Validation-Passed"),
+        (b'"Ab+/=="', "identity-legacy", 428, "No-TN-Validation"),
         (value(claims={"attest": "D"}), "identity-bad-attest", 438, "No-TN-Validation"),
         (value(claims={"attest": "a"}), "identity-bad-attest", 438, "No-TN-Validation"),
         (value(claims={"orig": {"tn": "12025550124"}}), "identity-orig-mismatch", 438, "TN-Validation-Failed"),
@@ -126,6 +130,23 @@ def test_a_certificate_that_does_not_come_leaves_the_call_without_validation() -
         judgement = judge(exam, nothing, UTC)
         assert (judgement.slug, judgement.code, judgement.verstat) == ("identity-unreachable", 436, "No-TN-Validation")
         assert judgement.chain is Fact.UNKNOWN
+
+
+def test_a_signer_without_authority_is_told_whether_the_signature_is_theirs() -> None:
+    """Anybody can write another's certificate URL: without a signature of theirs it says nothing about them."""
+    issued = AUTHORITY.leaf(numbers=["12025550177"])
+    theirs = validate(URL, issued.chain_pem(), ANCHORS, UTC)
+    forged = judge(examine(value(), CLAIM, Rules(), UTC), theirs, UTC)
+    own = judge(examine(token(issued.key, HEADER, CLAIMS) + f";info=<{URL}>".encode(), CLAIM, Rules(), UTC), theirs, UTC)
+    assert (forged.slug, forged.authority, forged.signature) == ("identity-no-authority", Fact.FAIL, Fact.FAIL)
+    assert (own.slug, own.authority, own.signature) == ("identity-no-authority", Fact.FAIL, Fact.PASS)
+
+
+@pytest.mark.req("STI-065")
+def test_a_chain_ends_with_its_anchor() -> None:
+    short = Authority(UTC, seed="short", not_after=UTC + 86_400)
+    long = short.leaf("709J", not_after=UTC + 30 * 86_400)
+    assert validate(URL, long.chain_pem(), Anchors.of([short.anchors_pem]), UTC).not_after == UTC + 86_400
 
 
 @pytest.mark.req("STI-065", "STI-081", "LAB-19")

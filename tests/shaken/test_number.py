@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from shaken.number import party
+import pytest
+from phonenumbers import PhoneMetadata, region_code_for_country_code
+
+from shaken.number import E164, INTERNATIONAL, NANP, TRUNK, Plan, canonical, party, stripped
 
 
 @pytest.mark.req("STI-033", "STI-037", "TRAP-36")
@@ -26,3 +29,50 @@ def test_a_context_is_no_prefix_and_what_is_no_e164_is_no_number(
 ) -> None:
     found = party(scheme, user, "h", params)
     assert (found.kind, found.tn) == (kind, tn)
+
+
+@pytest.mark.req("STI-032", "TRAP-33", "TRAP-34", "TRAP-48")
+@pytest.mark.parametrize(
+    ("plan", "user", "tn"),
+    [
+        (NANP, "2025550123", "12025550123"),
+        (NANP, "01144207946000", "44207946000"),
+        (E164, "12025550123", "12025550123"),
+        (E164, "2025550123", "2025550123"),  # nobody's national number: as it stands
+        (E164, "442079460000", "442079460000"),
+        (E164, "0044207946000", "0044207946000"),
+        (Plan("44"), "02079460000", "442079460000"),
+        (Plan("44"), "00442079460000", "442079460000"),
+        (Plan("44"), "01132345678", "441132345678"),  # Leeds, not what 011 would mean in America
+        (Plan("39"), "0612345678", "390612345678"),  # the zero stays in Italy
+        (Plan("36"), "0612345678", "3612345678"),
+        (Plan("7"), "84951234567", "74951234567"),
+        (Plan("7"), "81012025550123", "12025550123"),
+        (Plan("61"), "001112025550123", "12025550123"),
+        (Plan("81"), "01012025550123", "12025550123"),
+        (Plan("81"), "0312345678", "81312345678"),
+        (Plan("44"), "999", "999"),
+    ],
+)
+def test_numbers_are_read_by_the_plan_of_the_trunk(plan: Plan, user: str, tn: str) -> None:
+    assert canonical(user, plan) == tn
+    assert canonical("+" + tn, plan) == tn or tn[0] == "0" or len(tn) < 7
+
+
+@pytest.mark.req("STI-032")
+def test_the_tables_of_dialling_agree_with_phonenumbers() -> None:
+    for country in {*INTERNATIONAL, *TRUNK, "44", "49", "33", "31", "41"} - {"65", "82"}:
+        metadata = PhoneMetadata.metadata_for_region(region_code_for_country_code(int(country)))
+        wanted = metadata.national_prefix or ""
+        assert TRUNK.get(country, "0") == ("" if country == "1" else wanted), country
+        prefix = INTERNATIONAL.get(country, ("00",))[0]
+        assert re.match(metadata.international_prefix, prefix), country
+
+
+@pytest.mark.req("API-009", "STI-031")
+@pytest.mark.parametrize(
+    ("tn", "bare"),
+    [("+12025550123", "12025550123"), ("1-202-555-0123", "12025550123"), ("911", "911"), ("+", None), ("1x", None), ("1" * 16, None)],
+)
+def test_a_number_of_a_token_is_stripped_and_not_guessed_at(tn: str, bare: str | None) -> None:
+    assert stripped(tn) == bare

@@ -1,0 +1,152 @@
+"""A request in the words of `shaken` and `policy`: one usual Identity header, and everything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from policy.rulebook import Profile, Rulebook
+from proxy.screening.case import Case, Lane, judge, open_case, stir_reasons
+from proxy.settings import Trunk
+from proxy.sip.message import Request
+from proxy.sip.parser import parse
+from shaken.msg import msgi
+from shaken.number import Plan
+from shaken.verify import Rules
+from tests.shaken.test_hearing import CREDENTIAL, IAT, ORIGINAL, OTHER, PRIORITY, URL, made, rph, vector
+from tests.shaken.test_reason import SIGNATURE
+
+UTC = IAT + 3.0
+OLD = 'Identity: "ZYNBbHC00VMZr2kZt6VmCvPonWJMGvQTBDqghoWeLxJfzB2a1pxAr3VgrB0SsSAa"'
+
+
+def request(*identities: bytes, lines: tuple[str, ...] = (), caller: str = "+12025550123", target: str = "+12025550199", method: str = "INVITE", body: str = "") -> Request:
+    message = parse(
+        "\r\n".join(
+            (
+                f"{method} sip:{target}@pbx.example.com SIP/2.0",
+                "Via: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK-7f3a9c11",
+                f'From: "Example Parcel Co" <sip:{caller}@carrier.example.net>;tag=9f2c',
+                "To: <sip:+12025550199@pbx.example.com>",
+                "Call-ID: 4a1d7e90@198.51.100.10",
+                f"CSeq: 1 {method}",
+                *("Identity: " + one.decode() for one in identities),
+                *lines,
+                f"Content-Length: {len(body)}",
+                "",
+                body,
+            )
+        ).encode()
+    )
+    assert isinstance(message, Request)
+    return message
+
+
+def judged(message: Request, trust: str = "identity") -> Case:
+    trunk = Trunk("carrier", "carrier", (), trust=trust)
+    lane = Lane(trunk, "carrier", Plan("1", "202"), Profile(), "enforce", 100, Rules())
+    case = open_case(message, lane, UTC)
+    judge(case, {url: CREDENTIAL for url in case.urls}, Rulebook(), UTC, 0)
+    return case
+
+
+@pytest.mark.req("STI-060", "STI-061")
+def test_one_usual_header_needs_no_hearing() -> None:
+    case = judged(request(vector("VEC-1")))
+    assert case.hearing is None and case.urls == (URL,)
+    assert case.judgement is not None and case.judgement.attestation == "A" and stir_reasons(request(), case) == ()
+
+
+@pytest.mark.req("STI-020", "STI-061", "TRAP-23", "TRAP-29", "LAB-23")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Identity: " + made("shaken", ORIGINAL, OTHER).decode(), "y: " + vector("VEC-1").decode()),
+        ("Identity: " + made("shaken", ORIGINAL, OTHER).decode() + ", " + vector("VEC-1").decode(),),
+        ("IDENTITY: " + made("zzz", ORIGINAL).decode(), "Identity: " + vector("VEC-1").decode()),
+        (OLD, "Identity: " + vector("VEC-1").decode()),
+    ],
+)
+def test_several_headers_are_heard_together(lines: tuple[str, ...]) -> None:
+    case = judged(request(lines=lines))
+    assert case.heard is not None and len(case.heard.results) == 2
+    assert case.judgement is not None and case.judgement.attestation == "A"
+
+
+@pytest.mark.req("TRAP-28")
+def test_a_call_with_an_old_header_alone_is_unsigned() -> None:
+    case = judged(request(lines=(OLD,)))
+    assert case.judgement is None and case.heard is not None and case.heard.legacy == 1
+
+
+@pytest.mark.req("STI-099", "TRAP-30", "LAB-21")
+def test_a_forwarded_call_is_proved_by_its_diversion() -> None:
+    onward = made("div", {"dest": {"tn": ["12025550177"]}, "div": {"tn": "12025550188"}, "iat": IAT + 2, "orig": {"tn": "12025550123"}})
+    first = made("shaken", {**ORIGINAL, "dest": {"tn": ["12025550188"]}})
+    case = judged(request(first, onward, target="+12025550177"))
+    assert case.judgement is not None and case.judgement.attestation == "A"
+    assert case.heard is not None and case.heard.via == ("12025550188",)
+    alone = judged(request(first, target="+12025550177"))
+    assert alone.judgement is not None and alone.judgement.slug == "identity-dest-mismatch" and alone.urls == ()
+
+
+@pytest.mark.req("STI-102")
+def test_priority_and_names_are_compared_with_the_request() -> None:
+    case = judged(request(vector("VEC-1"), rph(["ets.0", "wps.1"]), vector("VEC-5"), lines=("Resource-Priority: ETS.0, wps.1",)))
+    assert case.heard is not None and case.heard.priorities == ("ets.0", "wps.1")
+    assert case.heard.card is not None and case.heard.card.agrees and case.heard.card.reason == "Delivery"
+
+
+@pytest.mark.req("STI-109")
+def test_a_message_is_compared_with_its_body() -> None:
+    value = made("msg", {**PRIORITY, "msgi": msgi(b"Hello")})
+    for body, fine in (("Hello", True), ("Hallo", False)):
+        case = judged(request(value, method="MESSAGE", body=body))
+        assert case.heard is not None and case.heard.results[0].proved == fine
+
+
+@pytest.mark.req("STI-056", "TRAP-40", "TRAP-42")
+@pytest.mark.parametrize(
+    ("asserted", "caller", "trust", "field", "slug"),
+    [
+        ("+12025550123", "+12025550100", "identity", "P-Asserted-Identity", None),
+        ("+12025550100", "+12025550123", "identity", "From", None),  # it was signed for From: then that is who calls
+        ("+12025550100", "+12025550101", "identity", "P-Asserted-Identity", "identity-orig-mismatch"),
+        ("+12025550123", "+12025550100", "none", "From", "identity-orig-mismatch"),  # not trusted for what it asserts
+        ("+12025550100", "+12025550123", "none", "From", None),
+    ],
+)
+def test_the_caller_is_the_one_that_was_signed_for(asserted: str, caller: str, trust: str, field: str, slug: str | None) -> None:
+    case = judged(request(vector("VEC-1"), caller=caller, lines=(f"P-Asserted-Identity: <sip:{asserted}@carrier.example.net>",)), trust)
+    assert case.caller_field == field and case.judgement is not None and case.judgement.slug == slug
+    assert case.call is not None and (slug is not None or case.call.caller == "12025550123")
+
+
+@pytest.mark.req("STI-038", "STI-039")
+@pytest.mark.parametrize(
+    ("caller", "lines", "slug"),
+    [
+        ("anonymous", (), "identity-no-caller"),
+        ("anonymous", ("P-Asserted-Identity: <tel:+12025550123>", "Privacy: id"), None),
+        ("+12025550123", ("Privacy: id",), None),
+    ],
+)
+def test_a_caller_who_is_not_shown_is_proved_by_what_the_network_asserts(caller: str, lines: tuple[str, ...], slug: str | None) -> None:
+    case = judged(request(vector("VEC-1"), caller=caller, lines=lines))
+    assert case.judgement is not None and case.judgement.slug == slug
+
+
+@pytest.mark.req("STI-069", "STI-110", "STI-112")
+def test_what_failed_is_told_token_by_token_also_where_the_call_goes_on() -> None:
+    for values, causes in (
+        ((made("shaken", ORIGINAL, OTHER),), [438]),
+        ((made("shaken", {**ORIGINAL, "iat": 1}), vector("VEC-1")), [403]),
+        ((vector("VEC-1"),), []),
+        ((made("zzz", ORIGINAL),), []),
+    ):
+        message = request(*values)
+        lines = stir_reasons(message, judged(message))
+        assert [int(line.partition(b"cause=")[2][:3]) for line in lines] == causes
+        assert all(b';ppi="..' in line for line in lines)
+    message = request(vector("VEC-1"), caller="+12025550124")
+    (line,) = stir_reasons(message, judged(message))
+    assert line == b'Reason: STIR ;cause=438 ;text="Invalid Identity Header" ;ppi="..' + SIGNATURE + b'"'

@@ -1,0 +1,181 @@
+"""Chains: who may delegate what to whom, and whose name stands on it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shaken import constraints, tnauthlist
+from shaken.constraints import Constraints
+from shaken.credential import ORDER, Anchors, Credential, der_signature, validate
+from shaken.errors import CredentialError
+from shaken.sign import sign_octets
+from shaken.tnauthlist import TNAuthList
+
+NOW = 1_767_225_600.0
+URL = "https://cr.example.net/a.pem"
+
+
+class Holder(NamedTuple):
+    key: CertificateIssuerPrivateKeyTypes
+    certificate: x509.Certificate
+
+
+def issue(
+    name: str,
+    issuer: Holder | None,
+    authority: TNAuthList | None = None,
+    *,
+    ca: bool = True,
+    limits: Constraints | None = None,
+    enhanced: Constraints | None = None,
+    critical: bool = False,
+    wrong_key: bool = False,
+    key: CertificateIssuerPrivateKeyTypes | None = None,
+) -> Holder:
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "US"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    mine = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    above = mine if issuer is None else issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    named = x509.AuthorityKeyIdentifier(b"x" * 20, None, None) if wrong_key else x509.AuthorityKeyIdentifier(above.digest, None, None)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if issuer is None else issuer.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.fromtimestamp(NOW - 1000, UTC))
+        .not_valid_after(datetime.fromtimestamp(NOW + 1000, UTC))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(not ca, False, False, False, False, ca, ca, False, False), critical=True)
+        .add_extension(mine, critical=False)
+        .add_extension(named, critical=False)
+    )
+    if authority is not None:
+        builder = builder.add_extension(x509.UnrecognizedExtension(tnauthlist.OID, tnauthlist.to_der(authority)), critical)
+    for oid, value in ((constraints.OID, limits), (constraints.ENHANCED_OID, enhanced)):
+        if value is not None:
+            builder = builder.add_extension(x509.UnrecognizedExtension(oid, constraints.to_der(value)), critical)
+    return Holder(key, builder.sign(key if issuer is None else issuer.key, hashes.SHA256()))
+
+
+def pem(*holders: Holder) -> bytes:
+    return b"".join(holder.certificate.public_bytes(Encoding.PEM) for holder in holders)
+
+
+ROOT = issue("Root", None)
+CARRIER = issue("SHAKEN 709J", ROOT, TNAuthList(spcs=("709J",), ranges=(("12025550100", 50),)))
+NUMBERS = issue("Numbers", ROOT, TNAuthList(ranges=(("12025550100", 50),), numbers=("12025550177",)))
+ANCHORS = Anchors.of([pem(ROOT)])
+
+
+def validated(*chain: Holder) -> Credential:
+    return validate(URL, pem(*chain), ANCHORS, NOW)
+
+
+@pytest.mark.req("STI-086", "STI-081", "LAB-19")
+def test_a_delegate_speaks_for_the_numbers_that_it_was_given_and_no_others() -> None:
+    delegate = validated(issue("Company", NUMBERS, TNAuthList(numbers=("12025550120",)), ca=False), NUMBERS)
+    assert delegate.spc is None and delegate.covers("12025550120") and not delegate.covers("12025550121")
+    deeper = issue("Reseller", NUMBERS, TNAuthList(ranges=(("12025550110", 20),)))
+    leaf = issue("Company", deeper, TNAuthList(ranges=(("12025550110", 10),)), ca=False)
+    assert validated(leaf, deeper, NUMBERS).covers("12025550119")
+
+
+@pytest.mark.req("STI-086")
+@pytest.mark.parametrize(
+    "given_chain",
+    [
+        lambda: [issue("Wider", NUMBERS, TNAuthList(numbers=("12025550178",)), ca=False), NUMBERS],
+        lambda: [issue("Code", NUMBERS, TNAuthList(spcs=("709J",)), ca=False), NUMBERS],
+        lambda: [issue("Other", CARRIER, TNAuthList(spcs=("710J",)), ca=False), CARRIER],
+    ],
+)
+def test_nobody_delegates_more_than_they_have(given_chain) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(CredentialError) as caught:
+        validated(*given_chain())
+    assert caught.value.slug == "identity-no-authority"
+
+
+@pytest.mark.req("STI-086")
+def test_an_authority_that_delegates_signs_no_calls_itself() -> None:
+    with pytest.raises(CredentialError) as caught:
+        validated(NUMBERS)
+    assert caught.value.slug == "identity-untrusted-chain"
+
+
+@pytest.mark.req("STI-086")
+def test_the_chain_names_the_keys_that_it_was_made_with() -> None:
+    with pytest.raises(CredentialError) as caught:
+        validated(issue("Company", NUMBERS, TNAuthList(numbers=("12025550120",)), ca=False, wrong_key=True), NUMBERS)
+    assert caught.value.slug == "identity-untrusted-chain"
+
+
+@pytest.mark.req("STI-082", "STI-096")
+@pytest.mark.parametrize(("name", "fine"), [("SHAKEN 709J", True), ("SHAKEN 710J", False), ("SHAKEN", True), ("Example Carrier", True)])
+def test_the_code_is_the_one_of_the_subject(name: str, fine: bool) -> None:
+    leaf = issue(name, ROOT, TNAuthList(spcs=("709J",)), ca=False)
+    if fine:
+        assert validated(leaf).spc == "709J"
+    else:
+        with pytest.raises(CredentialError) as caught:
+            validated(leaf)
+        assert caught.value.slug == "identity-no-authority"
+
+
+@pytest.mark.req("STI-084", "STI-085", "LAB-20")
+@pytest.mark.parametrize("critical", [False, True])
+def test_the_limits_of_every_certificate_of_the_chain_bind(critical: bool) -> None:
+    above = issue("SHAKEN 709J", ROOT, TNAuthList(spcs=("709J",)), enhanced=Constraints(exclude=("rcd",)), critical=critical)
+    only_b = Constraints(permitted=(("attest", ("B", "C")),))
+    leaf = issue("SHAKEN 709J", above, TNAuthList(spcs=("709J",)), ca=False, limits=only_b, critical=critical)
+    assert set(validated(leaf, above).constraints) == {only_b, Constraints(exclude=("rcd",))}
+
+
+@pytest.mark.req("STI-085")
+def test_limits_of_both_kinds_in_one_certificate_make_it_useless() -> None:
+    limits = Constraints(include=("rcd",))
+    with pytest.raises(CredentialError) as caught:
+        validated(issue("SHAKEN 709J", ROOT, TNAuthList(spcs=("709J",)), ca=False, limits=limits, enhanced=limits))
+    assert caught.value.slug == "identity-bad-certificate"
+
+
+@pytest.mark.req("STI-087")
+def test_an_authority_may_sign_certificates_with_rsa_and_a_caller_nothing() -> None:
+    root = issue("RSA Root", None, key=rsa.generate_private_key(65537, 2048))
+    leaf = issue("SHAKEN 709J", root, TNAuthList(spcs=("709J",)), ca=False)
+    assert validate(URL, pem(leaf), Anchors.of([pem(root)]), NOW).spc == "709J"
+    with pytest.raises(CredentialError, match="P-256"):
+        validated(issue("SHAKEN 709J", ROOT, TNAuthList(spcs=("709J",)), ca=False, key=rsa.generate_private_key(65537, 2048)))
+
+
+NUMBER = st.one_of(st.integers(1, ORDER - 1), st.integers(0, 16).map(lambda at: 1 << 8 * at), st.integers(1, 2**128), st.just(ORDER - 1))
+
+
+@pytest.mark.req("STI-012", "STI-013", "TRAP-05", "TRAP-06")
+@given(NUMBER, NUMBER)
+def test_r_and_s_become_the_der_that_another_encoder_makes(r: int, s: int) -> None:
+    assert der_signature(r.to_bytes(32, "big") + s.to_bytes(32, "big")) == encode_dss_signature(r, s)
+
+
+@pytest.mark.req("STI-013")
+def test_a_signature_with_the_other_s_holds_too() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    leaf = issue("SHAKEN 709J", ROOT, TNAuthList(spcs=("709J",)), ca=False, key=key)
+    raw = sign_octets(key, b"x")
+    s = ORDER - int.from_bytes(raw[32:], "big")
+    credential = validated(leaf)
+    assert credential.holds(raw, b"x") and credential.holds(raw[:32] + s.to_bytes(32, "big"), b"x")
+    for bad in (bytes(32) + raw[32:], raw[:32] + bytes(32), raw[:32] + ORDER.to_bytes(32, "big"), raw + b"\0", raw[:63]):
+        assert not credential.holds(bad, b"x")

@@ -1,0 +1,120 @@
+"""The usual Identity header read in one pass: it says what the general readers say, or nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shaken import identity, passport, quick
+from shaken.errors import ParseError
+from shaken.passport import Passport, encode
+from shaken.sign import Signer
+
+KEY = ec.derive_private_key(int("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721", 16), ec.SECP256R1())
+URL = "https://cr.example.net/sp818h.pem"
+ORIGID = "123e4567-e89b-42d3-a456-426655440000"
+USUAL = Signer(KEY, URL).identity(orig="12025550123", dest=("12025550199",), iat=1_767_225_600, attest="A", origid=ORIGID)
+HEAD, BODY, REST = USUAL.split(b".", 2)
+CLAIMS = passport.decode(BODY).decode()
+
+
+def general(value: bytes) -> Passport | None:
+    """What the general readers make of a value: the token, where header and parameters are those of a shaken token."""
+    try:
+        header = identity.parse(value)
+        token = passport.parse(header.token)
+    except ParseError:
+        return None
+    good = (
+        (token.alg, token.typ, token.ppt) == ("ES256", "passport", "shaken")
+        and header.info == token.x5u
+        and header.ppt in (None, "shaken")
+        and header.alg in (None, "ES256")
+    )
+    return token if good else None
+
+
+def with_claims(text: str) -> bytes:
+    return b".".join((HEAD, encode(text.encode()), REST))
+
+
+@pytest.mark.req("STI-066", "TRAP-01", "TRAP-12")
+def test_a_usual_header_is_read_as_the_general_readers_read_it() -> None:
+    token, other = quick.read(USUAL), general(USUAL)
+    assert token is not None and other is not None
+    assert token[:-1] == other[:-1] and token.claims == other.claims == json.loads(CLAIMS)
+
+
+@pytest.mark.req("STI-003", "STI-011", "TRAP-07", "TRAP-08", "TRAP-12")
+@pytest.mark.parametrize(
+    "value",
+    [
+        with_claims(CLAIMS.replace('"attest":"A"', '"attest":"D"')),
+        with_claims(CLAIMS.replace('"attest":"A"', '"attest":"A","attest":"B"')),
+        with_claims(CLAIMS.replace(",", ", ")),
+        with_claims(CLAIMS.replace("1767225600", '"1767225600"')),
+        with_claims(CLAIMS.replace("1767225600", "1767225600.0")),
+        with_claims(CLAIMS.replace("1767225600", "01767225600")),
+        with_claims(CLAIMS.replace('"12025550123"', '"+12025550123"')),
+        with_claims(CLAIMS.replace("12025550199", "1202555019\u0669")),
+        with_claims(CLAIMS + "\n"),
+        with_claims(CLAIMS[:-1] + ',"rcd":{"nam":"X"}}'),
+        USUAL.replace(b"ppt=shaken", b"ppt=div"),
+        USUAL.replace(b"alg=ES256", b"alg=es256"),
+        USUAL.replace(b"cr.example.net/sp818h.pem>", b"CR.example.net/sp818h.pem>"),
+        USUAL.replace(b";", b"=;", 1),
+        USUAL.replace(BODY, BODY + b"="),
+        USUAL.replace(BODY, BODY[:-1] + b"R"),
+        USUAL.replace(REST[:20], b"+" + REST[1:20]),
+        b" " + USUAL,
+        USUAL + b";x=" + b"y" * 3000,
+        b"", b";", b"..;", b".." + USUAL, HEAD, BODY + b"." + BODY + b"." + REST,
+    ],
+)  # fmt: skip
+def test_what_is_not_quite_usual_is_left_to_the_general_readers(value: bytes) -> None:
+    assert quick.read(value) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [USUAL.replace(b"ppt=shaken", b'PPT="shaken"'), USUAL.replace(b";alg=ES256", b" ; foo=bar"), USUAL.partition(b";alg")[0]],
+)
+def test_the_parameters_may_be_written_as_they_like(value: bytes) -> None:
+    token, other = quick.read(value), general(value.strip())
+    assert other is not None and (token is None or token[:-1] == other[:-1])
+
+
+@given(st.integers(0, len(USUAL) - 1), st.binary(max_size=4), st.integers(0, 3))
+def test_a_changed_header_is_read_alike_or_left_alone(place: int, octets: bytes, gone: int) -> None:
+    value = USUAL[:place] + octets + USUAL[place + gone :]
+    token = quick.read(value)
+    if token is not None:
+        other = general(value)
+        assert other is not None and token[:-1] == other[:-1]
+
+
+@given(st.integers(0, len(CLAIMS) - 1), st.text(st.characters(max_codepoint=300), max_size=4), st.integers(0, 6))
+def test_changed_claims_are_read_alike_or_left_alone(place: int, text: str, gone: int) -> None:
+    value = with_claims(CLAIMS[:place] + text + CLAIMS[place + gone :])
+    token = quick.read(value)
+    if token is not None:
+        other = general(value)
+        assert other is not None and token[:-1] == other[:-1] and token.claims == other.claims
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_token_or_none(data: bytes) -> None:
+    for value in (data, HEAD + b"." + data, data + b";" + USUAL.partition(b";")[2]):
+        assert quick.read(value) is None
+
+
+def test_signers_are_remembered_within_bounds() -> None:
+    quick.signer.cache_clear()
+    for at in range(quick.MAX_KEPT + 10):
+        quick.read(USUAL + b";n=%d" % at)
+    assert quick.signer.cache_info().currsize == quick.MAX_KEPT
+    quick.signer.cache_clear()
