@@ -41,6 +41,7 @@ CLASS_OF: dict[str, Class] = {
     "anonymous": Class.NOTE,
     "attestation-c": Class.NOTE,
     "campaign-old": Class.NOTE,
+    "dnc-unknown": Class.NOTE,
 }
 """The class of each slug that may be given a code."""
 

@@ -187,6 +187,9 @@ class Rulebook:
     """Callers that the subscriber does not want."""
     campaigns: CampaignList = field(default_factory=CampaignList)
     dnc: DoNotCall | None = None
+    """The operator's own list of numbers that no call of ours goes to."""
+    national: DoNotCall | None = None
+    """The do-not-call registry: telemarketing owes it a look."""
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({"default": Profile()}))
     codes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """SIP code by slug. It replaces the default of the finding's class; for identity findings and notes it
