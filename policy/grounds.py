@@ -27,6 +27,7 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "answers": "47 CFR 64.1200(k)(3): reasonable analytics, the same for every carrier",
         "reputation": "47 CFR 64.1200(k)(3), (n)(5): one rule for every carrier; a tag at most",
         "brand": "16 CFR part 461: impersonation of government and business",
+        "opt": "16 CFR 310.4(b)(1)(iii)(A); 47 CFR 64.1200(d)",
         "dnc": "16 CFR 310.4(b)(1)(iii)(B); 47 CFR 64.1200(c)(2)",
         "hours": "16 CFR 310.4(c); 47 CFR 64.1200(c)(1)",
         "hook": "the operator's own decision service",

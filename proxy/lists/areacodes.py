@@ -202,16 +202,20 @@ def _xml(piece: bytes, stream: IO[bytes], reading: Reading) -> Iterator[Batch]:
 
     def begin(name: str, attributes: dict[str, str]) -> None:
         nonlocal area
+        value = attributes.get("val", "")
+        if name == "ph" and area and len(attributes) == 1 and len(value) == 7 and value.isdecimal():
+            found.append((area, None, int(value)))  # as nearly all are
+            return
         line = parser.CurrentLineNumber
         if name == "ac":
             area = int(code) if re.fullmatch(r"[2-9][0-9]{2}", code := attributes.get("val", ""), re.A) else 0
             if not area:
                 reading.refuse(line, code.encode(), "no area code")
         elif name == "ph":
-            value = attributes.pop("val", "").encode()
-            number = _LINE(value) or _LINE(b"%03d%b" % (area, value))
+            written = attributes.pop("val", "").encode()
+            number = _LINE(written) or _LINE(b"%03d%b" % (area, written))
             if number is None:
-                reading.refuse(line, value, "no number of an area code")
+                reading.refuse(line, written, "no number of an area code")
                 return
             words = [word for text in attributes.values() if (word := text.strip().lower().encode()) in _CHANGES]
             change = _CHANGES[words[0]] if words else None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from policy.agreements import Agreements, Consent, Relation
 from policy.call import Call
 from policy.checks.dnc import check
 from policy.decide import decide
@@ -38,7 +39,11 @@ def test_without_a_registry_nothing_is_asked() -> None:
 
 @pytest.mark.req("REG-050")
 def test_consent_or_a_business_relation_excuses_the_call() -> None:
-    book = Rulebook(dnc=BOOK.dnc, excuse=lambda call: call.caller == "12025550100")
+    for record in (Consent("12025550100", "12025550166", -1.0), Relation("12025550100", "12025550166", -1.0)):
+        book = Rulebook(dnc=BOOK.dnc, national=National(), telemarketing=True, agreements=Agreements([record]))
+        assert check(Call(side="pbx", caller="12025550100", callee="12025550166"), book) is None
+        assert check(Call(side="pbx", caller="12025550101", callee="12025550166"), book) is not None
+        book = Rulebook(national=National(), telemarketing=True, agreements=Agreements([record]))
     assert check(Call(side="pbx", caller="12025550100", callee="12025550166"), book) is None
     assert check(Call(side="pbx", caller="12025550101", callee="12025550166"), book) is not None
 
