@@ -148,7 +148,8 @@ def questions(registry: Bitmap, count: int, random: Random) -> list[str]:
             hits += hit
             asked.append(tn)
     random.shuffle(asked)
-    return asked
+    # A call's number was read a moment ago: the text itself must not be what the memory is waited for.
+    return [str(int(tn)) for tn in asked]
 
 
 def cost(act: Callable[[str], object], asked: Sequence[str]) -> float:

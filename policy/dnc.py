@@ -139,7 +139,8 @@ def _asked(bits: memoryview, index: memoryview) -> Callable[[str], bool]:
     def listed(tn: str) -> bool:
         try:
             number = int(tn)
-            return bits[index[number // 10_000] + (number % 10_000 >> 3)] >> (number & 7) & 1 == 1
+            last = number % 10_000
+            return bits[index[number // 10_000] + (last >> 3)] >> (last & 7) & 1 == 1
         except (ValueError, IndexError):  # no number, or none of the plan
             return False
 

@@ -41,6 +41,7 @@ from proxy.clock import errors as clock_errors
 from proxy.following import Following, keep, kept
 from proxy.health import Pinger
 from proxy.hook import DecisionHook
+from proxy.lists import force
 from proxy.log import Log
 from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
@@ -168,14 +169,17 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
     utc = Clock().utc() if utc is None else utc
     allow, deny, dno, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dno, files.dnc))
     campaigns, said = lists.campaigns(files.campaigns, files.bundled)
+    brought = force.in_force(settings.paths.state, utc)
     book = Rulebook(
-        allow=allow.numbers,
+        allow=allow.numbers | brought.allow,
         psap=NumberSet.of(*settings.numbers.psap),
         own=NumberSet.of(*settings.numbers.own),
-        dno=dno.numbers,
-        deny=deny.numbers,
-        campaigns=campaigns,
+        dno=dno.numbers | brought.dno,
+        deny=deny.numbers | brought.deny,
+        campaigns=campaigns | brought.campaigns,
         dnc=Registry(dnc.numbers) if files.dnc else None,
+        national=brought.national,
+        agreements=brought.agreements,
         profiles=MappingProxyType(
             {
                 name: Profile(
@@ -199,7 +203,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         emergency=emergency.strings(settings.numbers.emergency),
         key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),
     )
-    return book, [*allow.remarks, *deny.remarks, *dno.remarks, *dnc.remarks, *said]
+    return book, [*allow.remarks, *deny.remarks, *dno.remarks, *dnc.remarks, *said, *brought.remarks]
 
 
 class App:
@@ -599,6 +603,7 @@ class App:
             else:
                 metrics.gauge(one.name, one.help, partial(one.read, self))
         metrics.gauge("list_entries", "Entries of the lists.", self._list_sizes, "list")
+        force.declare(metrics, self.settings.paths.state, self.clock.utc)
         metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")
         metrics.gauge("peer_up", PEER_UP, self.directory.usable, "peer")
         if journal is not None:

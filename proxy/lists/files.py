@@ -69,7 +69,7 @@ def numbers(paths: Iterable[Path]) -> Loaded:
     sets: list[NumberSet] = []
     reports: list[Report] = []
     for path in paths:
-        found, bad = parse_numbers(_text(path))
+        found, bad = parse_numbers(text(path))
         sets.append(found)
         reports.append(Report(str(path), len(found), bad))
     return Loaded(reduce(or_, sets, NumberSet()), tuple(reports))
@@ -91,7 +91,7 @@ def campaigns(paths: Iterable[Path], bundled_too: bool = True) -> tuple[Campaign
 def import_letter(path: Path, expected: int | None = None) -> Table:
     """Read one table of traced calls; `Table.ok` and `Table.reconciled()` say whether it is whole. Raises
     ListError."""
-    return parse(_text(path), expected)
+    return parse(text(path), expected)
 
 
 def bundled() -> Table:
@@ -99,7 +99,7 @@ def bundled() -> Table:
     return parse(resources.files("policy").joinpath("data").joinpath(BUNDLED).read_text(encoding="utf-8"))
 
 
-def _text(path: Path) -> str:
+def text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
