@@ -73,18 +73,22 @@ Record = OptOut | Consent | Relation
 class Agreements:
     """All of them, by the number called. Asked for each call of ours that leaves."""
 
-    __slots__ = ("_by_callee", "_count")
+    __slots__ = ("_by_callee", "_count", "live")
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._by_callee: dict[str, tuple[Record, ...]] = {}
         self._count = 0
+        self.live: Agreements | None = None
+        """Those that came up while calls went on: they outlive a reload, and are asked too."""
         for record in records:
             self.add(record)
 
     def add(self, record: Record) -> None:
-        """Know one more, from now on."""
-        self._by_callee[record.callee] = (*self._by_callee.get(record.callee, ()), record)
-        self._count += 1
+        """Know one more, from now on; the same one again is the same."""
+        known = self._by_callee.get(record.callee, ())
+        if record not in known:
+            self._by_callee[record.callee] = (*known, record)
+            self._count += 1
 
     def __len__(self) -> int:
         return self._count
@@ -121,7 +125,10 @@ class Agreements:
         )
 
     def _about(self, caller: str | None, callee: str, utc: float) -> Iterator[Record]:
-        for one in self._by_callee.get(callee, ()):
+        known = self._by_callee.get(callee, ())
+        if self.live is not None:
+            known += self.live._by_callee.get(callee, ())
+        for one in known:
             if one.caller in (EVERYBODY, caller) and (one.obtained if type(one) is Consent else one.at) <= utc:  # type: ignore[union-attr]
                 yield one
 

@@ -13,6 +13,7 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "emergency": "47 CFR 64.1200(k)(5): a call to 911 is never blocked",
         "psap": "47 CFR 64.1200(k)(6): calls from emergency centres are not blocked",
         "allow": "the operator's own list",
+        "learned": "the operator's own calls",
         "own": "47 CFR 64.1200(k)(1): numbers from which no call originates outside",
         "dno": "47 CFR 64.1200(k)(2), (o): numbers that cannot be, or do not originate calls",
         "dno-list": "47 CFR 64.1200(k)(1), (o): the subscriber asked that no call originate from it",

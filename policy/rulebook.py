@@ -15,6 +15,7 @@ from policy.agreements import Agreements
 from policy.call import Call
 from policy.dnc import DoNotCall
 from policy.hours import Hours
+from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
 from policy.verdict import CheckMode
 
@@ -214,6 +215,8 @@ class Rulebook:
     hours: Hours | None = None
     agreements: Agreements | None = None
     """Opt-outs, consent and business relations of the people that our customers call."""
+    learned: Learned | None = None
+    """The numbers that our own people called lately; None: nothing is learned."""
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)

@@ -21,6 +21,7 @@ from policy import emergency
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
 from policy.dnc import Registry
+from policy.learned import Learned
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
 from policy.protected import CELLS as PROTECTED_CELLS
@@ -42,6 +43,7 @@ from proxy.following import Following, keep, kept
 from proxy.health import Pinger
 from proxy.hook import DecisionHook
 from proxy.lists import force
+from proxy.lists.promises import Promises
 from proxy.log import Log
 from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
@@ -180,6 +182,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         dnc=Registry(dnc.numbers) if files.dnc else None,
         national=brought.national,
         agreements=brought.agreements,
+        learned=Learned(policy.learned_days) if policy.learned_days else None,
         profiles=MappingProxyType(
             {
                 name: Profile(
@@ -220,6 +223,7 @@ class App:
         self.log: Log
         self.endpoint: Endpoint
         self.calls: Calls
+        self.promises: Promises
         self.tls: Tls | None = None
         self.fetch: Fetcher | RemoteFetch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -297,6 +301,8 @@ class App:
             worker=number,
             heard=self.pinger.heard,
         )
+        self.promises = world.promises = self._promises()
+        self.promises.take_over(parts.book)
         self.calls = Calls(self.endpoint, me, world)
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
         self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere)
@@ -396,6 +402,7 @@ class App:
 
     def swap(self, book: Rulebook) -> None:
         """Put another rulebook in the place of the present one, whole; calls under way keep theirs."""
+        self.promises.take_over(book)
         self.calls.world.book = book
         self.calls.world.lanes = self._lanes(book)
 
@@ -581,6 +588,16 @@ class App:
             self._closing.insert(0, write)
         return following
 
+    def _promises(self) -> Promises:
+        """What people agree to, and whom our own people call, while calls go on."""
+        days = self.settings.policy.learned_days
+        promises = Promises(self.settings.paths.state, Learned(days) if days else None, self.log.say)
+        promises.restore()
+        if self.settings.paths.state is not None:
+            self.spawn(promises.keep(), "promises")
+            self._closing.insert(0, promises.close)
+        return promises
+
     def _hook(self) -> DecisionHook | None:
         wanted = self.settings.policy.hook
         if wanted is None:
@@ -693,6 +710,7 @@ FIGURES = (
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),
     Figure("half_open_connections", "Of them: without a whole message yet.", lambda app: app.room.half_open),
+    Figure("promises_dropped_total", "Lines of opt-outs not written.", lambda app: app.promises.dropped, True),
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),
     Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
     Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),

@@ -31,7 +31,7 @@ class InForce:
     deny: NumberSet = field(default_factory=NumberSet)
     dno: NumberSet = field(default_factory=NumberSet)
     national: Bitmap | None = None
-    agreements: Agreements | None = None
+    agreements: Agreements = field(default_factory=Agreements)
     campaigns: CampaignList = field(default_factory=CampaignList)
     remarks: tuple[str, ...] = ()
 
@@ -58,11 +58,10 @@ def in_force(state: Path | None, utc: float) -> InForce:
     if national is not None:
         remarks += _stale(national, utc)
     records = {kind: load(kind, lambda path, kind=kind: parse_agreements(kind, text(path))[0]) for kind in COLUMNS}  # type: ignore[misc]
-    known = [found for found in records.values() if found is not None]
     traced = load(TRACED, lambda path: import_letter(path).campaigns())
     return InForce(
         numbers["allow"], numbers["deny"], numbers["dno"], national,
-        Agreements(record for found in known for record in found) if known else None,
+        Agreements(record for found in records.values() for record in found or ()),
         traced or CampaignList(), tuple(remarks),
     )  # fmt: skip
 

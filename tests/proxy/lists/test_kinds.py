@@ -47,9 +47,9 @@ def test_each_kind_is_brought_in_and_in_force(kind: str, tmp_path: Path) -> None
         "allow": "12025550100" in found.allow,
         "deny": all(tn in found.deny for tn in ("12025550129", "12025550133", "911")),
         "dno": "12025550147" in found.dno,
-        "optout": agreements is not None and agreements.opted_out("12025550100", "12125550147", UTC) is not None,
-        "consent": agreements is not None and agreements.consented("12025550100", "12125550148", UTC),
-        "relations": agreements is not None and agreements.related("12025550100", "12125550149", UTC),
+        "optout": agreements.opted_out("12025550100", "12125550147", UTC) is not None,
+        "consent": agreements.consented("12025550100", "12125550148", UTC),
+        "relations": agreements.related("12025550100", "12125550149", UTC),
         "campaigns": found.campaigns.match("12025550150", UTC) is not None,
     }[kind]
     [one] = statuses(tmp_path, UTC, deep=True)
