@@ -14,6 +14,7 @@ from typing import Literal
 from policy.agreements import Agreements
 from policy.call import Call
 from policy.dnc import DoNotCall
+from policy.dno import GIVEN_OUT
 from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
@@ -189,6 +190,8 @@ class Rulebook:
     """Do-not-originate: numbers whose holder says that no call ever comes from them."""
     deny: NumberSet = field(default_factory=NumberSet)
     """Callers that the subscriber does not want."""
+    areas: frozenset[str] = GIVEN_OUT
+    """The area codes that a caller may have, with their country code: `1202`."""
     campaigns: CampaignList = field(default_factory=CampaignList)
     dnc: DoNotCall | None = None
     """The operator's own list of numbers that no call of ours goes to."""

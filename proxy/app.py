@@ -21,6 +21,7 @@ from policy import emergency
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
 from policy.dnc import Registry
+from policy.dno import parse as parse_dno
 from policy.learned import Learned
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
@@ -169,7 +170,8 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
     """
     files, policy = settings.lists, settings.policy
     utc = Clock().utc() if utc is None else utc
-    allow, deny, dno, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dno, files.dnc))
+    allow, deny, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dnc))
+    dno = lists.numbers(files.dno, parse_dno)
     campaigns, said = lists.campaigns(files.campaigns, files.bundled)
     brought = force.in_force(settings.paths.state, utc)
     book = Rulebook(
@@ -178,6 +180,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         own=NumberSet.of(*settings.numbers.own),
         dno=dno.numbers | brought.dno,
         deny=deny.numbers | brought.deny,
+        areas=brought.areas,
         campaigns=campaigns | brought.campaigns,
         dnc=Registry(dnc.numbers) if files.dnc else None,
         national=brought.national,

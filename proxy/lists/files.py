@@ -7,14 +7,15 @@ upon: one slip must not put the other lines out of force.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from importlib import resources
 from operator import or_
 from pathlib import Path
 
-from policy.letter import Table, parse
+from policy.letter import Table
+from policy.letter import parse as parse_table
 from policy.lists import CampaignList, NumberSet, Quarantined, parse_numbers
 
 BUNDLED = "ftc-2023.csv"
@@ -64,12 +65,15 @@ class Loaded:
         return [line for report in self.reports for line in report.remarks()]
 
 
-def numbers(paths: Iterable[Path]) -> Loaded:
+Parse = Callable[[str], tuple[NumberSet, tuple[Quarantined, ...]]]
+
+
+def numbers(paths: Iterable[Path], parse: Parse = parse_numbers) -> Loaded:
     """Read number lists: a number, a prefix or a range a line. Raises ListError."""
     sets: list[NumberSet] = []
     reports: list[Report] = []
     for path in paths:
-        found, bad = parse_numbers(text(path))
+        found, bad = parse(text(path))
         sets.append(found)
         reports.append(Report(str(path), len(found), bad))
     return Loaded(reduce(or_, sets, NumberSet()), tuple(reports))
@@ -91,12 +95,12 @@ def campaigns(paths: Iterable[Path], bundled_too: bool = True) -> tuple[Campaign
 def import_letter(path: Path, expected: int | None = None) -> Table:
     """Read one table of traced calls; `Table.ok` and `Table.reconciled()` say whether it is whole. Raises
     ListError."""
-    return parse(text(path), expected)
+    return parse_table(text(path), expected)
 
 
 def bundled() -> Table:
     """The letter of 2023 that comes with the package: 125 calls that inform and, years old, do not block."""
-    return parse(resources.files("policy").joinpath("data").joinpath(BUNDLED).read_text(encoding="utf-8"))
+    return parse_table(resources.files("policy").joinpath("data").joinpath(BUNDLED).read_text(encoding="utf-8"))
 
 
 def text(path: Path) -> str:

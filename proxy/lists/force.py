@@ -13,10 +13,12 @@ from typing import TypeVar
 from policy.agreements import COLUMNS, Agreements
 from policy.agreements import parse as parse_agreements
 from policy.dnc import MAX_AGE_DAYS, Bitmap, too_old
+from policy.dno import GIVEN_OUT, MAX_AREAS_AGE_DAYS, callers
+from policy.dno import areas as dno_areas
 from policy.lists import DAY, CampaignList, NumberSet, parse_numbers
 from proxy.lists import registry
 from proxy.lists.files import ListError, import_letter, text
-from proxy.lists.kinds import FOLDER, KINDS, NATIONAL, NUMBERS, TRACED
+from proxy.lists.kinds import AREAS, FOLDER, KINDS, NATIONAL, NUMBERS, TRACED
 from proxy.lists.shelf import Generation, Shelf, verify
 from proxy.metrics import Metrics
 
@@ -30,6 +32,7 @@ class InForce:
     allow: NumberSet = field(default_factory=NumberSet)
     deny: NumberSet = field(default_factory=NumberSet)
     dno: NumberSet = field(default_factory=NumberSet)
+    areas: frozenset[str] = GIVEN_OUT
     national: Bitmap | None = None
     agreements: Agreements = field(default_factory=Agreements)
     campaigns: CampaignList = field(default_factory=CampaignList)
@@ -54,13 +57,18 @@ def in_force(state: Path | None, utc: float) -> InForce:
         return found[0]
 
     numbers = {kind: load(kind, _numbers) or NumberSet() for kind in NUMBERS}
+    areas = load(AREAS, lambda path: callers(dno_areas(text(path))[0]))
+    if areas is not None and (made := Shelf(folder, AREAS).current()) is not None:
+        if utc - made.as_of > MAX_AREAS_AGE_DAYS * DAY:
+            areas = None
+            remarks.append(f"list {AREAS}: older than {MAX_AREAS_AGE_DAYS} days, so it is not used; import it again")
     national = load(NATIONAL, registry.mapped, whole=False)
     if national is not None:
         remarks += _stale(national, utc)
     records = {kind: load(kind, lambda path, kind=kind: parse_agreements(kind, text(path))[0]) for kind in COLUMNS}  # type: ignore[misc]
     traced = load(TRACED, lambda path: import_letter(path).campaigns())
     return InForce(
-        numbers["allow"], numbers["deny"], numbers["dno"], national,
+        numbers["allow"], numbers["deny"], numbers["dno"], areas or GIVEN_OUT, national,
         Agreements(record for found in records.values() for record in found or ()),
         traced or CampaignList(), tuple(remarks),
     )  # fmt: skip
@@ -79,6 +87,10 @@ def _stale(national: Bitmap, utc: float) -> list[str]:
         f"list {NATIONAL}: older than {MAX_AGE_DAYS} days for {len(areas)} area code(s) ({shown}): its findings have no"
         " effect there; import it again"
     ]
+
+
+OLDEST = {NATIONAL: MAX_AGE_DAYS, AREAS: MAX_AREAS_AGE_DAYS}
+"""Days after which a list is not acted upon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ def statuses(state: Path, utc: float, deep: bool = False) -> list[Status]:
                 verify(path, one)
         except (ListError, OSError):
             said = "damaged"
-        if said == "ok" and kind == NATIONAL and too_old(int(one.as_of // DAY), utc):
+        if said == "ok" and utc // DAY - one.as_of // DAY > OLDEST.get(kind, float("inf")):
             said = "stale"
         kept = tuple(other.number for other in shelf.generations() if other.number < one.number)
         found.append(Status(kind, one, kept, max(0.0, utc - one.as_of), said))

@@ -7,12 +7,13 @@ files. The national registry is a bitmap.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
+from policy import dno
 from policy.agreements import COLUMNS, Record, written
 from policy.agreements import parse as parse_agreements
 from policy.dnc import Bitmap
@@ -20,13 +21,15 @@ from policy.letter import Row
 from policy.lists import DAY, NumberSet, Quarantined, parse_numbers
 from proxy.lists import registry
 from proxy.lists.areacodes import Reading, size
-from proxy.lists.files import ListError, import_letter, text
+from proxy.lists.files import ListError, Parse, import_letter, text
 from proxy.lists.shelf import Content, Generation, Shelf
 
-NUMBERS = ("allow", "deny", "dno")
+PARSERS: Mapping[str, Parse] = {"allow": parse_numbers, "deny": parse_numbers, "dno": dno.parse}
+NUMBERS = tuple(PARSERS)
 NATIONAL = "dnc"
 TRACED = "campaigns"
-KINDS = (NATIONAL, *NUMBERS, *COLUMNS, TRACED)
+AREAS = "areas"
+KINDS = (NATIONAL, *NUMBERS, AREAS, *COLUMNS, TRACED)
 FOLDER = "lists"
 """Where the shelves stand, below the state folder."""
 WORST_SHARE = 0.02
@@ -117,7 +120,7 @@ def checked(kind: str, paths: Sequence[Path]) -> Draft:
     if kind in NUMBERS:
         numbers = NumberSet()
         for path in paths:
-            found, faults = parse_numbers(text(path))
+            found, faults = PARSERS[kind](text(path))
             numbers |= found
             bad += faults
         return Draft(tuple(lines_of(numbers)), len(numbers), tuple(bad))
@@ -128,6 +131,15 @@ def checked(kind: str, paths: Sequence[Path]) -> Draft:
             records.update(dict.fromkeys(rows))
             bad += others
         return Draft(tuple(written(kind, records)), len(records), tuple(bad))
+    if kind == AREAS:
+        areas: set[str] = set()
+        for path in paths:
+            some, faults = dno.areas(text(path))
+            areas |= some
+            bad += faults
+        if len(areas) < dno.FEWEST_AREAS:
+            raise ListError(f"list {kind}: {len(areas)} area codes are not all that are in service")
+        return Draft(tuple(area[1:] for area in sorted(areas)), len(areas), tuple(bad))
     if kind == TRACED:
         calls: list[Row] = []
         for path in paths:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from policy.dnc import Bitmap
+from policy.dno import GIVEN_OUT
 from policy.lists import DAY, NumberSet, parse_numbers
 from proxy.lists import ListError, kinds
 from proxy.lists.force import declare, in_force, statuses
@@ -19,7 +20,8 @@ FILES = {
     "dnc": "202,5550100\n202,5550101\n",
     "allow": "12025550100\n",
     "deny": "1202555012*\n12025550130-12025550139\n911\n",
-    "dno": "202555014X\n",
+    "dno": "202555014X;subscriber\n",
+    "areas": "\n".join(area[1:] for area in sorted(GIVEN_OUT) if area != "1321"),
     "optout": "callee,at\n+12125550147,2024-01-01\n",
     "consent": "callee,obtained\n+12125550148,2024-01-01\n",
     "relations": "callee,kind,at\n+12125550149,purchase,2024-01-01\n",
@@ -47,6 +49,7 @@ def test_each_kind_is_brought_in_and_in_force(kind: str, tmp_path: Path) -> None
         "allow": "12025550100" in found.allow,
         "deny": all(tn in found.deny for tn in ("12025550129", "12025550133", "911")),
         "dno": "12025550147" in found.dno,
+        "areas": "1321" not in found.areas and {"1202", "1800"} < found.areas,
         "optout": agreements.opted_out("12025550100", "12125550147", UTC) is not None,
         "consent": agreements.consented("12025550100", "12125550148", UTC),
         "relations": agreements.related("12025550100", "12125550149", UTC),
@@ -139,6 +142,16 @@ def test_a_damaged_list_is_remarked_upon_and_stops_nothing(kind: str, tmp_path: 
     found = in_force(tmp_path, UTC)
     assert [f"list {kind}: generation 1 is damaged" in one for one in found.remarks] == [True]
     assert [one.state for one in statuses(tmp_path, UTC)] == ["damaged"]
+
+
+def test_area_codes_that_are_few_or_old_are_not_used(tmp_path: Path) -> None:
+    with pytest.raises(ListError, match="not all"):
+        bring_in(tmp_path / FOLDER, "areas", [written(tmp_path, "202\n212\n")], UTC)
+    bring_in(tmp_path / FOLDER, "areas", [written(tmp_path, FILES["areas"])], UTC, as_of=UTC)
+    for days, used in ((100, True), (101, False)):
+        found = in_force(tmp_path, UTC + days * DAY)
+        assert (found.areas != GIVEN_OUT, bool(found.remarks)) == (used, not used)
+        assert statuses(tmp_path, UTC + days * DAY)[0].state == ("ok" if used else "stale")
 
 
 def test_without_a_state_folder_there_is_nothing_in_force(tmp_path: Path) -> None:
