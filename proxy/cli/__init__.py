@@ -81,6 +81,9 @@ def parser() -> argparse.ArgumentParser:
     load.add_argument("--force", action="store_true", help="take what a check would refuse")
     load.add_argument("--expect", type=int, metavar="N", help="how many rows a table must have")
     load.add_argument("--out", metavar="FILE", help="write a table of traced calls here")
+    load.add_argument(
+        "--against", metavar="FILE", nargs="?", const="", help="compare with a table that is right (the letter)"
+    )
     shown = tasks.add_parser("status", help="what is in force, of when, what can be gone back to; 1 if not all well")
     shown.add_argument("--deep", action="store_true", help="read every octet")
     undo = tasks.add_parser("rollback", help="put the generation before the present one into force")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Shown
 
+from policy.campaigns import label_key
 from policy.letter import Table, moment
 from proxy import lists
 from proxy.cli import NEGATIVE, OK, USAGE, complain
@@ -36,7 +38,7 @@ def run(args: Namespace) -> int:
     if args.task == "import" and (not args.names or args.names[0] not in KINDS):
         if len(args.names) > 1:
             return complain(f"there is no list {args.names[0]}: name one of {', '.join(KINDS)}, or one file alone")
-        return table(args.names[0] if args.names else None, args.expect, args.out, args.json)
+        return table(args.names[0] if args.names else None, args.expect, args.out, args.against, args.json)
     state = folder_of(args.config, args.state)
     if state is None:
         return USAGE
@@ -146,12 +148,17 @@ def written(utc: float) -> str:
     return datetime.fromtimestamp(utc, UTC).strftime("%Y-%m-%d")
 
 
-def table(file: str | None, expected: int | None, out: str | None, as_json: bool) -> int:
-    """Read a table of traced calls. 0 only if all rows that were promised are there and can be read."""
+def table(file: str | None, expected: int | None, out: str | None, against: str | None, as_json: bool) -> int:
+    """Read a table of traced calls. 0 only if all rows that were promised are there and can be read, or with `against`
+    (a table that is known to be right; empty: the bundled one) if none that was read is another than it has."""
     try:
         found = lists.import_letter(Path(file), expected) if file is not None else lists.bundled()
+        other = None
+        if against is not None:
+            other = lists.import_letter(Path(against)) if against else lists.bundled()
     except ListError as error:
         return complain(str(error))
+    confidence = Counter(row.confidence for row in found.rows)
     if as_json:
         print(
             json.dumps(
@@ -161,6 +168,7 @@ def table(file: str | None, expected: int | None, out: str | None, as_json: bool
                     "ok": found.ok,
                     "numbers": len({row.caller for row in found.rows}),
                     "campaigns": len({row.campaign for row in found.rows}),
+                    "confidence": dict(confidence),
                     "set_apart": [str(item) for item in found.quarantined],
                 }
             )
@@ -170,14 +178,33 @@ def table(file: str | None, expected: int | None, out: str | None, as_json: bool
             print(f"set apart: {item}")
         print(
             f"{found.reconciled()}: {len({row.caller for row in found.rows})} numbers,"
-            f" {len({row.campaign for row in found.rows})} campaigns"
+            f" {len({row.campaign for row in found.rows})} campaigns; "
+            + ", ".join(f"{count} of {name} confidence" for name, count in sorted(confidence.items()))
         )
     if out is not None and found.rows:
         try:
             write(Path(out), found)
         except OSError as error:
             return complain(f"cannot write {out}: {error.strerror}")
+    if other is not None:
+        return compared(found, other)
     return OK if found.ok else NEGATIVE
+
+
+def compared(found: Table, other: Table) -> int:
+    """Which rows of a table another one has as well; 0 if all."""
+    have, want = (
+        Counter((row.notified, row.called, row.caller, label_key(row.campaign)) for row in one.rows)
+        for one in (found, other)
+    )
+    wrong = have - want
+    for notified, called, caller, campaign in wrong:
+        print(f"not in the other table: {written(notified)} {written(called)} {caller} {campaign}")
+    print(
+        f"against {other.parsed} rows: {(have & want).total()} the same, {wrong.total()} others,"
+        f" {(want - have).total()} not read"
+    )
+    return NEGATIVE if wrong else OK
 
 
 def write(path: Path, found: Table) -> None:

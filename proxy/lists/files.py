@@ -14,6 +14,7 @@ from importlib import resources
 from operator import or_
 from pathlib import Path
 
+from policy import torn
 from policy.letter import Table
 from policy.letter import parse as parse_table
 from policy.lists import CampaignList, NumberSet, Quarantined, parse_numbers
@@ -93,9 +94,14 @@ def campaigns(paths: Iterable[Path], bundled_too: bool = True) -> tuple[Campaign
 
 
 def import_letter(path: Path, expected: int | None = None) -> Table:
-    """Read one table of traced calls; `Table.ok` and `Table.reconciled()` say whether it is whole. Raises
-    ListError."""
-    return parse_table(text(path), expected)
+    """Read one table of traced calls, a CSV or the torn text of a letter; `Table.ok` and `Table.reconciled()` say
+    whether it is whole. Raises ListError."""
+    content = text(path)
+    found = parse_table(content, expected)
+    if not found.rows and torn.looks_torn(content):
+        known = {row.campaign for row in bundled().rows}
+        return torn.parse(content, expected, known)
+    return found
 
 
 def bundled() -> Table:
