@@ -13,6 +13,7 @@ from typing import Literal
 
 from policy.agreements import Agreements
 from policy.call import Call
+from policy.casebook import Casebook
 from policy.dnc import DoNotCall
 from policy.dno import GIVEN_OUT
 from policy.hours import Hours
@@ -193,6 +194,8 @@ class Rulebook:
     areas: frozenset[str] = GIVEN_OUT
     """The area codes that a caller may have, with their country code: `1202`."""
     campaigns: CampaignList = field(default_factory=CampaignList)
+    casebook: Casebook | None = None
+    """What recognises campaigns besides their numbers; None: nothing is known."""
     dnc: DoNotCall | None = None
     """The operator's own list of numbers that no call of ours goes to."""
     national: DoNotCall | None = None

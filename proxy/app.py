@@ -181,6 +181,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         dno=dno.numbers | brought.dno,
         deny=deny.numbers | brought.deny,
         areas=brought.areas,
+        casebook=brought.casebook,
         campaigns=campaigns | brought.campaigns,
         dnc=Registry(dnc.numbers) if files.dnc else None,
         national=brought.national,

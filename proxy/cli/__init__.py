@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         "names",
         metavar="[LIST] FILE",
         nargs="*",
-        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, campaigns (default: the letter)",
+        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, campaigns, traits",
     )
     load.add_argument("--as-of", metavar="DATE", help="of when the files are (default: when they were last written)")
     load.add_argument("--force", action="store_true", help="take what a check would refuse")

@@ -12,13 +12,15 @@ from typing import TypeVar
 
 from policy.agreements import COLUMNS, Agreements
 from policy.agreements import parse as parse_agreements
+from policy.casebook import Casebook
 from policy.dnc import MAX_AGE_DAYS, Bitmap, too_old
 from policy.dno import GIVEN_OUT, MAX_AREAS_AGE_DAYS, callers
 from policy.dno import areas as dno_areas
 from policy.lists import DAY, CampaignList, NumberSet, parse_numbers
+from policy.traits import parse as parse_traits
 from proxy.lists import registry
 from proxy.lists.files import ListError, import_letter, text
-from proxy.lists.kinds import AREAS, FOLDER, KINDS, NATIONAL, NUMBERS, TRACED
+from proxy.lists.kinds import AREAS, FOLDER, KINDS, NATIONAL, NUMBERS, TRACED, TRAITS
 from proxy.lists.shelf import Generation, Shelf, verify
 from proxy.metrics import Metrics
 
@@ -36,6 +38,7 @@ class InForce:
     national: Bitmap | None = None
     agreements: Agreements = field(default_factory=Agreements)
     campaigns: CampaignList = field(default_factory=CampaignList)
+    casebook: Casebook | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -70,7 +73,7 @@ def in_force(state: Path | None, utc: float) -> InForce:
     return InForce(
         numbers["allow"], numbers["deny"], numbers["dno"], areas or GIVEN_OUT, national,
         Agreements(record for found in records.values() for record in found or ()),
-        traced or CampaignList(), tuple(remarks),
+        traced or CampaignList(), load(TRAITS, lambda path: Casebook(parse_traits(text(path)).traits)), tuple(remarks),
     )  # fmt: skip
 
 

@@ -16,9 +16,12 @@ from pathlib import Path
 from policy import dno
 from policy.agreements import COLUMNS, Record, written
 from policy.agreements import parse as parse_agreements
+from policy.casebook import Trait
 from policy.dnc import Bitmap
 from policy.letter import Row
 from policy.lists import DAY, NumberSet, Quarantined, parse_numbers
+from policy.traits import parse as parse_traits
+from policy.traits import written as written_traits
 from proxy.lists import registry
 from proxy.lists.areacodes import Reading, size
 from proxy.lists.files import ListError, Parse, import_letter, text
@@ -28,8 +31,9 @@ PARSERS: Mapping[str, Parse] = {"allow": parse_numbers, "deny": parse_numbers, "
 NUMBERS = tuple(PARSERS)
 NATIONAL = "dnc"
 TRACED = "campaigns"
+TRAITS = "traits"
 AREAS = "areas"
-KINDS = (NATIONAL, *NUMBERS, AREAS, *COLUMNS, TRACED)
+KINDS = (NATIONAL, *NUMBERS, AREAS, *COLUMNS, TRACED, TRAITS)
 FOLDER = "lists"
 """Where the shelves stand, below the state folder."""
 WORST_SHARE = 0.02
@@ -147,6 +151,15 @@ def checked(kind: str, paths: Sequence[Path]) -> Draft:
             calls += table.rows
             bad += table.quarantined
         return Draft(tuple(table_lines(calls)), len(calls), tuple(bad))
+    if kind == TRAITS:
+        told: dict[Trait, None] = {}
+        for path in paths:
+            cases = parse_traits(text(path))
+            told.update(dict.fromkeys(cases.traits))
+            bad += cases.quarantined
+            if cases.expected is not None and cases.expected != len(cases.traits):
+                bad.append(Quarantined(0, path.name, cases.reconciled()))
+        return Draft(tuple(written_traits(told)), len(told), tuple(bad))
     raise ListError(f"there is no list {kind}")
 
 
