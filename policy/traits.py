@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import StringIO
 
 from policy.campaigns import family, named
 from policy.casebook import KINDS, Trait
@@ -139,7 +138,7 @@ def _flat(item: object) -> Iterator[dict[str, str]]:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)[:500]
+    return "" if value is None else " ".join(str(value)[:500].split())
 
 
 def trait(row: Mapping[str, str]) -> Trait:
@@ -203,14 +202,19 @@ def written(traits: Iterable[Trait]) -> Iterator[str]:
     yield f"# expected {len(traits)}"
     yield ",".join(COLUMNS)
     for one in traits:
-        out = StringIO()
         value = f"+{one.value}" if one.kind == "number" and len(one.value) > 6 else one.value
         value = f"+{value}" if one.kind == "block" and value.endswith("*") else value
-        csv.writer(out, lineterminator="").writerow((
+        cells = (
             one.campaign, one.kind, value, _when(one.notified), one.source, one.family, "|".join(one.aliases),
             _when(one.first_seen), _when(one.last_seen), _when(one.until), one.confidence, one.evidence,
-        ))  # fmt: skip
-        yield out.getvalue()
+        )  # fmt: skip
+        yield ",".join(map(_quoted, cells))
+
+
+def _quoted(cell: str) -> str:
+    """A cell as CSV writes it; what would begin a comment is quoted too."""
+    plain = not any(mark in cell for mark in ',"\r\n') and not cell.startswith("#")
+    return cell if plain else '"' + cell.replace('"', '""') + '"'
 
 
 def _when(utc: float | None) -> str:
