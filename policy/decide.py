@@ -25,6 +25,7 @@ from policy.checks import (
     hours,
     identity,
     impossible,
+    optout,
     pattern,
     reputation,
     subscriber,
@@ -45,6 +46,7 @@ ROOMS = (
     identity,  # identity
     campaign,  # analytics
     caller_id,  # duty
+    optout,  # duty
     dnc,  # duty
     hours,  # duty
     velocity,  # analytics

@@ -20,6 +20,7 @@ from policy.checks import (
     hours,
     identity,
     impossible,
+    optout,
     pattern,
     reputation,
     velocity,
@@ -35,12 +36,13 @@ CLASS_OF: dict[str, Class] = {
     **dict.fromkeys(campaign.SLUGS, Class.ANALYTICS),
     **dict.fromkeys(velocity.SLUGS, Class.ANALYTICS),
     **{slug: Class.ANALYTICS for room in (pattern, answers, brand) for slug in room.SLUGS},
-    **{slug: Class.DUTY for room in (dnc, hours, caller_id) for slug in room.SLUGS},
+    **{slug: Class.DUTY for room in (optout, dnc, hours, caller_id) for slug in room.SLUGS},
     "hook": Class.ANALYTICS,
     "deny-list": Class.SUBSCRIBER,
     "anonymous": Class.NOTE,
     "attestation-c": Class.NOTE,
     "campaign-old": Class.NOTE,
+    "dnc-unknown": Class.NOTE,
 }
 """The class of each slug that may be given a code."""
 
@@ -83,7 +85,7 @@ def cautions(book: Rulebook) -> list[str]:
         if both:
             found.append(f"{len(both)} number(s) are allowed and also on the list {name}: allowed wins")
     if book.role == "originating":
-        for name in ("caller_id", "dnc", "hours"):
+        for name in ("caller_id", "optout", "dnc", "hours"):
             if book.checks.get(name) == "off":
                 found.append(f"checks.{name} is off, and an originating provider answers for its customers' calls")
     if (mode := book.checks.get("impossible")) in ("off", "shadow") and book.role in PROVIDERS:

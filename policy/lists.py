@@ -31,6 +31,12 @@ MAX_NUMBERS = 2_000_000
 """Lines of one list: about 200 MB of Python strings. Larger registries are mapped bitmaps, not number
 sets."""
 
+ENOUGH_VOICES = 2
+"""So many independent sources must speak before a call is refused for a campaign."""
+VOICES = {"itg": 2, "traceback": 2, "operator": 2, "honeypot": 1, "user-report": 1, "complaint": 0}
+"""A traceback is two by itself: somebody recorded or reported the call, and the carriers on its way confirmed it. What
+the operator wrote down needs nobody else. Complaints speak with no voice, however many there are."""
+
 _RANGE = re.compile(r"\+?([0-9]{7,15})\s*(?:-|\.\.)\s*\+?([0-9]{7,15})\Z").match
 _PATTERN = re.compile(r"(\+?[0-9]+)([xX]+)\Z").match
 _AREA_LINE = re.compile(r"([2-9][0-9]{2}),([0-9]{7})\Z").match
@@ -201,7 +207,7 @@ class Entry:
     """When it was told, Unix seconds. Before this instant the entry does not exist for any call."""
     last_seen: float = 0.0
     source: str = "itg"
-    """Who says so: `itg`, `operator`, `honeypot`, `user-report`, `complaint`."""
+    """Who says so: `itg` (a traceback), `operator`, `honeypot`, `user-report`, `complaint`."""
     confidence: str = "high"
     origin: str = ""
 
@@ -211,10 +217,15 @@ class Entry:
         return max(self.notified, self.last_seen)
 
     @property
+    def voices(self) -> int:
+        """As how many independent sources this one counts, if it was read with certainty."""
+        return VOICES.get(self.source, 1) if self.confidence == "high" else 0
+
+    @property
     def enforceable(self) -> bool:
-        """Good enough to refuse a call: read with certainty, and not a mere complaint, which anybody can
-        file about anyone."""
-        return self.confidence == "high" and self.source != "complaint"
+        """May it help to refuse a call? Not what was read with less than certainty, nor a mere complaint, which
+        anybody can file about anyone."""
+        return self.voices > 0
 
 
 class Hit(NamedTuple):
@@ -225,6 +236,13 @@ class Hit(NamedTuple):
     """1.0 while fresh, down to 0.0."""
     age_days: int
     entry: Entry
+    firm: bool = False
+    """Have enough independent sources spoken to refuse a call?"""
+
+
+class _Candidate(NamedTuple):
+    entry: Entry
+    firm: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,23 +292,30 @@ class _Timeline:
     """All that is told about one number or label, in the order in which it became known.
 
     Weight only falls with age, so at any moment the freshest entry is the best, or the freshest one that
-    may be enforced: two candidates a step, found by bisection, however long the list.
+    may be enforced: two candidates a step, found by bisection, however long the list. None may be enforced before two
+    independent sources have spoken.
     """
 
     __slots__ = ("_known", "_candidates")
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._known: list[float] = []
-        self._candidates: list[tuple[Entry, ...]] = []
+        self._candidates: list[tuple[_Candidate, ...]] = []
         freshest: Entry | None = None
         sure: Entry | None = None
+        spoken: dict[str, int] = {}
         for item in sorted(entries, key=lambda item: item.notified):
             if freshest is None or item.fresh_from > freshest.fresh_from:
                 freshest = item
-            if item.enforceable and (sure is None or item.fresh_from > sure.fresh_from):
-                sure = item
+            if item.enforceable:
+                spoken[item.source] = item.voices
+                if sure is None or item.fresh_from > sure.fresh_from:
+                    sure = item
+            firm = sure if sum(spoken.values()) >= ENOUGH_VOICES else None
             self._known.append(item.notified)
-            self._candidates.append((freshest,) if sure is None or sure is freshest else (sure, freshest))
+            self._candidates.append((_Candidate(freshest, freshest is firm),) if firm is None or firm is freshest else (
+                _Candidate(firm, True), _Candidate(freshest, False)
+            ))
 
     def best(self, utc: float, full: int, gone: int) -> Hit | None:
         """The entry that weighs most; among equals the one that may be enforced."""
@@ -298,10 +323,10 @@ class _Timeline:
         if at < 0:
             return None
         best: Hit | None = None
-        for item in self._candidates[at]:
+        for item, firm in self._candidates[at]:
             # Notices are dated by the day, so their age is counted in whole days.
             age = max(0, int((utc - item.fresh_from) // DAY))
             factor = faded(age, full, gone)
             if best is None or factor > best.weight_factor:
-                best = Hit(item.campaign, factor, age, item)
+                best = Hit(item.campaign, factor, age, item, firm)
         return best

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from policy.agreements import Agreements
 from policy.call import Call
+from policy.casebook import Casebook
 from policy.dnc import DoNotCall
+from policy.dno import GIVEN_OUT
 from policy.hours import Hours
+from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
 from policy.verdict import CheckMode
 
@@ -32,6 +36,8 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         # Somebody who calls often is worth a look, no more.
         "velocity-caller": 40,
         "dnc-listed": 50,
+        # Somebody asked us, and we wrote it down: no estimate.
+        "opt-out": 80,
         # Outbound duties: a tag, so that somebody looks; the operator's weight of 80 makes them refuse.
         "hours": 50,
         "hours-unknown": 30,
@@ -185,8 +191,15 @@ class Rulebook:
     """Do-not-originate: numbers whose holder says that no call ever comes from them."""
     deny: NumberSet = field(default_factory=NumberSet)
     """Callers that the subscriber does not want."""
+    areas: frozenset[str] = GIVEN_OUT
+    """The area codes that a caller may have, with their country code: `1202`."""
     campaigns: CampaignList = field(default_factory=CampaignList)
+    casebook: Casebook | None = None
+    """What recognises campaigns besides their numbers; None: nothing is known."""
     dnc: DoNotCall | None = None
+    """The operator's own list of numbers that no call of ours goes to."""
+    national: DoNotCall | None = None
+    """The do-not-call registry: telemarketing owes it a look."""
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({"default": Profile()}))
     codes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """SIP code by slug. It replaces the default of the finding's class; for identity findings and notes it
@@ -206,8 +219,10 @@ class Rulebook:
     limits: Thresholds = Thresholds()
     brands: frozenset[str] = BRANDS
     hours: Hours | None = None
-    excuse: Callable[[Call], bool] | None = None
-    """Does a consent or a business relation excuse this call of ours from do-not-call and hours? (REG-050, REG-052.)"""
+    agreements: Agreements | None = None
+    """Opt-outs, consent and business relations of the people that our customers call."""
+    learned: Learned | None = None
+    """The numbers that our own people called lately; None: nothing is learned."""
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -248,9 +263,17 @@ class Rulebook:
         """Is this a call of telemarketing, as far as we are told?"""
         return self.telemarketing or call.purpose == "telemarketing"
 
+    def consented(self, call: Call) -> bool:
+        """Has the person called agreed to it? (From do-not-call and calling hours that excuses, REG-050, REG-056.)"""
+        agreements, callee = self.agreements, call.callee
+        return agreements is not None and callee is not None and agreements.consented(call.caller, callee, call.utc)
+
     def excused(self, call: Call) -> bool:
-        """Has the person called agreed to it?"""
-        return self.excuse is not None and self.excuse(call)
+        """Has the person called agreed to it, or is there a business relation? (From do-not-call that excuses.)"""
+        agreements, callee = self.agreements, call.callee
+        return agreements is not None and callee is not None and (
+            agreements.consented(call.caller, callee, call.utc) or agreements.related(call.caller, callee, call.utc)
+        )
 
     def weight(self, slug: str) -> int:
         """The weight of a finding: its own, or else that of its family (`identity-…`)."""

@@ -25,7 +25,9 @@ from policy.attest import Customer, Terms
 from policy.behaviour import Behaviour
 from policy.decide import reason_slugs
 from policy.dnc import Registry
+from policy.dno import parse as parse_dno
 from policy.inventory import Inventory
+from policy.learned import Learned
 from policy.lint import cautions, lint
 from policy.lists import NumberSet
 from policy.protected import CELLS as PROTECTED_CELLS
@@ -46,6 +48,8 @@ from proxy.clock import errors as clock_errors
 from proxy.following import Following, keep, kept
 from proxy.health import Pinger
 from proxy.hook import DecisionHook
+from proxy.lists import force
+from proxy.lists.promises import Promises
 from proxy.log import Log
 from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
@@ -202,16 +206,23 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
     """
     files, policy = settings.lists, settings.policy
     utc = Clock().utc() if utc is None else utc
-    allow, deny, dno, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dno, files.dnc))
+    allow, deny, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dnc))
+    dno = lists.numbers(files.dno, parse_dno)
     campaigns, said = lists.campaigns(files.campaigns, files.bundled)
+    brought = force.in_force(settings.paths.state, utc)
     book = Rulebook(
-        allow=allow.numbers,
+        allow=allow.numbers | brought.allow,
         psap=NumberSet.of(*settings.numbers.psap),
         own=NumberSet.of(*settings.numbers.own),
-        dno=dno.numbers,
-        deny=deny.numbers,
-        campaigns=campaigns,
+        dno=dno.numbers | brought.dno,
+        deny=deny.numbers | brought.deny,
+        areas=brought.areas,
+        casebook=brought.casebook,
+        campaigns=campaigns | brought.campaigns,
         dnc=Registry(dnc.numbers) if files.dnc else None,
+        national=brought.national,
+        agreements=brought.agreements,
+        learned=Learned(policy.learned_days) if policy.learned_days else None,
         profiles=MappingProxyType(
             {
                 name: Profile(
@@ -235,7 +246,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         emergency=emergency.strings(settings.numbers.emergency),
         key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),
     )
-    return book, [*allow.remarks, *deny.remarks, *dno.remarks, *dnc.remarks, *said]
+    return book, [*allow.remarks, *deny.remarks, *dno.remarks, *dnc.remarks, *said, *brought.remarks]
 
 
 class App:
@@ -252,6 +263,7 @@ class App:
         self.log: Log
         self.endpoint: Endpoint
         self.calls: Calls
+        self.promises: Promises
         self.tls: Tls | None = None
         self.fetch: Fetcher | RemoteFetch | None = None
         self.scribe: Scribe | None = None
@@ -333,6 +345,8 @@ class App:
             worker=number,
             heard=self.pinger.heard,
         )
+        self.promises = world.promises = self._promises()
+        self.promises.take_over(parts.book)
         self.calls = Calls(self.endpoint, me, world)
         vital = options.vital or bool
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
@@ -441,6 +455,7 @@ class App:
 
     def swap(self, book: Rulebook) -> None:
         """Put another rulebook in the place of the present one, whole; calls under way keep theirs."""
+        self.promises.take_over(book)
         self.calls.world.book = book
         self.calls.world.lanes = self._lanes(book)
 
@@ -654,6 +669,16 @@ class App:
             self._closing.insert(0, write)
         return following
 
+    def _promises(self) -> Promises:
+        """What people agree to, and whom our own people call, while calls go on."""
+        days = self.settings.policy.learned_days
+        promises = Promises(self.settings.paths.state, Learned(days) if days else None, self.log.say)
+        promises.restore()
+        if self.settings.paths.state is not None:
+            self.spawn(promises.keep(), "promises")
+            self._closing.insert(0, promises.close)
+        return promises
+
     def _hook(self) -> DecisionHook | None:
         wanted = self.settings.policy.hook
         if wanted is None:
@@ -685,6 +710,7 @@ class App:
             else:
                 metrics.gauge(one.name, one.help, partial(one.read, self))
         metrics.gauge("list_entries", "Entries of the lists.", self._list_sizes, "list")
+        force.declare(metrics, self.settings.paths.state, self.clock.utc)
         metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")
         metrics.gauge("peer_up", PEER_UP, self.directory.usable, "peer")
         if journal is not None:
@@ -787,6 +813,7 @@ FIGURES = (
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),
     Figure("half_open_connections", "Of them: without a whole message yet.", lambda app: app.room.half_open),
+    Figure("promises_dropped_total", "Lines of opt-outs not written.", lambda app: app.promises.dropped, True),
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),
     Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
     Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),

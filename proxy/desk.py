@@ -22,6 +22,7 @@ from proxy.admin.server import Admin
 from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Figure, Parts
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
+from proxy.lists import force
 from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.neighbours import Board
@@ -143,6 +144,7 @@ class Desk:
         self.metrics.gauge("peer_up", PEER_UP, self.board.usable, "peer")
         self.metrics.gauge("list_entries", "Entries of the lists.", lambda: self._list_sizes, "list")
         self.metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")
+        force.declare(self.metrics, self.settings.paths.state, self.clock.utc)
         self.metrics.gauge("workers", "Worker processes.", lambda: float(self._shared.workers))
 
     def _take(self, kind: bytes, record: bytes) -> None:

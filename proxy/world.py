@@ -14,6 +14,7 @@ from policy.tally import Tally
 from proxy.aftermath import Aftermath
 from proxy.following import Following
 from proxy.hook import DecisionHook
+from proxy.lists.promises import Promises
 from proxy.metrics import Metrics
 from proxy.registration import Bindings
 from proxy.resolver import Resolver
@@ -62,6 +63,8 @@ class World:
     aftermath: Aftermath | None = None
     """Told of emergency calls, and asked whether a call goes back to one."""
     following: Following | None = None
+    promises: Promises | None = None
+    """Told of text messages from outside and of answered calls of our own people."""
     hook: DecisionHook | None = None
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
     """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""

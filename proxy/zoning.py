@@ -121,8 +121,8 @@ NAVAJO_TOWNS = (
 )
 """The Navajo Nation keeps daylight-saving time, the rest of Arizona does not."""
 
-WHOLE: dict[str, str] = {"907": "America/Anchorage"}
-"""Area codes that are of one zone but for the exchanges in `OWN`."""
+WHOLE: dict[str, str] = {"907": "America/Anchorage", "310": "America/Los_Angeles"}
+"""Area codes that are of one zone but for the exchanges in `OWN`; phonenumbers has them in pieces."""
 OWN: dict[str, str] = {
     "1928871": NAVAJO,
     "1928674": NAVAJO,

@@ -22,11 +22,11 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         return None
     places = hours.places.of(callee)
     if not places.zones:
-        if book.limits.unknown_zone_is_open or book.excused(call):
+        if book.limits.unknown_zone_is_open or book.consented(call):
             return None
         why = "where the number called is, and what time it is there, is unknown"
         return Finding("hours-unknown", Class.DUTY, book.weight("hours-unknown"), why)
     said = closed(places, hours, call.utc)
-    if said is None or book.excused(call):
+    if said is None or book.consented(call):
         return None
     return Finding("hours-closed", Class.DUTY, book.weight("hours-closed"), said)

@@ -14,7 +14,7 @@ from shaken.number import nanp_fault
 
 OWN = "own-number-from-outside"
 SIDES = ("carrier",)
-SLUGS = (OWN, "dno-list", "dno-n11", "dno-short", "dno-invalid-nanp", "dno-not-a-number")
+SLUGS = (OWN, "dno-list", "dno-n11", "dno-short", "dno-invalid-nanp", "dno-unallocated", "dno-not-a-number")
 
 SHORTEST = 7
 """Digits of the shortest numbers with a country code; what is shorter can be dialled, but nobody can be
@@ -24,8 +24,7 @@ _N11 = frozenset(f"{digit}11" for digit in range(2, 10))
 # A country code in front of the short code changes nothing: +1 911 is as impossible as 911.
 _SHORT_SERVICES = _N11 | {"1" + code for code in _N11} | {"112", "933", "988", "1112", "1933", "1988"}
 
-# Derived from the one rule, so that they cannot differ from it.
-_AREAS = frozenset(f"1{area}" for area in range(200, 1000) if nanp_fault(f"1{area}5550100") is None)
+# Derived from the one rule, so that it cannot differ from it.
 _EXCHANGES = frozenset(f"{code}" for code in range(200, 1000) if nanp_fault(f"1202{code}0100") is None)
 
 
@@ -41,7 +40,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if book.is_dno(caller):
         return _found("dno-list", "the holder of this number says that it never calls")
     # Nearly every caller is a possible number of the plan, and two look-ups say so.
-    if len(caller) == 11 and caller[4:7] in _EXCHANGES and caller[:4] in _AREAS and caller.isdigit():
+    if len(caller) == 11 and caller[4:7] in _EXCHANGES and caller[:4] in book.areas and caller.isdigit():
         return None
     if len(caller) < SHORTEST:
         if caller in _SHORT_SERVICES:
@@ -49,6 +48,8 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         return _found("dno-short", f"{caller} is too short to be called back")
     if (fault := nanp_fault(caller)) is not None:
         return _found("dno-invalid-nanp", f"no such number: {fault}")
+    if caller[0] == "1" and caller[:4] not in book.areas:
+        return _found("dno-unallocated", f"area code {caller[1:4]} was never given out")
     return None
 
 

@@ -65,13 +65,33 @@ def parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--json", action="store_true")
 
-    lists = commands.add_parser("lists", help="work with lists")
-    tasks = lists.add_subparsers(dest="task", required=True, metavar="import")
-    load = tasks.add_parser("import", help="read a table of traced calls and reconcile it")
-    load.add_argument("file", metavar="FILE", nargs="?", help="a CSV (default: the bundled letter of 2023)")
-    load.add_argument("--expect", type=int, metavar="N", help="how many rows there must be")
-    load.add_argument("--out", metavar="FILE", help="write the campaign list here")
-    load.add_argument("--json", action="store_true")
+    lists = commands.add_parser("lists", help="bring lists in, look at them, go back")
+    tasks = lists.add_subparsers(dest="task", required=True, metavar="import|status|rollback")
+    load = tasks.add_parser(
+        "import",
+        help="read a list, check it and put it into force; without a LIST, only read a table of traced calls",
+    )
+    load.add_argument(
+        "names",
+        metavar="[LIST] FILE",
+        nargs="*",
+        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, campaigns, traits",
+    )
+    load.add_argument("--as-of", metavar="DATE", help="of when the files are (default: when they were last written)")
+    load.add_argument("--force", action="store_true", help="take what a check would refuse")
+    load.add_argument("--expect", type=int, metavar="N", help="how many rows a table must have")
+    load.add_argument("--out", metavar="FILE", help="write a table of traced calls here")
+    load.add_argument(
+        "--against", metavar="FILE", nargs="?", const="", help="compare with a table that is right (the letter)"
+    )
+    shown = tasks.add_parser("status", help="what is in force, of when, what can be gone back to; 1 if not all well")
+    shown.add_argument("--deep", action="store_true", help="read every octet")
+    undo = tasks.add_parser("rollback", help="put the generation before the present one into force")
+    undo.add_argument("kind", metavar="LIST")
+    for one in (load, shown, undo):
+        one.add_argument("--config", metavar="FILE", help="whose state folder holds the lists")
+        one.add_argument("--state", metavar="DIR", help="the state folder itself")
+        one.add_argument("--json", action="store_true")
 
     certs = commands.add_parser("certs", help="certificate files that a start begins with")
     steps = certs.add_subparsers(dest="task", required=True, metavar="import|list|purge")
@@ -162,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return attest.report(args.config, args.numbers, args.journal, args.csv, args.json)
     from proxy.cli import lists
 
-    return lists.bring_in(args.file, args.expect, args.out, args.json)
+    return lists.run(args)
 
 
 def complain(text: str) -> int:

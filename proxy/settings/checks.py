@@ -101,6 +101,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             methods=policy["methods"],
             telemarketing=policy["telemarketing"],
             unknown_zone_is_open=policy["unknown_zone_is_open"],
+            learned_days=policy["learned_days"],
             hook=HookSettings(**policy["hook"]) if policy["hook"] is not None else None,
         ),
         lists=ListSettings(**raw["lists"]),

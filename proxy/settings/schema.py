@@ -230,6 +230,7 @@ SCHEMA = Table(
                 "methods": Key(many(one_of(*JUDGED)), ("INVITE",)),
                 "telemarketing": Key(flag, False),
                 "unknown_zone_is_open": Key(flag, True),
+                "learned_days": Key(integer(0, 365), 90),
                 "hook": Table(
                     {"url": Key(kinds.text, REQUIRED), "milliseconds": Key(integer(1, 50), 50)}, optional=True
                 ),

@@ -284,6 +284,8 @@ class PolicySettings:
     telemarketing: bool = False
     """Every call of our customers owes the duties of telemarketing."""
     unknown_zone_is_open: bool = True
+    learned_days: int = 90
+    """How long a number that our own people called may call back; 0: nothing is learned."""
     hook: HookSettings | None = None
 
 

@@ -7,6 +7,7 @@ from importlib import resources
 
 import pytest
 
+from policy.zones import PLACELESS
 from proxy import zoning
 
 
@@ -17,6 +18,14 @@ def test_the_table_that_is_shipped_is_the_one_that_is_made() -> None:
     ours = [line for line in made.splitlines() if line[1:4] in zoning.SHARED and len(line.split(",")[0]) == 4]
     assert set(ours) <= set(shipped.splitlines())
     assert len(shipped.splitlines()) > 1500
+
+
+def test_no_area_code_that_phonenumbers_places_is_left_without_a_place() -> None:
+    from phonenumbers.tzdata import TIMEZONE_DATA
+
+    places = zoning.load(0.0).places
+    areas = {prefix[1:4] for prefix in TIMEZONE_DATA if prefix.startswith("1") and len(prefix) >= 4}
+    assert [area for area in sorted(areas - PLACELESS) if not places.of(f"1{area}5550100").zones] == []
 
 
 def test_every_town_of_ours_is_written_with_its_state_and_lies_in_one_zone_only() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from policy.call import Call
+from policy.casebook import Casebook, Trait
 from policy.checks.campaign import SIDES, check
 from policy.lists import DAY, CampaignList, Entry
 from policy.rulebook import Rulebook
@@ -94,3 +95,50 @@ def test_nothing_is_found_about_others() -> None:
 @pytest.mark.req("TRAP-95")
 def test_the_holder_of_a_spoofed_number_may_still_call_out() -> None:
     assert SIDES == ("carrier",)
+
+
+def traits(*told: Trait) -> Rulebook:
+    return Rulebook(casebook=Casebook(told))
+
+
+NUMBER, PRINT, WORDS = (
+    Trait("Parcel-Impers", "number", "12025550105", TODAY),
+    Trait("Parcel-Impers", "print", "pjsip/2.1", TODAY, "honeypot"),
+    Trait("Parcel-Impers", "words", "parcel", TODAY, "user-report"),
+)
+
+
+@pytest.mark.parametrize(
+    ("book", "weight", "ceiling"),
+    [
+        (traits(NUMBER), 100, "tag"),
+        (traits(NUMBER, PRINT), 100, "reject"),
+        (traits(PRINT), 40, "tag"),
+        (traits(PRINT, WORDS), 80, "reject"),
+    ],
+)
+def test_traits_of_a_campaign_weigh_together(book: Rulebook, weight: int, ceiling: str) -> None:
+    finding = check(call("12025550105", print="pjsip/2.1", display_name="Parcel desk"), book)
+    assert finding is not None
+    assert (finding.slug, finding.weight, finding.ceiling) == ("campaign-traits", weight, ceiling)
+    assert finding.campaign == "Parcel-Impers" and "bears traits of Parcel-Impers" in finding.why
+
+
+@pytest.mark.req("TRAP-95")
+def test_who_proves_the_number_is_not_refused_for_its_traits(judged: Callable[[str], Judgement]) -> None:
+    finding = check(call("12025550105", print="pjsip/2.1", judgement=judged("A")), traits(NUMBER, PRINT))
+    assert finding is not None
+    assert (finding.weight, finding.ceiling) == (50, "tag")
+
+
+@pytest.mark.parametrize(
+    ("sources", "ceiling"),
+    [
+        (("itg",), "reject"), (("operator",), "reject"), (("honeypot",), "tag"), (("user-report", "complaint"), "tag"),
+        (("honeypot", "user-report"), "reject"), (("honeypot", "honeypot"), "tag"),
+    ],
+)  # fmt: skip
+def test_a_listed_number_is_refused_after_two_independent_sources(sources: tuple[str, ...], ceiling: str) -> None:
+    known = CampaignList(tuple(Entry("12025550105", "X", TODAY, source=source) for source in sources))
+    finding = check(call("12025550105"), Rulebook(campaigns=known))
+    assert finding is not None and (finding.weight, finding.ceiling) == (100, ceiling)

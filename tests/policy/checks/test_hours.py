@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from policy.agreements import Agreements, Consent, Relation
 from policy.call import Call
 from policy.checks.hours import SIDES, check
 from policy.rulebook import Rulebook, Thresholds
@@ -33,9 +34,9 @@ def test_only_telemarketing_owes_it_and_consent_excuses() -> None:
     told = Rulebook(hours=HOURS)
     assert check(call(), told) is None
     assert check(call(purpose="telemarketing"), told) is not None
-    assert (
-        check(call(), Rulebook(hours=HOURS, telemarketing=True, excuse=lambda one: one.callee == "12125550100")) is None
-    )
+    for record, excused in ((Consent("*", "12125550100", 0.0), True), (Relation("*", "12125550100", AT), False)):
+        book = Rulebook(hours=HOURS, telemarketing=True, agreements=Agreements([record]))
+        assert (check(call(), book) is None) is excused
     assert check(call(), Rulebook(telemarketing=True)) is None
 
 

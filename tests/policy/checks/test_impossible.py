@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from policy.call import Call
 from policy.checks.impossible import SIDES, SLUGS, check
+from policy.dno import callers
 from policy.lists import NumberSet
 from policy.rulebook import Rulebook
 from policy.verdict import Class
@@ -42,6 +43,10 @@ BOOK = Rulebook(own=NumberSet.of("12025550100-12025550119"), dno=NumberSet.of("1
         ("12025550120", None),
         ("12025550166", "dno-list"),
         ("18005550199", "dno-list"),
+        ("12225550100", "dno-unallocated"),  # its last digits are alike, and no service has it
+        ("14555550100", "dno-unallocated"),
+        ("18885550100", None),
+        ("16215550100", None),  # in service since 2025
         ("442079460000", None),  # other countries are not judged
         ("4420794", None),
     ],
@@ -80,3 +85,11 @@ def test_a_caller_without_a_number(kind: str, slug: str | None) -> None:
 def test_every_caller_gets_an_answer(caller: str | None) -> None:
     finding = check(Call(caller=caller), BOOK)
     assert finding is None or finding.slug in SLUGS
+
+
+@pytest.mark.req("REG-002")
+def test_with_the_area_codes_in_service_all_others_are_unallocated() -> None:
+    book = Rulebook(areas=callers(frozenset({"1202", "1212"})))
+    for caller, slug in (("12025550123", None), ("18885550100", None), ("16215550100", "dno-unallocated")):
+        finding = check(Call(caller=caller), book)
+        assert (finding and finding.slug) == slug

@@ -82,7 +82,7 @@ def test_a_key_that_is_none_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.req("REG-025")
 def test_lists_import_reconciles_the_letter(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lists", "import"]) == OK
-    assert capsys.readouterr().out == "expected 125, parsed 125: 86 numbers, 28 campaigns\n"
+    assert capsys.readouterr().out == "expected 125, parsed 125: 86 numbers, 28 campaigns; 81 of high confidence, 44 of recovered confidence\n"
 
 
 def test_lists_import_says_when_rows_are_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,3 +129,18 @@ def test_check_config_says_whom_we_believe(tmp_path: Path, capsys: pytest.Captur
 def test_explain_asks_for_a_journal_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "7", "--journal", str(tmp_path / "none.db")]) == USAGE
     assert "none.db" in capsys.readouterr().err
+
+
+def test_a_torn_table_is_read_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torn, whole = tmp_path / "torn.txt", tmp_path / "whole.csv"
+    names = "These campaigns were seen:\nParcel-Impers\n\nIn all 2 recorded calls were traced.\n"
+    torn.write_text(names + "9/8/2025 9/7/2025 12025550101 Parcel-Impers § 3\n9/8/2025 9/7/2025 12025550102 Ao\n")
+    whole.write_text("notified,called,caller,campaign\n2025-09-08,2025-09-07,2025550101,Parcel-Impers\n")
+    assert main(["lists", "import", str(torn)]) == NEGATIVE
+    out = capsys.readouterr().out
+    assert "set apart: line 6: its campaign cannot be read" in out
+    assert "expected 2, parsed 1, 1 set apart: 1 numbers, 1 campaigns; 1 of high confidence" in out
+    assert main(["lists", "import", str(torn), "--against", str(whole)]) == OK
+    assert "against 1 rows: 1 the same, 0 others, 0 not read" in capsys.readouterr().out
+    assert main(["lists", "import", str(torn), "--against"]) == NEGATIVE
+    assert "not in the other table" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy import lists
+from proxy.lists import files
 
 
 def written(folder: Path, name: str, text: str | bytes) -> Path:
@@ -70,7 +71,7 @@ def test_tables_are_joined_and_a_short_one_is_remarked(tmp_path: Path) -> None:
 def test_a_file_that_is_no_list_is_an_error_with_its_cure(
     content: str | bytes | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "MAX_BYTES", 64)
+    monkeypatch.setattr(files, "MAX_BYTES", 64)
     path = tmp_path / "none.txt" if content is None else written(tmp_path, "some.txt", content)
     for read in (lambda: lists.numbers([path]), lambda: lists.import_letter(path)):
         with pytest.raises(lists.ListError, match=said) as caught:

@@ -7,16 +7,18 @@ upon: one slip must not put the other lines out of force.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from importlib import resources
 from operator import or_
 from pathlib import Path
 
+from policy import torn
 from policy.inventory import Grant, Inventory
 from policy.inventory import parse as parse_inventory
-from policy.letter import Table, parse
+from policy.letter import Table
+from policy.letter import parse as parse_table
 from policy.lists import CampaignList, NumberSet, Quarantined, parse_numbers
 
 BUNDLED = "ftc-2023.csv"
@@ -68,12 +70,15 @@ class Loaded:
         return [line for report in self.reports for line in report.remarks()]
 
 
-def numbers(paths: Iterable[Path]) -> Loaded:
+Parse = Callable[[str], tuple[NumberSet, tuple[Quarantined, ...]]]
+
+
+def numbers(paths: Iterable[Path], parse: Parse = parse_numbers) -> Loaded:
     """Read number lists: a number, a prefix or a range a line. Raises ListError."""
     sets: list[NumberSet] = []
     reports: list[Report] = []
     for path in paths:
-        found, bad = parse_numbers(_text(path))
+        found, bad = parse(text(path))
         sets.append(found)
         reports.append(Report(str(path), len(found), bad))
     return Loaded(reduce(or_, sets, NumberSet()), tuple(reports))
@@ -99,7 +104,7 @@ def inventory(paths: Iterable[Path], own: NumberSet) -> tuple[Inventory, list[st
     grants: list[Grant] = []
     remarks: list[str] = []
     for path in paths:
-        found, bad = parse_inventory(_text(path))
+        found, bad = parse_inventory(text(path))
         grants += found
         remarks += Report(str(path), len(found), bad).remarks()
     built = Inventory(grants, own)
@@ -109,17 +114,22 @@ def inventory(paths: Iterable[Path], own: NumberSet) -> tuple[Inventory, list[st
 
 
 def import_letter(path: Path, expected: int | None = None) -> Table:
-    """Read one table of traced calls; `Table.ok` and `Table.reconciled()` say whether it is whole. Raises
-    ListError."""
-    return parse(_text(path), expected)
+    """Read one table of traced calls, a CSV or the torn text of a letter; `Table.ok` and `Table.reconciled()` say
+    whether it is whole. Raises ListError."""
+    content = text(path)
+    found = parse_table(content, expected)
+    if not found.rows and torn.looks_torn(content):
+        known = {row.campaign for row in bundled().rows}
+        return torn.parse(content, expected, known)
+    return found
 
 
 def bundled() -> Table:
     """The letter of 2023 that comes with the package: 125 calls that inform and, years old, do not block."""
-    return parse(resources.files("policy").joinpath("data").joinpath(BUNDLED).read_text(encoding="utf-8"))
+    return parse_table(resources.files("policy").joinpath("data").joinpath(BUNDLED).read_text(encoding="utf-8"))
 
 
-def _text(path: Path) -> str:
+def text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

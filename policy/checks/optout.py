@@ -1,0 +1,28 @@
+"""Opt-outs: who asked us not to be called is not called by telemarketing, whatever was bought or agreed before (16 CFR
+310.4(b)(1)(iii)(A), 47 CFR 64.1200(d)).
+
+Our own list, so it is certain, and it weighs enough for a refusal. A call that is no telemarketing (a delivery, an
+answer to a question) owes it nothing.
+"""
+
+from __future__ import annotations
+
+from policy.call import Call
+from policy.rulebook import Rulebook
+from policy.verdict import Class, Finding
+
+SIDES = ("pbx",)
+SLUGS = ("opt-out",)
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Stop a call to somebody who asked for no more of them."""
+    agreements, callee = book.agreements, call.callee
+    if agreements is None or callee is None or not book.owes(call):
+        return None
+    asked = agreements.opted_out(call.caller, callee, call.utc)
+    if asked is None:
+        return None
+    days = int((call.utc - asked.at) // 86_400)
+    why = f"the person called asked for no more calls {'today' if not days else f'{days} days ago'}"
+    return Finding("opt-out", Class.DUTY, book.weight("opt-out"), why)

@@ -1,0 +1,99 @@
+"""A file to which all workers append lines, and from which each reads what the others wrote.
+
+What is learned while calls go on (opt-outs, numbers that our people call) must reach the other workers and the next
+start. Lines wait in memory and are written once a second beside the calls; a file that cannot be written costs the
+line, which is counted, and never a call.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+MOST_WAITING = 10_000
+"""Lines that wait for the disk; beyond it they are dropped and counted."""
+MAX_FILE = 256 * 1024 * 1024
+"""Octets of one file: some five million lines. Beyond it nothing is written until it is tidied."""
+MAX_LINE = 200
+PIECE = 4 * 1024 * 1024
+"""Octets that are read in one exchange: the first one after a start takes several."""
+
+
+class Diary:
+    """One worker's view of the file. `put` belongs to the calls; `exchange` may run in another thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.dropped = 0
+        self._waiting: list[str] = []
+        self._offset = 0
+        self._inode = 0
+
+    def put(self, line: str) -> None:
+        """Write a line soon. Never waits, never raises."""
+        if len(self._waiting) >= MOST_WAITING or len(line) > MAX_LINE:
+            self.dropped += 1
+        else:
+            self._waiting.append(line)
+
+    def exchange(self) -> list[str]:
+        """Write what waits, and give back the lines that were written since the last time, ours too. Raises OSError."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            try:
+                self._append(waiting)
+            except OSError:
+                self.dropped += len(waiting)
+                raise
+        return self._fresh()
+
+    def everything(self) -> list[str]:
+        """The lines of the whole file, from here on. Raises OSError."""
+        lines: list[str] = []
+        while found := self._fresh():
+            lines += found
+        return lines
+
+    def _append(self, lines: Iterable[str]) -> None:
+        text = "".join(line + "\n" for line in lines).encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            if os.fstat(file).st_size + len(text) > MAX_FILE or os.fstat(file).st_nlink == 0:
+                raise OSError("the file is full, or was replaced this moment")
+            os.write(file, text)
+        finally:
+            os.close(file)
+
+    def _fresh(self) -> list[str]:
+        try:
+            file = os.open(self.path, os.O_RDONLY)
+        except FileNotFoundError:
+            return []
+        try:
+            seen = os.fstat(file)
+            if seen.st_ino != self._inode or seen.st_size < self._offset:
+                self._inode, self._offset = seen.st_ino, 0  # it was tidied: all of it is new, and most of it known
+            data = os.pread(file, PIECE, self._offset)
+        finally:
+            os.close(file)
+        end = data.rfind(b"\n") + 1
+        self._offset += end
+        return data[:end].decode("utf-8", "replace").splitlines()
+
+    def tidy(self, lines: Iterable[str]) -> None:
+        """Replace the file by these lines, whole; who appends meanwhile waits. Raises OSError."""
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            fresh = self.path.with_name(self.path.name + ".new")
+            with fresh.open("w", encoding="utf-8") as stream:
+                stream.writelines(line + "\n" for line in lines)
+                stream.flush()
+                os.fsync(stream.fileno())
+            fresh.replace(self.path)
+        finally:
+            os.close(file)
