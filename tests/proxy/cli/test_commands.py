@@ -129,3 +129,18 @@ def test_check_config_says_whom_we_believe(tmp_path: Path, capsys: pytest.Captur
 def test_explain_asks_for_a_journal_that_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "7", "--journal", str(tmp_path / "none.db")]) == USAGE
     assert "none.db" in capsys.readouterr().err
+
+
+@pytest.mark.req("STI-118", "REG-013")
+@pytest.mark.parametrize("role", ["enterprise", "terminating"])
+def test_check_config_refuses_603_plus_without_a_redress_contact(role: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ringwarden.toml"
+    peers = "".join(
+        f'[[peer]]\nname = "{side}"\nside = "{side}"\nhops = ["192.0.2.{place}"]\n' for place, side in enumerate(("pbx", "carrier"), 1)
+    )
+    text = f'role = "{role}"\n[[listen]]\naddress = "127.0.0.1:5060"\n{peers}[policy.refusals]\nanalytics = "603+"\n'
+    path.write_text(text)
+    assert main(["check-config", str(path)]) == USAGE
+    assert "redress contact" in capsys.readouterr().err
+    path.write_text(text + '[policy.redress]\nurl = "https://redress.example.com"\n')
+    assert main(["check-config", str(path)]) == OK
