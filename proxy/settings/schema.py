@@ -244,6 +244,7 @@ SCHEMA = Table(
                         "email": Key(kinds.email, ""),
                         "card": Key(kinds.https, ""),
                         "name": Key(kinds.text, ""),
+                        "reason": Key(one_of("sip", "q850"), "sip"),
                     }
                 ),
             }
