@@ -13,6 +13,7 @@ from policy.rulebook import Rulebook
 from policy.tally import Tally
 from proxy.aftermath import Aftermath
 from proxy.following import Following
+from proxy.hep import Tap
 from proxy.hook import DecisionHook
 from proxy.metrics import Metrics
 from proxy.registration import Bindings
@@ -62,6 +63,8 @@ class World:
     aftermath: Aftermath | None = None
     """Told of emergency calls, and asked whether a call goes back to one."""
     following: Following | None = None
+    tap: Tap | None = None
+    """Told the verdict of each call that is judged."""
     hook: DecisionHook | None = None
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
     """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
