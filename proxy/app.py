@@ -7,7 +7,7 @@ import hashlib
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -36,8 +36,9 @@ from policy.reputation import Memory, Reputation
 from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.sources import Sources
 from policy.tally import CELLS, Tally
+from policy.verdict import Class
 from proxy import lists, zoning
-from proxy.admin import peers
+from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
 from proxy.aftermath import Aftermath
@@ -47,6 +48,7 @@ from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.following import Following, keep, kept
 from proxy.health import Pinger
+from proxy.hep import Tap
 from proxy.hook import DecisionHook
 from proxy.lists import force
 from proxy.lists.promises import Promises
@@ -160,6 +162,8 @@ def prepare(settings: Settings) -> Parts:
         told = ways(settings.notice)
     except (FileError, OSError) as error:
         wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
+    if settings.policy.redress.card and settings.signing is None:
+        remarks.append("policy.redress.card is set and there is no [signing]: somebody else must serve that card")
     secret, kept = shared_secret(settings)
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
@@ -233,10 +237,11 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
                 for name, one in policy.profiles.items()
             }
         ),
-        codes=MappingProxyType(dict(policy.codes)),
+        codes=MappingProxyType(dict(policy.codes)),  # type: ignore[arg-type]  # settings allow codes and "603+"
+        refusals=MappingProxyType({Class(kind): code for kind, code in policy.refusals.items()}),  # type: ignore[misc]
         weights=MappingProxyType({**WEIGHTS, **policy.weights}),
         role=settings.role,  # type: ignore[arg-type]  # settings allow the roles of policy and no others
-        redress=Redress(policy.redress.url, policy.redress.tel, policy.redress.email),
+        redress=Redress(**asdict(policy.redress)),
         identity_required=settings.identity.required,
         velocity=Velocity(policy.velocity.limit, float(policy.velocity.seconds)),
         checks=MappingProxyType({**CHECKS, **policy.checks}),  # type: ignore[dict-item]  # settings allow these three
@@ -303,6 +308,7 @@ class App:
         self._closing.insert(0, names.close)
         resolver = Resolver(self.listeners, clock.now, names)
         tokens = RandomTokens(mark=DIGITS[number] if seat is not None else "")
+        self.tap = self._tap()
         self._look_after(resolver, tokens)
         options = Options(
             self.listeners,
@@ -340,6 +346,7 @@ class App:
             emergency=parts.book.emergency,
             aftermath=self.aftermath,
             following=self._following(),
+            tap=self.tap,
             hook=self._hook(),
             ended_elsewhere=seat.ended if seat is not None else None,
             worker=number,
@@ -350,7 +357,7 @@ class App:
         self.calls = Calls(self.endpoint, me, world)
         vital = options.vital or bool
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
-        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital)
+        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital, self.tap)
         self._closing.insert(0, self.server.stop)
         self._closing.insert(0, self.tending.stop)
         await self.tending.start()  # the hops are known before the first message is read
@@ -434,7 +441,7 @@ class App:
         self.swap(parts.book)
         kept = [
             name
-            for name in ("listeners", "paths", "admin", "secret", "health", "lab")
+            for name in ("listeners", "paths", "admin", "secret", "health", "hep", "lab")
             if getattr(old, name) != getattr(settings, name)
         ]
         if errands(old, was.trust).keys() != errands(settings, parts.trust).keys():
@@ -620,6 +627,8 @@ class App:
             self.hearsay = Hearsay(self.directory, now, partial(seat.tell, MOVED), partial(seat.report, MOVED))
 
         def send(data: bytes, flow: Flow) -> bool:
+            if self.tap is not None:
+                self.tap.sent(data, flow)
             return self.sockets[flow.listener].send(data, flow)
 
         self.tending = Tending(self.directory, resolver, self.pinger, send, now, self.spawn)
@@ -679,6 +688,14 @@ class App:
             self._closing.insert(0, promises.close)
         return promises
 
+    def _tap(self) -> Tap | None:
+        wanted = self.settings.hep
+        if wanted is None:
+            return None
+        tap = Tap(wanted, lambda: self.listeners, utc=self.clock.utc, now=self.clock.now, say=self.log.say)
+        self.spawn(tap.run(), "hep")
+        return tap
+
     def _hook(self) -> DecisionHook | None:
         wanted = self.settings.policy.hook
         if wanted is None:
@@ -697,6 +714,10 @@ class App:
             if trunk.sign and signer is not None:
                 found[trunk.name] = (signer, rights[trunk.name])
         return found
+
+    def _signer(self) -> Signer | None:
+        """Who signs what is ours and no peer's."""
+        return self.parts.keyring.serving(self.clock.utc()).get("")
 
     def _resign(self) -> None:
         """Other keys count now."""
@@ -763,7 +784,10 @@ class App:
             restarted=self.metrics.admin_restarted,
             clock=self.clock if isinstance(self.clock, LabClock) else None,
             hooks=self._hooks,
-            more=peers.routes(Desk(self.directory, self.clock.now)),
+            more=[
+                *peers.routes(Desk(self.directory, self.clock.now)),
+                *card.routes(self._signer, lambda: self.calls.world.book.redress, self.clock.utc),
+            ],
         )
         await self.admin.start()
         self._closing.insert(0, self.admin.stop)
@@ -814,6 +838,10 @@ FIGURES = (
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),
     Figure("half_open_connections", "Of them: without a whole message yet.", lambda app: app.room.half_open),
     Figure("promises_dropped_total", "Lines of opt-outs not written.", lambda app: app.promises.dropped, True),
+    Figure("hep_queued", "Copies that wait for the HEP collector.", lambda app: app.tap.waiting if app.tap else 0),
+    Figure("hep_sent_total", "Copies sent to the HEP collector.", lambda app: app.tap.copied if app.tap else 0, True),
+    Figure("hep_dropped_total", "Copies that were dropped.", lambda app: app.tap.dropped if app.tap else 0, True),
+    Figure("hep_failed_total", "Signs of a dead collector.", lambda app: app.tap.failed if app.tap else 0, True),
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),
     Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
     Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),

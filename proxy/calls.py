@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 from policy.call import Call
 from policy.decide import rejection
 from policy.emergency import is_emergency_uri
+from policy.refusal import understands
 from policy.verdict import Verdict
+from proxy import redirecting
 from proxy.hook import DecisionHook
 from proxy.marking import counted, marked, stripped
 from proxy.record import Story, ended, row
@@ -44,6 +46,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.sip.routing import Me, Routed, check, route
+from proxy.strangers import Strangers
 from proxy.world import World
 from shaken.credential import Credential, CredentialFailure
 
@@ -75,6 +78,7 @@ class Calls:
         self._endpoint = endpoint
         self._me = me
         self._waiting = 0
+        self._strangers = Strangers()
         self._active: OrderedDict[bytes, Answered] = OrderedDict()
         self._done: deque[Story] = deque()
         self._acts: dict[type, Callable[[Any, float], None]] = {
@@ -152,8 +156,12 @@ class Calls:
             # Nobody that we know: only emergency calls and calls in progress are carried for strangers.
             story.action = "refused"
             world.metrics.unknown_source()
+            if (noticed := self._strangers.noticed(request, flow, now)) is not None:
+                world.say("stranger", level="warning", **noticed)
             self._reply(context, 403, "Forbidden", now)
-        elif not (targets := reached or world.routes.of(OTHER[lane.trunk.side], request.call_id, request.uri.host)):
+        elif not (
+            targets := reached or world.routes.of(OTHER[lane.trunk.side], request.call_id, request.uri.host)
+        ) and not redirecting.asks(story):
             story.action = "refused"
             self._reply(context, 480, "Temporarily Unavailable", now)
         elif invite and world.aftermath is not None and world.aftermath.comes_back(request, lane, story.utc):
@@ -199,7 +207,7 @@ class Calls:
         # Only an unanswerable request and a loop may still stop it (16.3; 400 was the endpoint's).
         if (refusal := check(story.request)) is not None and refusal.status in (482, 483):
             self._reply(context, refusal.status, refusal.reason, now, refusal.lines)
-        elif not targets:
+        elif not targets and not redirecting.asks(story):
             self._reply(context, 480, "Temporarily Unavailable", now)
         else:
             plan = Plan(targets, routed, None, self._seal(story, "bypass"), insist=True)
@@ -436,7 +444,8 @@ class Calls:
         now = world.now()
         story.action, story.decided = verdict.action, now
         if verdict.action == "reject":
-            answer = rejection(verdict, world.book)
+            answer = rejection(verdict, world.book, understands(story.request.values("feature-caps")))
+            answer = redirecting.refusal(story, answer)
             self._reply(context, answer.status, answer.reason, now, answer.lines)
         elif verdict.action == "divert" and verdict.divert_by == "302":
             lines = (b"Contact: <" + verdict.divert_to.encode("utf-8", "replace") + b">",)
@@ -471,6 +480,10 @@ class Calls:
             self.handle(events, now)
 
     def _forward(self, context: Context, story: Story, plan: Plan, now: float) -> None:
+        if redirecting.asks(story):
+            told = redirecting.answer(story, plan)
+            self._reply(context, told.status, told.reason, now, told.lines)
+            return
         story.forwarded = True
         if events := self._endpoint.forward(context, plan, now):
             self.handle(events, now)
@@ -532,7 +545,9 @@ class Calls:
 
     def _refused(self, event: Refused, now: float) -> None:
         self.world.metrics.parse_error(event.error.status)
-        self.world.say("bad-message", source=event.flow.host, why=event.error.why, status=event.error.status)
+        known = self.world.trunks.find(event.flow.host, event.flow.port) is not None
+        why, status = event.error.why, event.error.status
+        self.world.say("bad-message", source=event.flow.host, known=known, why=why, status=status)
 
     def _failed_over(self, event: FailedOver, now: float) -> None:
         self.world.metrics.failed_over(event.why)

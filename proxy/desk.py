@@ -16,7 +16,7 @@ from typing import Any
 from certs.fetch import Fetched, Fetcher, FetchError, Limits
 from certs.flights import Bounds, Flights
 from policy.decide import reason_slugs
-from proxy.admin import peers
+from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
 from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Figure, Parts
@@ -43,6 +43,7 @@ from proxy.workers.links import (
     rows_of,
 )
 from proxy.workers.shared import Shared
+from shaken.sign import Signer
 from shaken.verdict import FAILURES
 
 KEPT = 1024
@@ -96,6 +97,10 @@ class Desk:
             slices = self._shared.metrics
             journal = self.journal
             clock = self.clock
+
+            def signer() -> Signer | None:
+                return self.parts.keyring.serving(clock.utc()).get("")
+
             self.admin = Admin(
                 settings.admin.host,
                 settings.admin.port,
@@ -104,7 +109,10 @@ class Desk:
                 say=self.log.say,
                 restarted=self.metrics.admin_restarted,
                 clock=_Told(clock, partial(self._tell, CLOCK)) if isinstance(clock, LabClock) else None,
-                more=peers.routes(self.board),
+                more=[
+                    *peers.routes(self.board),
+                    *card.routes(signer, lambda: self.parts.book.redress, clock.utc),
+                ],
             )
             await self.admin.start()
         for remark in self.parts.remarks:

@@ -15,6 +15,7 @@ from typing import Any
 
 from proxy.settings.certificates import certificates_of, signing_of
 from proxy.settings.errors import Faults, Wrong, nearest
+from proxy.settings.hep import hep_of
 from proxy.settings.kinds import SIP_PORT, SIPS_PORT, Endpoint, secret
 from proxy.settings.notice import notice_of
 from proxy.settings.trunks import TrunkTable
@@ -99,6 +100,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             redress=RedressSettings(**policy["redress"]),
             checks=MappingProxyType(policy["checks"]),
             methods=policy["methods"],
+            refusals=MappingProxyType({kind: code for kind, code in policy["refusals"].items() if code is not None}),
             telemarketing=policy["telemarketing"],
             unknown_zone_is_open=policy["unknown_zone_is_open"],
             learned_days=policy["learned_days"],
@@ -116,6 +118,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         connections=ConnectionSettings(**raw["connections"]),
         registration=RegistrationSettings(**raw["registration"]),
         certificates=certificates_of(raw, faults),
+        hep=hep_of(raw["hep"]),
         secret=secret_of(raw, faults, environ),
     )
 
@@ -224,6 +227,8 @@ def trunks_of(
                 sign=(signing and side == "pbx") if sign is None else sign,
                 customer=table["customer"], transit=table["transit"], attest=table["attest"],
                 attest_other=table["attest_other"], origid=table["origid"],
+                shell=table["shell"], go_on=table["go_on"], embed=table["embed"],
+                contact=written(table["contact"]) if table["contact"] is not None else "",
             )
         )  # fmt: skip
     return tuple(trunks)
@@ -319,7 +324,9 @@ def ways(listeners: tuple[ListenSettings, ...], trunks: tuple[Trunk, ...], peers
         for host, port in ((one.host, one.port), (one.advertised_host, one.advertised_port))
     }
     for side, other in (("carrier", "pbx"), ("pbx", "carrier")):
-        if all(peer.side != other for _, peer in peers) and any(trunk.side == side for trunk in trunks):
+        if all(peer.side != other for _, peer in peers) and any(
+            trunk.side == side and trunk.shell == "inline" for trunk in trunks
+        ):
             if any(".hops: " in line or ": next_hop" in line for line in faults.found):
                 continue  # what was to be the way is wrong, and that is said
             faults.add(
@@ -423,6 +430,12 @@ def secret_of(raw: Raw, faults: Faults, environ: Mapping[str, str]) -> bytes | N
         return None
     found: bytes | None = raw["secret"]
     return found
+
+
+def written(address: Endpoint) -> str:
+    """A host with its port, if one was given, as a URI has it."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return host if address.port is None else f"{host}:{address.port}"
 
 
 def spelled(source: Source) -> str:

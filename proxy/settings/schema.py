@@ -15,6 +15,7 @@ from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
 from proxy.settings.values import (
     CHECK_MODES,
+    CLASSES,
     DIVERSIONS,
     FACILITIES,
     JUDGED,
@@ -23,6 +24,7 @@ from proxy.settings.values import (
     MODES,
     REGISTRATIONS,
     ROLES,
+    SHELLS,
     SIDES,
     TRUST,
 )
@@ -67,16 +69,18 @@ class Named:
 
 Entry = Key | Table | Tables | Named
 
-REJECTIONS = (403, 404, 428, 433, 436, 437, 438, 480, 486, 603, 607)
+REJECTIONS = (403, 404, 428, 433, 436, 437, 438, 480, 486, 603, 607, 608)
 """SIP codes that a verdict may answer with: `policy.refusal` has a phrase for each. Others would be misread
-by a caller's phone, or owe it more than a line (608).
+by a caller's phone.
 """
 
 
-def rejection(value: object, folder: Path) -> int:
+def rejection(value: object, folder: Path) -> int | str:
+    if value == "603+":
+        return "603+"
     if isinstance(value, bool) or not isinstance(value, int) or value not in REJECTIONS:
         codes = ", ".join(map(str, REJECTIONS))
-        raise Wrong(f"{kinds.said(value)} is no code for a refusal", f"use one of {codes}")
+        raise Wrong(f"{kinds.said(value)} is no code for a refusal", f'use one of {codes}, or "603+"')
     return value
 
 
@@ -96,6 +100,14 @@ ATTESTING: dict[str, Entry] = {
     "origid": Key(kinds.origid, ""),
 }
 """What the calls of a peer may get when they are signed."""
+GO_ON = (404, 503, 302)
+
+
+def go_on(value: object, folder: Path) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in GO_ON:
+        raise Wrong(f"{kinds.said(value)} tells nobody to go on", "use 404, 503 or 302")
+    return value
+
 
 SCHEMA = Table(
     {
@@ -157,6 +169,10 @@ SCHEMA = Table(
                 "sign": Key(flag),
                 "domains": Key(many(kinds.hostname), ()),
                 **ATTESTING,
+                "shell": Key(one_of(*SHELLS), "inline"),
+                "go_on": Key(go_on, 404),
+                "contact": Key(kinds.endpoint),
+                "embed": Key(flag, False),
             }
         ),
         "registration": Table({"through": Key(one_of(*REGISTRATIONS), "contact")}),
@@ -222,6 +238,7 @@ SCHEMA = Table(
         "policy": Table(
             {
                 "codes": Named(Key(rejection), names="reasons"),
+                "refusals": Table({kind: Key(rejection) for kind in CLASSES}),
                 "weights": Named(Key(integer(0, 10_000)), names="reasons"),
                 "velocity": Table(
                     {"limit": Key(integer(1, 1_000_000), 30), "seconds": Key(integer(1, 3600), 60)}
@@ -239,6 +256,9 @@ SCHEMA = Table(
                         "url": Key(kinds.https, ""),
                         "tel": Key(kinds.telephone, ""),
                         "email": Key(kinds.email, ""),
+                        "card": Key(kinds.https, ""),
+                        "name": Key(kinds.text, ""),
+                        "reason": Key(one_of("sip", "q850"), "sip"),
                     }
                 ),
             }
@@ -288,6 +308,14 @@ SCHEMA = Table(
                     optional=True,
                 ),
             }
+        ),
+        "hep": Table(
+            {
+                "address": Key(kinds.endpoint, REQUIRED),
+                "capture_id": Key(integer(0, 4_294_967_295), 2001),
+                "password": Key(kinds.text, ""),
+            },
+            optional=True,
         ),
         "admin": Table({"address": Key(kinds.numeric_endpoint, REQUIRED)}, optional=True),
         "paths": Table({"journal": Key(kinds.pathname), "state": Key(kinds.pathname)}),

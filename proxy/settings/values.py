@@ -17,7 +17,9 @@ TRUST = ("none", "identity", "verdicts")
 DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
 JUDGED = ("INVITE", "MESSAGE", "SUBSCRIBE", "REFER")
+CLASSES = ("deterministic", "subscriber", "analytics", "identity", "duty", "note")
 CHECK_MODES = ("off", "shadow", "enforce")
+SHELLS = ("inline", "redirect")
 MODES = ("observe", "tag", "enforce")
 LEVELS = ("debug", "info", "warning", "error")
 MAIL_TLS = ("starttls", "tls", "none")
@@ -113,6 +115,14 @@ class Trunk:
     attest_other: str = "B"
     """For a known customer's other numbers: B, C or none."""
     origid: str = ""
+    shell: str = "inline"
+    """inline (its calls are carried), or redirect (it asks, and carries them itself)"""
+    go_on: int = 404
+    """What tells an asker to go on: 404, 503, or 302."""
+    contact: str = ""
+    """Where a 302 sends it, as host or host:port; empty: to itself."""
+    embed: bool = False
+    """The headers of a 302 stand inside its Contact too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +265,10 @@ class RedressSettings:
     url: str = ""
     tel: str = ""
     email: str = ""
+    card: str = ""
+    """Where the signed card of a 608 is fetched."""
+    name: str = ""
+    reason: str = "sip"
 
     def __bool__(self) -> bool:
         return bool(self.url or self.tel or self.email)
@@ -271,8 +285,8 @@ class HookSettings:
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     profiles: Mapping[str, ProfileSettings]
-    codes: Mapping[str, int]
-    """Reason slug -> the SIP code that answers it."""
+    codes: Mapping[str, int | str]
+    """Reason slug -> the SIP code that answers it; `603+` is 603 with the notice of ATIS-1000099."""
     weights: Mapping[str, int]
     """Reason slug -> the weight of its finding, where it is not the default."""
     velocity: VelocitySettings
@@ -281,6 +295,8 @@ class PolicySettings:
     """Check -> off, shadow or enforce, where it is not the default."""
     methods: tuple[str, ...] = ("INVITE",)
     """Methods whose requests are judged outside of a call; INVITE always."""
+    refusals: Mapping[str, int | str] = field(default_factory=dict)
+    """Class of a finding -> the code that answers it, where the slug has none."""
     telemarketing: bool = False
     """Every call of our customers owes the duties of telemarketing."""
     unknown_zone_is_open: bool = True
@@ -371,6 +387,16 @@ class NoticeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HepSettings:
+    """Where a copy of each message goes (HEPv3 over UDP)."""
+
+    host: str
+    port: int
+    capture_id: int = 2001
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: str = "info"
 
@@ -410,6 +436,7 @@ class Settings:
     connections: ConnectionSettings = ConnectionSettings()
     registration: RegistrationSettings = RegistrationSettings()
     certificates: CertificateSettings = CertificateSettings()
+    hep: HepSettings | None = None
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
 

@@ -187,14 +187,13 @@ class Streams:
                 with contextlib.suppress(OSError):
                     made.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
                 made.bind((self._local, 0))
+            secure: dict[str, Any] = {}
+            if self._tls is not None:
+                domain = self._domain(plain(connection.flow)) or host
+                secure = {"ssl": self._tls.client, "server_hostname": domain}
             async with asyncio.timeout(self.room.bounds.connect):
                 await self.loop.sock_connect(made, (host, port))
-                await self.loop.create_connection(
-                    lambda: connection,
-                    sock=made,
-                    ssl=self._tls.client if self._tls is not None else None,
-                    server_hostname=self._domain(plain(connection.flow)) or host if self._tls is not None else None,
-                )
+                await self._given(self.loop.create_connection(lambda: connection, sock=made, **secure), made)
         except BaseException as error:
             made.close()
             connection.why = connection.why or "connect"
@@ -239,13 +238,23 @@ class Streams:
         try:
             if connection.why:
                 raise ConnectionAbortedError
-            await self.loop.connect_accepted_socket(lambda: connection, taken, **secure)
+            await self._given(self.loop.connect_accepted_socket(lambda: connection, taken, **secure), taken)
         except BaseException as error:
             taken.close()
             connection.why = connection.why or "handshake"
             self.gone(connection)
             if not isinstance(error, OSError | ValueError):
                 raise
+
+    async def _given(self, work: Coroutine[Any, Any, Any], taken: socket.socket) -> None:
+        """Give a socket to the loop, for good. uvloop closes the descriptor of a connection that ends while it is made,
+        and does not tell the socket, which would close it again: by then it is another connection's.
+        """
+        try:
+            await work
+        finally:
+            if type(self.loop).__module__.startswith("uvloop"):
+                taken.detach()
 
     # What connections tell
 
