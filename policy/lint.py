@@ -26,8 +26,8 @@ from policy.checks import (
     velocity,
 )
 from policy.decide import CHECK_OF
-from policy.refusal import FITTING, NETWORK_BLOCKED, PHRASES
-from policy.rulebook import PROVIDERS, Profile, Rulebook
+from policy.refusal import FITTING, NETWORK_BLOCKED, PHRASES, PLUS
+from policy.rulebook import PROVIDERS, TRANSIT, Code, Profile, Rulebook
 from policy.verdict import Class
 
 CLASS_OF: dict[str, Class] = {
@@ -50,9 +50,6 @@ HARMLESS = frozenset(
     (*allow.SLUGS, *reputation.SLUGS, "answers-company", "campaign-old", "campaign-proved", "emergency", "none")
 )
 """Slugs that must never refuse a call."""
-
-TRANSIT = frozenset(("intermediate", "gateway"))
-"""Roles between two providers: they have no subscribers of their own in the call."""
 
 _URL = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/%-]*)?\Z").match
 _TEL = re.compile(r"\+[1-9][0-9]{6,14}\Z").match
@@ -105,20 +102,29 @@ def _codes(book: Rulebook) -> Iterator[str]:
         if kind is None:
             near = get_close_matches(slug, CLASS_OF, 1)
             yield f"codes.{slug}: there is no such finding" + (f"; did you mean {near[0]}?" if near else "")
-        elif status == 608:
-            yield f"codes.{slug} = 608: it owes the caller a signed card (RFC 8688), which we lack; use 603"
-        elif status not in PHRASES:
-            yield f"codes.{slug} = {status}: not a refusal; use one of {_listed(FITTING[kind])}"
-        elif kind is Class.ANALYTICS and book.role in PROVIDERS and status != 603:
-            yield (
-                f"codes.{slug} = {status}: the role {book.role} answers analytics with 603 {NETWORK_BLOCKED} "
-                "only (47 CFR 64.1200(k)(9)); remove the line"
-            )
-        elif kind is Class.SUBSCRIBER and book.role in TRANSIT:
-            yield f"codes.{slug}: the role {book.role} has no subscribers whose wish this could be; remove the line"
-        elif status not in FITTING[kind]:
-            fitting = _listed(FITTING[kind])
-            yield f"codes.{slug} = {status}: does not fit the class {kind.value}; use one of {fitting}"
+        else:
+            yield from _code(book, f"codes.{slug}", kind, status)
+    for kind, status in sorted(book.refusals.items(), key=lambda item: item[0].value):
+        yield from _code(book, f"refusals.{kind.value}", kind, status)
+
+
+def _code(book: Rulebook, key: str, kind: Class, status: Code) -> Iterator[str]:
+    """What is wrong with answering this class so; one sentence at most."""
+    if status != PLUS and status not in PHRASES:
+        yield f"{key} = {status}: not a refusal; use one of {_listed(FITTING[kind])}"
+    elif kind is Class.ANALYTICS and book.role in PROVIDERS and status not in (603, PLUS):
+        yield (
+            f"{key} = {status}: the role {book.role} answers analytics with 603 {NETWORK_BLOCKED} "
+            "only (47 CFR 64.1200(k)(9)); remove the line"
+        )
+    elif kind is Class.SUBSCRIBER and book.role in TRANSIT:
+        yield f"{key}: the role {book.role} has no subscribers whose wish this could be; remove the line"
+    elif status not in FITTING[kind]:
+        yield f"{key} = {status}: does not fit the class {kind.value}; use one of {_listed(FITTING[kind])}"
+    elif status == PLUS and not book.redress and book.role not in PROVIDERS:  # of a provider it is said anyway
+        yield f"{key} = 603+: it names a redress contact: set url, tel or email of redress"
+    elif status == 608 and not (book.redress.card and book.redress):
+        yield f"{key} = 608: it names a signed card (RFC 8688): set card of redress, and a url, tel or email for it"
 
 
 def _redress(book: Rulebook) -> Iterator[str]:
@@ -130,6 +136,8 @@ def _redress(book: Rulebook) -> Iterator[str]:
         )
     if redress.url and not _URL(redress.url):
         yield f"redress url {redress.url!r}: must be https with a public name, and no query"
+    if redress.card and not _URL(redress.card):
+        yield f"redress card {redress.card!r}: must be https with a public name, and no query"
     if redress.tel and not _TEL(redress.tel):
         yield f"redress tel {redress.tel!r}: must be a number with plus and country code"
     if redress.email and not _EMAIL(redress.email):
@@ -178,5 +186,5 @@ def _others(book: Rulebook) -> Iterator[str]:
         yield "the secret of the rulebook is longer than 64 bytes"
 
 
-def _listed(codes: frozenset[int]) -> str:
-    return ", ".join(str(code) for code in sorted(codes))
+def _listed(codes: frozenset[Code]) -> str:
+    return ", ".join(sorted(str(code) for code in codes))

@@ -19,12 +19,18 @@ from policy.dno import GIVEN_OUT
 from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
-from policy.verdict import CheckMode
+from policy.verdict import CheckMode, Class
 
 Role = Literal["enterprise", "hosted", "terminating", "intermediate", "gateway", "originating"]
 
+Code = int | Literal["603+"]
+"""What refuses a call: a SIP code, or 603 with the notice of ATIS-1000099."""
+
 PROVIDERS: frozenset[Role] = frozenset(("hosted", "terminating", "intermediate", "gateway", "originating"))
 """Bound by 47 CFR 64.1200(k): what they block by analytics is answered 603+ and nothing else."""
+
+TRANSIT: frozenset[Role] = frozenset(("intermediate", "gateway"))
+"""Between two providers: they have no subscribers of their own in the call."""
 
 TAG_AT = 30
 REJECT_AT = 80
@@ -88,6 +94,10 @@ class Redress:
     url: str = ""
     tel: str = ""
     email: str = ""
+    card: str = ""
+    """Where the signed card with these contacts is fetched (RFC 8688 section 3.2.1); a 608 names it."""
+    name: str = ""
+    """Who is to be asked, as the card says it."""
 
     def __bool__(self) -> bool:
         return bool(self.url or self.tel or self.email)
@@ -201,9 +211,11 @@ class Rulebook:
     national: DoNotCall | None = None
     """The do-not-call registry: telemarketing owes it a look."""
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({"default": Profile()}))
-    codes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    codes: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
     """SIP code by slug. It replaces the default of the finding's class; for identity findings and notes it
     is also what lets them reject at all."""
+    refusals: Mapping[Class, Code] = field(default_factory=lambda: MappingProxyType({}))
+    """Code by class, for the slugs that have none of their own. It lets nothing reject that would not."""
     weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
     role: Role = "enterprise"
     redress: Redress = Redress()

@@ -7,7 +7,7 @@ import hashlib
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -36,8 +36,9 @@ from policy.reputation import Memory, Reputation
 from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.sources import Sources
 from policy.tally import CELLS, Tally
+from policy.verdict import Class
 from proxy import lists, zoning
-from proxy.admin import peers
+from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
 from proxy.aftermath import Aftermath
@@ -160,6 +161,8 @@ def prepare(settings: Settings) -> Parts:
         told = ways(settings.notice)
     except (FileError, OSError) as error:
         wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
+    if settings.policy.redress.card and settings.signing is None:
+        remarks.append("policy.redress.card is set and there is no [signing]: somebody else must serve that card")
     secret, kept = shared_secret(settings)
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
@@ -233,10 +236,11 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
                 for name, one in policy.profiles.items()
             }
         ),
-        codes=MappingProxyType(dict(policy.codes)),
+        codes=MappingProxyType(dict(policy.codes)),  # type: ignore[arg-type]  # settings allow codes and "603+"
+        refusals=MappingProxyType({Class(kind): code for kind, code in policy.refusals.items()}),  # type: ignore[misc]
         weights=MappingProxyType({**WEIGHTS, **policy.weights}),
         role=settings.role,  # type: ignore[arg-type]  # settings allow the roles of policy and no others
-        redress=Redress(policy.redress.url, policy.redress.tel, policy.redress.email),
+        redress=Redress(**asdict(policy.redress)),
         identity_required=settings.identity.required,
         velocity=Velocity(policy.velocity.limit, float(policy.velocity.seconds)),
         checks=MappingProxyType({**CHECKS, **policy.checks}),  # type: ignore[dict-item]  # settings allow these three
@@ -763,7 +767,10 @@ class App:
             restarted=self.metrics.admin_restarted,
             clock=self.clock if isinstance(self.clock, LabClock) else None,
             hooks=self._hooks,
-            more=peers.routes(Desk(self.directory, self.clock.now)),
+            more=[
+                *peers.routes(Desk(self.directory, self.clock.now)),
+                *card.routes(lambda: self.parts.keyring, lambda: self.calls.world.book.redress, self.clock.utc),
+            ],
         )
         await self.admin.start()
         self._closing.insert(0, self.admin.stop)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from policy.call import Call
 from policy.decide import rejection
 from policy.emergency import is_emergency_uri
+from policy.refusal import understands
 from policy.verdict import Verdict
 from proxy.hook import DecisionHook
 from proxy.marking import counted, marked, stripped
@@ -436,7 +437,7 @@ class Calls:
         now = world.now()
         story.action, story.decided = verdict.action, now
         if verdict.action == "reject":
-            answer = rejection(verdict, world.book)
+            answer = rejection(verdict, world.book, understands(story.request.values("feature-caps")))
             self._reply(context, answer.status, answer.reason, now, answer.lines)
         elif verdict.action == "divert" and verdict.divert_by == "302":
             lines = (b"Contact: <" + verdict.divert_to.encode("utf-8", "replace") + b">",)

@@ -16,7 +16,7 @@ from typing import Any
 from certs.fetch import Fetched, Fetcher, FetchError, Limits
 from certs.flights import Bounds, Flights
 from policy.decide import reason_slugs
-from proxy.admin import peers
+from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
 from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Figure, Parts
@@ -104,7 +104,10 @@ class Desk:
                 say=self.log.say,
                 restarted=self.metrics.admin_restarted,
                 clock=_Told(clock, partial(self._tell, CLOCK)) if isinstance(clock, LabClock) else None,
-                more=peers.routes(self.board),
+                more=[
+                    *peers.routes(self.board),
+                    *card.routes(lambda: self.parts.keyring, lambda: self.parts.book.redress, clock.utc),
+                ],
             )
             await self.admin.start()
         for remark in self.parts.remarks:

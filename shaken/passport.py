@@ -147,6 +147,11 @@ def _object(octets: bytes) -> dict[str, Json]:
     return found
 
 
+def read_object(text: bytes) -> dict[str, Json]:
+    """The JSON object of one part of a token. Raises ParseError."""
+    return _object(decode(text))
+
+
 Jose = tuple[Mapping[str, Json], str | None, str | None, str | None, str | None]
 
 

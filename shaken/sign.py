@@ -149,3 +149,7 @@ class Signer:
         except (ValueError, TypeError) as error:
             raise SigningError("a claim is no JSON") from error
         return signing_input + b"." + encode(sign_octets(self._key, signing_input)) + tail
+
+    def signed(self, typ: str, claims: object) -> bytes:
+        """Any other token by the same key, such as the card of a 608."""
+        return token(self._key, {"alg": "ES256", "typ": typ, "x5u": self.x5u}, claims)

@@ -65,6 +65,14 @@ def parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--json", action="store_true")
 
+    card = commands.add_parser("card", help="check the signed card of a 608 that refused a call of ours")
+    card.add_argument("file", metavar="FILE|URL", help="the card, or where it is; - for standard input")
+    card.add_argument("--anchors", metavar="PATH", help="trust anchors: a PEM file or a folder of them")
+    card.add_argument("--cert", metavar="FILE", help="the certificate chain, instead of fetching it")
+    card.add_argument("--tls-ca", metavar="FILE", help="CA of the web servers (default: the system's)")
+    card.add_argument("--lab", action="store_true", help="allow web servers on loopback")
+    card.add_argument("--time", type=float, metavar="SECONDS", help="Unix time of the check (default: now)")
+
     lists = commands.add_parser("lists", help="bring lists in, look at them, go back")
     tasks = lists.add_subparsers(dest="task", required=True, metavar="import|status|rollback")
     load = tasks.add_parser(
@@ -171,6 +179,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import certs
 
         return certs.certs(args)
+    if args.command == "card":
+        from proxy.cli import card
+
+        return card.check(args)
     if args.command == "peer":
         from proxy.cli import peer
 

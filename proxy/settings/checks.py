@@ -99,6 +99,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             redress=RedressSettings(**policy["redress"]),
             checks=MappingProxyType(policy["checks"]),
             methods=policy["methods"],
+            refusals=MappingProxyType({kind: code for kind, code in policy["refusals"].items() if code is not None}),
             telemarketing=policy["telemarketing"],
             unknown_zone_is_open=policy["unknown_zone_is_open"],
             learned_days=policy["learned_days"],

@@ -15,6 +15,7 @@ from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
 from proxy.settings.values import (
     CHECK_MODES,
+    CLASSES,
     DIVERSIONS,
     FACILITIES,
     JUDGED,
@@ -67,16 +68,18 @@ class Named:
 
 Entry = Key | Table | Tables | Named
 
-REJECTIONS = (403, 404, 428, 433, 436, 437, 438, 480, 486, 603, 607)
+REJECTIONS = (403, 404, 428, 433, 436, 437, 438, 480, 486, 603, 607, 608)
 """SIP codes that a verdict may answer with: `policy.refusal` has a phrase for each. Others would be misread
-by a caller's phone, or owe it more than a line (608).
+by a caller's phone.
 """
 
 
-def rejection(value: object, folder: Path) -> int:
+def rejection(value: object, folder: Path) -> int | str:
+    if value == "603+":
+        return "603+"
     if isinstance(value, bool) or not isinstance(value, int) or value not in REJECTIONS:
         codes = ", ".join(map(str, REJECTIONS))
-        raise Wrong(f"{kinds.said(value)} is no code for a refusal", f"use one of {codes}")
+        raise Wrong(f"{kinds.said(value)} is no code for a refusal", f'use one of {codes}, or "603+"')
     return value
 
 
@@ -222,6 +225,7 @@ SCHEMA = Table(
         "policy": Table(
             {
                 "codes": Named(Key(rejection), names="reasons"),
+                "refusals": Table({kind: Key(rejection) for kind in CLASSES}),
                 "weights": Named(Key(integer(0, 10_000)), names="reasons"),
                 "velocity": Table(
                     {"limit": Key(integer(1, 1_000_000), 30), "seconds": Key(integer(1, 3600), 60)}
@@ -239,6 +243,8 @@ SCHEMA = Table(
                         "url": Key(kinds.https, ""),
                         "tel": Key(kinds.telephone, ""),
                         "email": Key(kinds.email, ""),
+                        "card": Key(kinds.https, ""),
+                        "name": Key(kinds.text, ""),
                     }
                 ),
             }

@@ -17,6 +17,7 @@ TRUST = ("none", "identity", "verdicts")
 DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
 JUDGED = ("INVITE", "MESSAGE", "SUBSCRIBE", "REFER")
+CLASSES = ("deterministic", "subscriber", "analytics", "identity", "duty", "note")
 CHECK_MODES = ("off", "shadow", "enforce")
 MODES = ("observe", "tag", "enforce")
 LEVELS = ("debug", "info", "warning", "error")
@@ -255,6 +256,9 @@ class RedressSettings:
     url: str = ""
     tel: str = ""
     email: str = ""
+    card: str = ""
+    """Where the signed card of a 608 is fetched."""
+    name: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.url or self.tel or self.email)
@@ -271,8 +275,8 @@ class HookSettings:
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     profiles: Mapping[str, ProfileSettings]
-    codes: Mapping[str, int]
-    """Reason slug -> the SIP code that answers it."""
+    codes: Mapping[str, int | str]
+    """Reason slug -> the SIP code that answers it; `603+` is 603 with the notice of ATIS-1000099."""
     weights: Mapping[str, int]
     """Reason slug -> the weight of its finding, where it is not the default."""
     velocity: VelocitySettings
@@ -281,6 +285,8 @@ class PolicySettings:
     """Check -> off, shadow or enforce, where it is not the default."""
     methods: tuple[str, ...] = ("INVITE",)
     """Methods whose requests are judged outside of a call; INVITE always."""
+    refusals: Mapping[str, int | str] = field(default_factory=dict)
+    """Class of a finding -> the code that answers it, where the slug has none."""
     telemarketing: bool = False
     """Every call of our customers owes the duties of telemarketing."""
     unknown_zone_is_open: bool = True

@@ -8,8 +8,10 @@ from policy.decide import reason_slugs
 from policy.lint import CLASS_OF, HARMLESS, cautions, lint
 from policy.lists import NumberSet
 from policy.rulebook import PROVIDERS, WEIGHTS, Profile, Redress, Rulebook, Velocity
+from policy.verdict import Class
 
 REDRESS = Redress(url="https://redress.example.com")
+CARD = Redress(url="https://redress.example.com", card="https://redress.example.com/card")
 
 
 def test_the_default_book_is_fine() -> None:
@@ -21,7 +23,16 @@ def test_the_default_book_is_fine() -> None:
     ("book", "said"),
     [
         (Rulebook(codes={"dno-n11": 200}), "not a refusal; use one of 403, 404, 480, 603"),
-        (Rulebook(codes={"dno-n11": 608}), "signed card"),
+        (Rulebook(codes={"dno-n11": 608}), "does not fit the class deterministic"),
+        (Rulebook(codes={"campaign-number": 608}), "signed card"),
+        (Rulebook(codes={"campaign-number": 608}, redress=REDRESS), "signed card"),
+        (Rulebook(redress=Redress(card="http://a.example/card")), "redress card"),
+        (Rulebook(codes={"campaign-number": "603+"}), "names a redress contact"),
+        (Rulebook(refusals={Class.ANALYTICS: "603+"}), "names a redress contact"),
+        (Rulebook(codes={"dno-n11": "603+"}, redress=REDRESS), "does not fit the class deterministic"),
+        (Rulebook(refusals={Class.SUBSCRIBER: "603+"}, redress=REDRESS), "refusals.subscriber = 603+: does not fit"),
+        (Rulebook(refusals={Class.DUTY: 607}), "refusals.duty = 607: does not fit the class duty"),
+        (Rulebook(refusals={Class.NOTE: 200}), "refusals.note = 200: not a refusal"),
         (Rulebook(codes={"dno-n11": 438}), "does not fit the class deterministic"),
         (Rulebook(codes={"dno-n11": 607}), "does not fit the class deterministic"),
         (Rulebook(codes={"campaign-number": 607}), "does not fit the class analytics"),
@@ -54,8 +65,12 @@ def test_a_provider_answers_analytics_603_plus_and_nothing_else(role: str) -> No
     assert lint(Rulebook(role=role, redress=REDRESS)) == []  # type: ignore[arg-type]
     (missing,) = lint(Rulebook(role=role))  # type: ignore[arg-type]
     assert "names a redress contact" in missing
-    (other,) = lint(Rulebook(role=role, redress=REDRESS, codes={"campaign-number": 480}))  # type: ignore[arg-type]
+    for code in (480, 607, 608):
+        (other,) = lint(Rulebook(role=role, redress=REDRESS, codes={"campaign-number": code}))  # type: ignore[arg-type]
+        assert "47 CFR 64.1200(k)(9)" in other
+    (other,) = lint(Rulebook(role=role, redress=REDRESS, refusals={Class.ANALYTICS: 480}))  # type: ignore[arg-type]
     assert "47 CFR 64.1200(k)(9)" in other
+    assert lint(Rulebook(role=role, redress=REDRESS, refusals={Class.ANALYTICS: "603+"})) == []  # type: ignore[arg-type]
     assert lint(Rulebook(role=role, redress=REDRESS, codes={"campaign-number": 603})) == []  # type: ignore[arg-type]
 
 
@@ -73,6 +88,8 @@ def test_fitting_codes_are_accepted() -> None:
         "verstat-failed": 438,
     }
     assert lint(Rulebook(codes=codes)) == []
+    assert lint(Rulebook(codes={"campaign-number": 608}, redress=CARD)) == []
+    assert lint(Rulebook(codes={"campaign-number": "603+"}, refusals={Class.SUBSCRIBER: 486}, redress=CARD)) == []
 
 
 @pytest.mark.req("REG-011")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.refusal import DEFAULTS, FITTING, LOCATIONS, PHRASES, notice, recognised, rejection
-from policy.rulebook import PROVIDERS, Redress, Rulebook
+from policy.refusal import DEFAULTS, FITTING, LOCATIONS, PHRASES, PLUS, notice, recognised, rejection, understands
+from policy.rulebook import PROVIDERS, TRANSIT, Redress, Rulebook
 from policy.verdict import Class, Finding, Verdict
 from shaken.verdict import FAILURES
 
@@ -39,7 +39,6 @@ def test_analytics_is_answered_603_plus_with_the_redress_contact() -> None:
     [
         ("dno-n11", Class.DETERMINISTIC, 603, "Decline"),
         ("own-number-from-outside", Class.DETERMINISTIC, 603, "Decline"),
-        ("deny-list", Class.SUBSCRIBER, 607, "Unwanted"),
         ("dnc-listed", Class.DUTY, 603, "Decline"),
         ("identity-bad-signature", Class.IDENTITY, 438, "Invalid Identity Header"),
         ("identity-stale-iat", Class.IDENTITY, 403, "Stale Date"),
@@ -54,6 +53,91 @@ def test_what_analytics_did_not_decide_is_never_answered_603_plus(
 ) -> None:
     answer = refused(slug, kind, role=role, redress=REDRESS)
     assert answer == (status, phrase, (f'Reason: SIP;cause={status};text="{slug}"'.encode(),))
+
+
+@pytest.mark.req("STI-125", "REG-014")
+@pytest.mark.parametrize("role", ROLES)
+def test_a_subscribers_decline_is_607_but_between_two_providers_there_is_none(role: str) -> None:
+    status, phrase, lines = refused("deny-list", Class.SUBSCRIBER, role=role, redress=REDRESS)
+    assert (status, phrase) == ((603, "Decline") if role in TRANSIT else (607, "Unwanted"))
+    assert lines == (f'Reason: SIP;cause={status};text="deny-list"'.encode(),)
+
+
+@pytest.mark.req("REG-013")
+@pytest.mark.parametrize("role", ROLES)
+def test_only_who_is_no_provider_may_answer_analytics_otherwise(role: str) -> None:
+    for how in ({"codes": {"campaign-number": 603}}, {"refusals": {Class.ANALYTICS: 603}}):
+        _, phrase, lines = refused("campaign-number", Class.ANALYTICS, role=role, redress=REDRESS, **how)
+        assert phrase == ("Decline" if role == "enterprise" else "Network Blocked")
+        assert (b"analytics1" in lines[0]) is (role != "enterprise")
+
+
+def test_a_class_may_have_a_code_and_a_slug_another() -> None:
+    book = {"refusals": {Class.SUBSCRIBER: 486, Class.IDENTITY: 403}, "codes": {"identity-stale-iat": 438}}
+    assert refused("deny-list", Class.SUBSCRIBER, **book)[:2] == (486, "Busy Here")
+    assert refused("identity-bad-signature", Class.IDENTITY, **book)[:2] == (403, "Forbidden")
+    assert refused("identity-stale-iat", Class.IDENTITY, **book)[0] == 438
+
+
+@pytest.mark.req("STI-117")
+def test_603_plus_that_is_asked_for_where_it_may_not_be_is_a_decline() -> None:
+    assert refused("dno-n11", Class.DETERMINISTIC, codes={"dno-n11": "603+"}, redress=REDRESS)[1] == "Decline"
+    assert refused("campaign-number", Class.ANALYTICS, codes={"campaign-number": "603+"})[1] == "Decline"
+
+
+CARD = Redress("https://redress.example.com", card="https://redress.example.com/card")
+
+
+@pytest.mark.req("STI-127", "STI-128")
+def test_608_names_the_card_and_goes_only_to_those_who_know_it() -> None:
+    verdict = Verdict("reject", "reject", deciding=Finding("campaign-number", Class.ANALYTICS, 100, ""), id="c-8842_1")
+    book = Rulebook(refusals={Class.ANALYTICS: 608}, redress=CARD)
+    assert rejection(verdict, book, knows_608=True) == (
+        608,
+        "Rejected",
+        (
+            b'Reason: SIP;cause=608;text="campaign-number"',
+            b"Call-Info: <https://redress.example.com/card>;purpose=jwscard",
+        ),
+    )
+    assert rejection(verdict, book)[:2] == (603, "Decline")
+    assert rejection(verdict, Rulebook(refusals={Class.ANALYTICS: 608}), knows_608=True)[:2] == (603, "Decline")
+
+
+@pytest.mark.req("STI-128")
+@pytest.mark.parametrize(
+    ("values", "knows"),
+    [
+        ([], False),
+        ([b"*;+sip.608"], True),
+        ([b"*; +SIP.608"], True),
+        ([b'*;+g.3gpp.srvcc;+sip.608="x"'], True),
+        ([b"*;+g.3gpp.srvcc", b"*;+sip.608"], True),
+        ([b"*;+sip.6081"], False),
+        ([b"+sip.608"], False),
+        ([b'*;+x="+sip.607"'], False),
+    ],
+)
+def test_who_knows_608_says_so_in_feature_caps(values: list[bytes], knows: bool) -> None:
+    assert understands(values) is knows
+
+
+@pytest.mark.req("STI-131")
+@pytest.mark.parametrize("kind", Class)
+@pytest.mark.parametrize("code", [603, PLUS, 607, 608])
+def test_no_refusal_names_a_time_to_try_again(kind: Class, code: int | str) -> None:
+    verdict = Verdict("reject", "reject", deciding=Finding("some-finding", kind, 100, ""), id="1")
+    answer = rejection(verdict, Rulebook(refusals={kind: code}, redress=CARD), knows_608=True)  # type: ignore[dict-item]
+    assert answer.status >= 600
+    assert not [line for line in answer.lines if line.lower().startswith(b"retry-after")]
+
+
+@pytest.mark.req("STI-130", "TRAP-57")
+@pytest.mark.parametrize("kind", Class)
+def test_each_class_can_be_refused_on_this_fork_alone(kind: Class) -> None:
+    mild = [code for code in FITTING[kind] if code != PLUS and int(code) < 500]
+    assert mild
+    assert refused("some-finding", kind, refusals={kind: mild[0]})[0] == mild[0]
 
 
 def test_without_a_redress_contact_analytics_is_a_plain_decline() -> None:
@@ -94,7 +178,8 @@ def test_each_role_says_where_the_call_was_refused() -> None:
 
 def test_the_tables_agree_with_each_other() -> None:
     for kind in Class:
-        assert DEFAULTS[kind] in FITTING[kind] <= set(PHRASES)
+        assert DEFAULTS[kind] in FITTING[kind] <= {*PHRASES, PLUS}
+    assert PLUS in FITTING[Class.ANALYTICS] and not any(PLUS in FITTING[kind] for kind in set(Class) - {Class.ANALYTICS})
     assert all(failure.code in FITTING[Class.IDENTITY] for failure in FAILURES.values())
 
 
