@@ -294,6 +294,7 @@ class Branches:
             # One carrier's refusal, a 6xx too, says nothing about the others: section 16.7(5) bows to EMG-003.
             self._hunt(branch, "refused", now, response)
         elif status >= 600:
+            context.reasons = context.reasons or (b"Reason: SIP;cause=%d" % status,)  # RFC 8197 section 4
             self._cancel_others(branch, now)
             if plan is not None:
                 context.tried = len(plan.targets)
