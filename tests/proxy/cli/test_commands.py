@@ -144,3 +144,18 @@ def test_a_torn_table_is_read_and_compared(tmp_path: Path, capsys: pytest.Captur
     assert "against 1 rows: 1 the same, 0 others, 0 not read" in capsys.readouterr().out
     assert main(["lists", "import", str(torn), "--against"]) == NEGATIVE
     assert "not in the other table" in capsys.readouterr().out
+
+
+@pytest.mark.req("STI-118", "REG-013")
+@pytest.mark.parametrize("role", ["enterprise", "terminating"])
+def test_check_config_refuses_603_plus_without_a_redress_contact(role: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ringwarden.toml"
+    peers = "".join(
+        f'[[peer]]\nname = "{side}"\nside = "{side}"\nhops = ["192.0.2.{place}"]\n' for place, side in enumerate(("pbx", "carrier"), 1)
+    )
+    text = f'role = "{role}"\n[[listen]]\naddress = "127.0.0.1:5060"\n{peers}[policy.refusals]\nanalytics = "603+"\n'
+    path.write_text(text)
+    assert main(["check-config", str(path)]) == USAGE
+    assert "redress contact" in capsys.readouterr().err
+    path.write_text(text + '[policy.redress]\nurl = "https://redress.example.com"\n')
+    assert main(["check-config", str(path)]) == OK
