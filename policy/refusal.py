@@ -87,7 +87,7 @@ def rejection(verdict: Verdict, book: Rulebook, knows_608: bool = False) -> Reje
         return Rejection(603, PHRASES[603])
     chosen, redress = code(finding, book), book.redress
     if chosen == PLUS:
-        return Rejection(603, NETWORK_BLOCKED, (notice(redress, verdict.id, LOCATIONS[book.role]),))
+        return Rejection(603, NETWORK_BLOCKED, (notice(redress, verdict.id, LOCATIONS[book.role], redress.reason),))
     status = int(chosen)
     if status == 608 and not (redress.card and knows_608):
         status = 603
@@ -126,8 +126,8 @@ def _phrase(status: int, finding: Finding) -> str:
 
 
 def notice(redress: Redress, call: str, location: str, form: str = "sip") -> bytes:
-    """The Reason line of a 603+ (STI-118). `form` "q850" is the other spelling that receivers know
-    (STI-120)."""
+    """The Reason line of a 603+ (STI-118). `form` "q850" is the other spelling that receivers know (STI-120): with
+    cause 21, as a gateway maps it (STI-123), and the only one whose location RFC 8606 defines."""
     text = [NOTICE]
     contacts = (("url", redress.url), ("tel", redress.tel), ("email", redress.email))
     text += [f"{name}={value}" for name, value in contacts if value]

@@ -98,6 +98,8 @@ class Redress:
     """Where the signed card with these contacts is fetched (RFC 8688 section 3.2.1); a 608 names it."""
     name: str = ""
     """Who is to be asked, as the card says it."""
+    reason: Literal["sip", "q850"] = "sip"
+    """How the Reason of a 603+ is spelled."""
 
     def __bool__(self) -> bool:
         return bool(self.url or self.tel or self.email)

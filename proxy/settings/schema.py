@@ -245,6 +245,7 @@ SCHEMA = Table(
                         "email": Key(kinds.email, ""),
                         "card": Key(kinds.https, ""),
                         "name": Key(kinds.text, ""),
+                        "reason": Key(one_of("sip", "q850"), "sip"),
                     }
                 ),
             }

@@ -259,6 +259,7 @@ class RedressSettings:
     card: str = ""
     """Where the signed card of a 608 is fetched."""
     name: str = ""
+    reason: str = "sip"
 
     def __bool__(self) -> bool:
         return bool(self.url or self.tel or self.email)

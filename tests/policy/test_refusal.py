@@ -207,7 +207,7 @@ def test_603_plus_needs_both_the_phrase_and_the_notice(
     assert (recognised(status, phrase, [reason]) is not None) is is_one
 
 
-@pytest.mark.req("STI-120")
+@pytest.mark.req("STI-120", "STI-123", "TRAP-70")
 def test_both_spellings_of_the_notice_are_understood() -> None:
     other = 'Q.850;cause=21;text="v=analytics1;url=https://r.example.com;id=7";location=LN'
     assert recognised(603, "Network Blocked", ["Q.850;cause=16", other]) == {
@@ -216,7 +216,9 @@ def test_both_spellings_of_the_notice_are_understood() -> None:
         "id": "7",
     }
     line = notice(REDRESS, "7", "LN", form="q850").decode()
-    assert line.startswith("Reason: Q.850;cause=21;")
+    assert line.startswith("Reason: Q.850;cause=21;") and line.endswith(";location=LN")
+    gateway = Redress("https://redress.example.com", reason="q850")
+    assert refused("campaign-number", Class.ANALYTICS, redress=gateway)[2][0].startswith(b"Reason: Q.850;cause=21;text=")
     assert recognised(603, "Network Blocked", [line.removeprefix("Reason: ")]) is not None
 
 
