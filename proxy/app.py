@@ -48,6 +48,7 @@ from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.following import Following, keep, kept
 from proxy.health import Pinger
+from proxy.hep import Tap
 from proxy.hook import DecisionHook
 from proxy.lists import force
 from proxy.lists.promises import Promises
@@ -307,6 +308,7 @@ class App:
         self._closing.insert(0, names.close)
         resolver = Resolver(self.listeners, clock.now, names)
         tokens = RandomTokens(mark=DIGITS[number] if seat is not None else "")
+        self.tap = self._tap()
         self._look_after(resolver, tokens)
         options = Options(
             self.listeners,
@@ -344,6 +346,7 @@ class App:
             emergency=parts.book.emergency,
             aftermath=self.aftermath,
             following=self._following(),
+            tap=self.tap,
             hook=self._hook(),
             ended_elsewhere=seat.ended if seat is not None else None,
             worker=number,
@@ -354,7 +357,7 @@ class App:
         self.calls = Calls(self.endpoint, me, world)
         vital = options.vital or bool
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
-        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital)
+        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital, self.tap)
         self._closing.insert(0, self.server.stop)
         self._closing.insert(0, self.tending.stop)
         await self.tending.start()  # the hops are known before the first message is read
@@ -438,7 +441,7 @@ class App:
         self.swap(parts.book)
         kept = [
             name
-            for name in ("listeners", "paths", "admin", "secret", "health", "lab")
+            for name in ("listeners", "paths", "admin", "secret", "health", "hep", "lab")
             if getattr(old, name) != getattr(settings, name)
         ]
         if errands(old, was.trust).keys() != errands(settings, parts.trust).keys():
@@ -624,6 +627,8 @@ class App:
             self.hearsay = Hearsay(self.directory, now, partial(seat.tell, MOVED), partial(seat.report, MOVED))
 
         def send(data: bytes, flow: Flow) -> bool:
+            if self.tap is not None:
+                self.tap.sent(data, flow)
             return self.sockets[flow.listener].send(data, flow)
 
         self.tending = Tending(self.directory, resolver, self.pinger, send, now, self.spawn)
@@ -682,6 +687,14 @@ class App:
             self.spawn(promises.keep(), "promises")
             self._closing.insert(0, promises.close)
         return promises
+
+    def _tap(self) -> Tap | None:
+        wanted = self.settings.hep
+        if wanted is None:
+            return None
+        tap = Tap(wanted, lambda: self.listeners, utc=self.clock.utc, now=self.clock.now, say=self.log.say)
+        self.spawn(tap.run(), "hep")
+        return tap
 
     def _hook(self) -> DecisionHook | None:
         wanted = self.settings.policy.hook
@@ -821,6 +834,10 @@ FIGURES = (
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),
     Figure("half_open_connections", "Of them: without a whole message yet.", lambda app: app.room.half_open),
     Figure("promises_dropped_total", "Lines of opt-outs not written.", lambda app: app.promises.dropped, True),
+    Figure("hep_queued", "Copies that wait for the HEP collector.", lambda app: app.tap.waiting if app.tap else 0),
+    Figure("hep_sent_total", "Copies sent to the HEP collector.", lambda app: app.tap.copied if app.tap else 0, True),
+    Figure("hep_dropped_total", "Copies that were dropped.", lambda app: app.tap.dropped if app.tap else 0, True),
+    Figure("hep_failed_total", "Signs of a dead collector.", lambda app: app.tap.failed if app.tap else 0, True),
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),
     Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
     Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),

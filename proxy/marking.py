@@ -68,6 +68,8 @@ def counted(world: World, case: Case, verdict: Verdict, seconds: float) -> None:
     reason = verdict.deciding.slug if verdict.deciding is not None else "none"
     metrics.decision(case.lane.trunk.side, verdict.action, reason, attestation)
     metrics.decided(seconds)
+    if world.tap is not None:
+        world.tap.judged(case, verdict, seconds)
     if judgement is not None:
         metrics.verified("passed" if judgement.proved else judgement.slug or "failed", attestation)
     elif case.lane.trunk.side == "carrier":

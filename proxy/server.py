@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
+from proxy.hep import Tap
 from proxy.inbox import Inbox, Waiting
 from proxy.sip.endpoint import Arrived, Endpoint, Event
 from proxy.sip.errors import ParseError
@@ -37,9 +38,10 @@ class Server:
         now: Callable[[], float],
         elsewhere: Callable[[bytes, Flow], bool] | None = None,
         vital: Callable[[bytes], bool] = lambda target: False,
+        tap: Tap | None = None,
     ) -> None:
         """elsewhere: hands a message to the worker that it belongs to, and says whether it did. vital: told a
-        Request-URI, says whether it is an emergency call.
+        Request-URI, says whether it is an emergency call. tap: gets a copy of each message.
         """
         self._inbox = Inbox(vital)
         self._working = False
@@ -48,6 +50,7 @@ class Server:
         self._sockets = sockets
         self._now = now
         self._elsewhere = elsewhere
+        self._tap = tap
         self._loop = asyncio.get_running_loop()
         self._armed: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -93,6 +96,8 @@ class Server:
         self._work()
 
     def _serve(self, data: bytes, flow: Flow, now: float) -> None:
+        if self._tap is not None:
+            self._tap.received(data, flow)
         events = self._endpoint.receive(data, flow, now)
         if events:
             self._calls.handle(events, now)
@@ -126,6 +131,8 @@ class Server:
             # A request stays with its connection; a response may belong to another worker's transaction.
             if elsewhere is not None and data[:4] == b"SIP/" and elsewhere(data, flow):
                 continue
+            if self._tap is not None:
+                self._tap.received(data, flow)
             if events := self._endpoint.receive(data, flow, now):
                 self._calls.handle(events, now)
             self._send(now)
@@ -134,6 +141,8 @@ class Server:
     def handed(self, data: bytes, flow: Flow) -> None:
         """A message that another worker received for us."""
         now = self._now()
+        if self._tap is not None:
+            self._tap.received(data, flow)
         if events := self._endpoint.receive(data, flow, now):
             self._calls.handle(events, now)
         self._send(now)
@@ -164,8 +173,10 @@ class Server:
         self._after(now)
 
     def _send(self, now: float) -> None:
-        sockets = self._sockets
+        sockets, tap = self._sockets, self._tap
         for data, flow in self._endpoint.to_send():
+            if tap is not None:
+                tap.sent(data, flow)
             outlet = sockets[flow[0]]
             if len(data) > OVERSIZE and isinstance(outlet, Udp):
                 self._calls.world.metrics.oversize()
@@ -178,6 +189,8 @@ class Server:
             self._calls.handle(events, now)
         # What the failure itself gave rise to (the next hop, a 503) leaves now; a failure of that is the next turn's.
         for data, other in self._endpoint.to_send():
+            if self._tap is not None:
+                self._tap.sent(data, other)
             outlet = self._sockets[other.listener]
             if len(data) > OVERSIZE and isinstance(outlet, Udp):
                 # Nearly always so: what was too long for a datagram found nobody by TCP (SIP-089).

@@ -13,6 +13,7 @@ from policy.rulebook import Rulebook
 from policy.tally import Tally
 from proxy.aftermath import Aftermath
 from proxy.following import Following
+from proxy.hep import Tap
 from proxy.hook import DecisionHook
 from proxy.lists.promises import Promises
 from proxy.metrics import Metrics
@@ -65,6 +66,8 @@ class World:
     following: Following | None = None
     promises: Promises | None = None
     """Told of text messages from outside and of answered calls of our own people."""
+    tap: Tap | None = None
+    """Told the verdict of each call that is judged."""
     hook: DecisionHook | None = None
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
     """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""

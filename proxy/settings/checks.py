@@ -15,6 +15,7 @@ from typing import Any
 
 from proxy.settings.certificates import certificates_of, signing_of
 from proxy.settings.errors import Faults, Wrong, nearest
+from proxy.settings.hep import hep_of
 from proxy.settings.kinds import SIP_PORT, SIPS_PORT, Endpoint, secret
 from proxy.settings.notice import notice_of
 from proxy.settings.trunks import TrunkTable
@@ -117,6 +118,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         connections=ConnectionSettings(**raw["connections"]),
         registration=RegistrationSettings(**raw["registration"]),
         certificates=certificates_of(raw, faults),
+        hep=hep_of(raw["hep"]),
         secret=secret_of(raw, faults, environ),
     )
 

@@ -296,6 +296,14 @@ SCHEMA = Table(
                 ),
             }
         ),
+        "hep": Table(
+            {
+                "address": Key(kinds.endpoint, REQUIRED),
+                "capture_id": Key(integer(0, 4_294_967_295), 2001),
+                "password": Key(kinds.text, ""),
+            },
+            optional=True,
+        ),
         "admin": Table({"address": Key(kinds.numeric_endpoint, REQUIRED)}, optional=True),
         "paths": Table({"journal": Key(kinds.pathname), "state": Key(kinds.pathname)}),
         "log": Table({"level": Key(one_of(*LEVELS), "info")}),

@@ -378,6 +378,16 @@ class NoticeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HepSettings:
+    """Where a copy of each message goes (HEPv3 over UDP)."""
+
+    host: str
+    port: int
+    capture_id: int = 2001
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: str = "info"
 
@@ -417,6 +427,7 @@ class Settings:
     connections: ConnectionSettings = ConnectionSettings()
     registration: RegistrationSettings = RegistrationSettings()
     certificates: CertificateSettings = CertificateSettings()
+    hep: HepSettings | None = None
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
 
