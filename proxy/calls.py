@@ -19,6 +19,7 @@ from policy.decide import rejection
 from policy.emergency import is_emergency_uri
 from policy.refusal import understands
 from policy.verdict import Verdict
+from proxy import redirecting
 from proxy.hook import DecisionHook
 from proxy.marking import counted, marked, stripped
 from proxy.record import Story, ended, row
@@ -154,7 +155,9 @@ class Calls:
             story.action = "refused"
             world.metrics.unknown_source()
             self._reply(context, 403, "Forbidden", now)
-        elif not (targets := reached or world.routes.of(OTHER[lane.trunk.side], request.call_id, request.uri.host)):
+        elif not (
+            targets := reached or world.routes.of(OTHER[lane.trunk.side], request.call_id, request.uri.host)
+        ) and not redirecting.asks(story):
             story.action = "refused"
             self._reply(context, 480, "Temporarily Unavailable", now)
         elif invite and world.aftermath is not None and world.aftermath.comes_back(request, lane, story.utc):
@@ -200,7 +203,7 @@ class Calls:
         # Only an unanswerable request and a loop may still stop it (16.3; 400 was the endpoint's).
         if (refusal := check(story.request)) is not None and refusal.status in (482, 483):
             self._reply(context, refusal.status, refusal.reason, now, refusal.lines)
-        elif not targets:
+        elif not targets and not redirecting.asks(story):
             self._reply(context, 480, "Temporarily Unavailable", now)
         else:
             plan = Plan(targets, routed, None, self._seal(story, "bypass"), insist=True)
@@ -438,6 +441,7 @@ class Calls:
         story.action, story.decided = verdict.action, now
         if verdict.action == "reject":
             answer = rejection(verdict, world.book, understands(story.request.values("feature-caps")))
+            answer = redirecting.refusal(story, answer)
             self._reply(context, answer.status, answer.reason, now, answer.lines)
         elif verdict.action == "divert" and verdict.divert_by == "302":
             lines = (b"Contact: <" + verdict.divert_to.encode("utf-8", "replace") + b">",)
@@ -472,6 +476,10 @@ class Calls:
             self.handle(events, now)
 
     def _forward(self, context: Context, story: Story, plan: Plan, now: float) -> None:
+        if redirecting.asks(story):
+            told = redirecting.answer(story, plan)
+            self._reply(context, told.status, told.reason, now, told.lines)
+            return
         story.forwarded = True
         if events := self._endpoint.forward(context, plan, now):
             self.handle(events, now)

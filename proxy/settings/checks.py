@@ -227,6 +227,8 @@ def trunks_of(
                 sign=(signing and side == "pbx") if sign is None else sign,
                 customer=table["customer"], transit=table["transit"], attest=table["attest"],
                 attest_other=table["attest_other"], origid=table["origid"],
+                shell=table["shell"], go_on=table["go_on"], embed=table["embed"],
+                contact=written(table["contact"]) if table["contact"] is not None else "",
             )
         )  # fmt: skip
     return tuple(trunks)
@@ -322,7 +324,9 @@ def ways(listeners: tuple[ListenSettings, ...], trunks: tuple[Trunk, ...], peers
         for host, port in ((one.host, one.port), (one.advertised_host, one.advertised_port))
     }
     for side, other in (("carrier", "pbx"), ("pbx", "carrier")):
-        if all(peer.side != other for _, peer in peers) and any(trunk.side == side for trunk in trunks):
+        if all(peer.side != other for _, peer in peers) and any(
+            trunk.side == side and trunk.shell == "inline" for trunk in trunks
+        ):
             if any(".hops: " in line or ": next_hop" in line for line in faults.found):
                 continue  # what was to be the way is wrong, and that is said
             faults.add(
@@ -426,6 +430,12 @@ def secret_of(raw: Raw, faults: Faults, environ: Mapping[str, str]) -> bytes | N
         return None
     found: bytes | None = raw["secret"]
     return found
+
+
+def written(address: Endpoint) -> str:
+    """A host with its port, if one was given, as a URI has it."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return host if address.port is None else f"{host}:{address.port}"
 
 
 def spelled(source: Source) -> str:

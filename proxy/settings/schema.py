@@ -24,6 +24,7 @@ from proxy.settings.values import (
     MODES,
     REGISTRATIONS,
     ROLES,
+    SHELLS,
     SIDES,
     TRUST,
 )
@@ -100,6 +101,15 @@ ATTESTING: dict[str, Entry] = {
 }
 """What the calls of a peer may get when they are signed."""
 
+GO_ON = (404, 503, 302)
+
+
+def go_on(value: object, folder: Path) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in GO_ON:
+        raise Wrong(f"{kinds.said(value)} tells nobody to go on", "use 404, 503 or 302")
+    return value
+
+
 SCHEMA = Table(
     {
         "role": Key(one_of(*ROLES), "enterprise"),
@@ -160,6 +170,10 @@ SCHEMA = Table(
                 "sign": Key(flag),
                 "domains": Key(many(kinds.hostname), ()),
                 **ATTESTING,
+                "shell": Key(one_of(*SHELLS), "inline"),
+                "go_on": Key(go_on, 404),
+                "contact": Key(kinds.endpoint),
+                "embed": Key(flag, False),
             }
         ),
         "registration": Table({"through": Key(one_of(*REGISTRATIONS), "contact")}),

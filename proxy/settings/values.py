@@ -19,6 +19,7 @@ REGISTRATIONS = ("contact", "path", "none")
 JUDGED = ("INVITE", "MESSAGE", "SUBSCRIBE", "REFER")
 CLASSES = ("deterministic", "subscriber", "analytics", "identity", "duty", "note")
 CHECK_MODES = ("off", "shadow", "enforce")
+SHELLS = ("inline", "redirect")
 MODES = ("observe", "tag", "enforce")
 LEVELS = ("debug", "info", "warning", "error")
 MAIL_TLS = ("starttls", "tls", "none")
@@ -114,6 +115,14 @@ class Trunk:
     attest_other: str = "B"
     """For a known customer's other numbers: B, C or none."""
     origid: str = ""
+    shell: str = "inline"
+    """inline (its calls are carried), or redirect (it asks, and carries them itself)"""
+    go_on: int = 404
+    """What tells an asker to go on: 404, 503, or 302."""
+    contact: str = ""
+    """Where a 302 sends it, as host or host:port; empty: to itself."""
+    embed: bool = False
+    """The headers of a 302 stand inside its Contact too."""
 
 
 @dataclass(frozen=True, slots=True)
