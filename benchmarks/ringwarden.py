@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -104,9 +104,10 @@ class Ringwarden:
         transport: str = "udp",
         workers: int = 1,
         more: str = "",
+        amend: Callable[[str], str] = lambda text: text,
     ) -> None:
         """Start it and wait until it says that it is ready and answers. transport: of the next hops; more: further
-        tables of its configuration.
+        tables of its configuration; amend: changes what is written.
         """
         self.me, self.admin = me or stage.proxy, free_port()
         run = folder / name
@@ -118,7 +119,7 @@ class Ringwarden:
             transport=transport,
             codes="\n".join(f"{slug} = {code}" for slug, code in (codes or {}).items()),
         )  # fmt: skip
-        path.write_text(text + more, encoding="utf-8")
+        path.write_text(amend(text + more), encoding="utf-8")
         self.program = Program(
             name,
             [sys.executable, "-m", "proxy.cli", "run", "--config", str(path), "--workers", str(workers)],
