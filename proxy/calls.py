@@ -46,6 +46,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.sip.routing import Me, Routed, check, route
+from proxy.strangers import Strangers
 from proxy.world import World
 from shaken.credential import Credential, CredentialFailure
 
@@ -77,6 +78,7 @@ class Calls:
         self._endpoint = endpoint
         self._me = me
         self._waiting = 0
+        self._strangers = Strangers()
         self._active: OrderedDict[bytes, Answered] = OrderedDict()
         self._done: deque[Story] = deque()
         self._acts: dict[type, Callable[[Any, float], None]] = {
@@ -154,6 +156,8 @@ class Calls:
             # Nobody that we know: only emergency calls and calls in progress are carried for strangers.
             story.action = "refused"
             world.metrics.unknown_source()
+            if (noticed := self._strangers.noticed(request, flow, now)) is not None:
+                world.say("stranger", level="warning", **noticed)
             self._reply(context, 403, "Forbidden", now)
         elif not (
             targets := reached or world.routes.of(OTHER[lane.trunk.side], request.call_id, request.uri.host)
@@ -541,7 +545,9 @@ class Calls:
 
     def _refused(self, event: Refused, now: float) -> None:
         self.world.metrics.parse_error(event.error.status)
-        self.world.say("bad-message", source=event.flow.host, why=event.error.why, status=event.error.status)
+        known = self.world.trunks.find(event.flow.host, event.flow.port) is not None
+        why, status = event.error.why, event.error.status
+        self.world.say("bad-message", source=event.flow.host, known=known, why=why, status=status)
 
     def _failed_over(self, event: FailedOver, now: float) -> None:
         self.world.metrics.failed_over(event.why)

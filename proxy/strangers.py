@@ -1,0 +1,48 @@
+"""Those who send us requests and are nobody that we know: one log line each, which fail2ban counts, and which tool it
+was.
+
+Their lines are bounded: a flood of forged sources must not push the lines about ourselves out of the log.
+"""
+
+from __future__ import annotations
+
+from proxy.sip.flow import Flow
+from proxy.sip.message import Request
+
+RATE, BURST = 20.0, 200.0
+"""Lines a second, and at once: a ban needs ten of one address, and a hundred scanners at a time are many."""
+SCANNERS = (
+    "friendly-scanner", "friendly-request", "sipvicious", "sipcli", "sipsak", "sundayddr", "iwar", "sip-scan",
+    "sipscan", "siparmyknife", "vaxsipuseragent", "pplsip",
+)  # fmt: skip
+"""What scanning tools call themselves in User-Agent, in lower case; none of them is a neighbour's exchange."""
+
+
+def scanner(request: Request) -> str:
+    """The tool that a request says it comes from; empty where it is none of them."""
+    agent = (request.first("user-agent") or b"").lower()
+    if not agent:
+        return ""
+    text = agent[:80].decode("utf-8", "replace")
+    return next((name.strip() for name in SCANNERS if name in text), "")
+
+
+class Strangers:
+    """Says whether a line is due, and what stands in it."""
+
+    __slots__ = ("_at", "_left", "unsaid")
+
+    def __init__(self) -> None:
+        self._left, self._at = BURST, 0.0
+        self.unsaid = 0
+        """Lines that were not written because there were too many."""
+
+    def noticed(self, request: Request, flow: Flow, now: float) -> dict[str, str] | None:
+        """The fields of a line, the source first: the filter relies on it. None where there are too many."""
+        self._left = min(BURST, self._left + max(0.0, now - self._at) * RATE)
+        self._at = now
+        if self._left < 1:
+            self.unsaid += 1
+            return None
+        self._left -= 1
+        return {"source": flow.host, "method": request.method, "scanner": scanner(request)}
