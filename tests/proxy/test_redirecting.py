@@ -172,7 +172,7 @@ async def test_the_same_calls_that_inline_passes_tags_rejects_and_signs(tmp_path
 
 
 @pytest.mark.req("EMG-001", "EMG-003", "REG-009")
-@pytest.mark.parametrize("go_on", [404, 503, 302])
+@pytest.mark.parametrize("go_on", [503, 302])
 async def test_an_emergency_call_is_told_to_go_on_whatever_speaks_against_it(go_on: int, tmp_path: Path) -> None:
     async with World(tmp_path, amend=asking(f"go_on = {go_on}")) as world:
         for phone in (world.carrier, world.pbx):
