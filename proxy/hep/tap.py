@@ -18,14 +18,16 @@ from typing import Any
 import asyncio_dgram
 
 from policy.verdict import Verdict
-from proxy.hep.chunks import LOG, Captured, packet
+from proxy.hep.chunks import LOG, SIP, Captured, packet
 from proxy.screening.case import Case
 from proxy.settings.values import HepSettings
 from proxy.sip.flow import Flow
 from proxy.sip.options import Listener
 
 BOUND = 8192
-"""Copies that may wait: two seconds of 400 calls a second, some ten megabytes."""
+"""Copies that may wait: two seconds of 400 calls a second ..."""
+MAX_OCTETS = 32 * 1024 * 1024
+"""... and what they may hold together: streams bring messages of 64 KiB."""
 SEND_SECONDS = 1.0
 """How long one copy may take to leave."""
 PAUSE_SECONDS = 1.0
@@ -34,7 +36,7 @@ CONNECT_SECONDS = 5.0
 VERDICTS, VERDICT_SECONDS = 4096, 64.0
 """Verdicts kept for messages that still have to leave, and how long: the life of an INVITE's transaction."""
 SHORTEST = 32
-"""Octets: what is shorter is a keep-alive, no message."""
+"""Octets: what is shorter is a keep-alive, no message. Neither is what begins with no letter: STUN."""
 
 _ABOUT_INVITE = (b"INVITE ", b"SIP/2.0 3", b"SIP/2.0 4", b"SIP/2.0 5", b"SIP/2.0 6")
 _CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*[^\r\n \t])", re.I).search
@@ -57,6 +59,7 @@ class Tap:
         self._settings, self._listeners = settings, listeners
         self._utc, self._now, self._say = utc, now, say
         self._queue: deque[Captured] = deque()
+        self._octets = 0
         self._news = asyncio.Event()
         self._verdicts: OrderedDict[bytes, tuple[float, bytes, bool]] = OrderedDict()
         self._was_dead = False
@@ -100,11 +103,15 @@ class Tap:
             self._verdicts.popitem(last=False)
 
     def _put(self, one: Captured) -> None:
-        if len(self._queue) >= BOUND:
+        size = len(one.data)
+        if size < SHORTEST or not one.data[:1].isalpha() and one.kind == SIP:
+            return
+        if len(self._queue) >= BOUND or self._octets + size > MAX_OCTETS:
             self.dropped += 1
-        elif len(one.data) >= SHORTEST:
-            self._queue.append(one)
-            self._news.set()
+            return
+        self._queue.append(one)
+        self._octets += size
+        self._news.set()
 
     # Beside the calls
 
@@ -133,8 +140,10 @@ class Tap:
             if not self._queue:
                 self._news.clear()
                 await self._news.wait()
+            one = self._queue.popleft()
+            self._octets -= len(one.data)
             try:
-                data = packet(self._queue.popleft(), node, password)
+                data = packet(one, node, password)
             except ValueError:
                 self.dropped += 1
                 continue
