@@ -64,6 +64,8 @@ class Call(NamedTuple):
     purpose: str = ""
     """What the PBX says that the call is for; `telemarketing` owes more than others. Trusted from our side only."""
 
+    diverted: tuple[str, ...] = ()
+    """Numbers that forwarded the call, the latest first: what its headers say, proved by nobody."""
     replayed: bool = False
     """Its token was on another call a moment ago."""
 

@@ -715,10 +715,6 @@ class App:
                 found[trunk.name] = (signer, rights[trunk.name])
         return found
 
-    def _signer(self) -> Signer | None:
-        """Who signs what is ours and no peer's."""
-        return self.parts.keyring.serving(self.clock.utc()).get("")
-
     def _resign(self) -> None:
         """Other keys count now."""
         self.calls.world.signers = self._signers()
@@ -786,7 +782,7 @@ class App:
             hooks=self._hooks,
             more=[
                 *peers.routes(Desk(self.directory, self.clock.now)),
-                *card.routes(self._signer, lambda: self.calls.world.book.redress, self.clock.utc),
+                *card.routes(lambda: self.parts.keyring, lambda: self.calls.world.book.redress, self.clock.utc),
             ],
         )
         await self.admin.start()

@@ -43,7 +43,6 @@ from proxy.workers.links import (
     rows_of,
 )
 from proxy.workers.shared import Shared
-from shaken.sign import Signer
 from shaken.verdict import FAILURES
 
 KEPT = 1024
@@ -97,10 +96,6 @@ class Desk:
             slices = self._shared.metrics
             journal = self.journal
             clock = self.clock
-
-            def signer() -> Signer | None:
-                return self.parts.keyring.serving(clock.utc()).get("")
-
             self.admin = Admin(
                 settings.admin.host,
                 settings.admin.port,
@@ -111,7 +106,7 @@ class Desk:
                 clock=_Told(clock, partial(self._tell, CLOCK)) if isinstance(clock, LabClock) else None,
                 more=[
                     *peers.routes(self.board),
-                    *card.routes(signer, lambda: self.parts.book.redress, clock.utc),
+                    *card.routes(lambda: self.parts.keyring, lambda: self.parts.book.redress, clock.utc),
                 ],
             )
             await self.admin.start()

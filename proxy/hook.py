@@ -114,6 +114,7 @@ def question(call: Call, verdict: Verdict) -> bytes:
         "caller": call.caller,
         "caller_kind": call.caller_kind,
         "callee": call.callee,
+        "diverted": list(call.diverted),
         "display_name": call.display_name,
         "attestation": call.attestation,
         "action": verdict.would,

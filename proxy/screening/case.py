@@ -16,6 +16,7 @@ from policy.call import Call, Side
 from policy.decide import decide
 from policy.rulebook import Profile, Rulebook
 from policy.verdict import Mode, Verdict
+from proxy.screening.diverted import diverted
 from proxy.settings import Trunk
 from proxy.sip import address
 from proxy.sip.address import Address
@@ -89,6 +90,8 @@ class Case:
     software: str = ""
     purpose: str = ""
     """What the PBX says that the call is for."""
+    diverted: tuple[str, ...] = ()
+    """Numbers that forwarded the call, as Diversion and History-Info say, the latest first."""
     call: Call | None = None
     """The facts that the verdict rests on."""
     urls: tuple[str, ...] = field(default=())
@@ -162,6 +165,11 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         case.purpose = purpose[:32].decode("ascii", "replace").lower()
     if lane.lab and (label := request.first(LAB_CAMPAIGN)) is not None:
         case.recognised = label.decode("utf-8", "replace")
+    if request.line("diversion") is not None or request.line("history-info") is not None:
+        case.diverted = diverted(request, plan, dialled or meant)
+        if trunk.trust != "none" and callees:
+            # Signed for the number that forwarded it to ours: as good a destination as To. The target stays the last.
+            callees = (*case.diverted, *callees)
     if "identity" in request.names:
         values = request.all("identity")
         case.identities = len(values)
@@ -300,6 +308,7 @@ def judge(
         utc=utc,
         print=case.software,
         purpose=case.purpose,
+        diverted=case.diverted,
     )
     if looked_up is not None:
         call = looked_up(call)

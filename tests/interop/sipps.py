@@ -17,6 +17,8 @@ from benchmarks.sipp import Address, Statistics, bound, read
 
 CALLER, CALLEE = "13015550101", "12025550199"
 RINGS = (100, 180)
+PAUSE = 60
+"""Milliseconds before a request within a call."""
 
 
 def sdp(port: int = 40_000, direction: str = "sendrecv", codecs: str = "0 8 101", version: int = 1) -> str:
@@ -39,7 +41,6 @@ class Script:
     steps: list[str] = field(default_factory=list)
     cseq: int = 0
     variables: int = 0
-    route: str = "[next_url]"
 
     def _send(self, lines: Sequence[str], body: str = "", kind: str = "application/sdp", retrans: bool = True) -> None:
         head = [*lines, *([f"Content-Type: {kind}"] if body else []), "Content-Length: [len]" if body else "Content-Length: 0"]
@@ -72,13 +73,14 @@ class Script:
         branch: str = "[branch]", uri: str = "[next_url]",
     ) -> None:  # fmt: skip
         """A request of the caller's within the call. `to`: another To than that of the last response."""
+        self._pauses(method)
         if cseq is None and method not in ("ACK", "CANCEL"):
             self.cseq += 1
         self._send(
             [
                 f"{method} {uri} SIP/2.0",
                 f"Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}",
-                *(["[routes]"] if "-" not in branch else []),
+                *(["[routes]"] if uri == "[next_url]" else []),
                 "Max-Forwards: 70",
                 f"From: <sip:+{self.caller}@carrier.example;user=phone>;tag=[pid]c[call_number]",
                 to or f"To: <sip:+{self.callee}@pbx.example;user=phone>[peer_tag_param]",
@@ -92,18 +94,21 @@ class Script:
             retrans=method != "ACK",
         )
 
-    def asks_back(self, method: str, *lines: str, body: str = "", kind: str = "application/sdp", cseq: int | None = None) -> None:
+    def asks_back(
+        self, method: str, *lines: str, body: str = "", kind: str = "application/sdp", cseq: int | None = None, branch: str = "[branch]"
+    ) -> None:
         """A request of the callee's within the call; `gets("INVITE")` has kept whom it is for."""
+        self._pauses(method)
         if cseq is None and method != "ACK":
             self.cseq += 1
         self._send(
             [
                 f"{method} [next_url] SIP/2.0",
-                "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]",
+                f"Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}",
                 "[routes]",
                 "Max-Forwards: 70",
                 f"From: <sip:+{self.callee}@pbx.example;user=phone>;tag=[pid]p[call_number]",
-                "To: [$1]",
+                "To:[$1]",
                 "Call-ID: [call_id]",
                 f"CSeq: {self.cseq if cseq is None else cseq} {method}",
                 *(["Contact: <sip:pbx@[local_ip]:[local_port]>"] if method not in ("ACK", "BYE") else []),
@@ -118,39 +123,38 @@ class Script:
 
     def answers(
         self, status: int, phrase: str, *lines: str, tag: str = "p", body: str = "", kind: str = "application/sdp", first: bool = False,
-        contact: bool = True, side: str = "pbx",
+        contact: bool = True, side: str = "pbx", again: bool = True,
     ) -> None:  # fmt: skip
-        """The response to the last request. `first`: the request had no To tag yet. It is sent again until its ACK comes
-        where it is a final of an INVITE.
+        """The response to the last request; `first`: to the INVITE that `gets` kept, whatever came after it. A final of
+        that is sent again until its ACK comes, and sipp does nothing else meanwhile; not so without `again`.
         """
+        request = ["[last_Via:]", "[last_From:]", "[last_To:]", "[last_Call-ID:]", "[last_CSeq:]"]
+        if first:
+            to = f"To:[$4];tag=[pid]{tag}[call_number]"
+            request = ["Via:[$2]", "Via:[$5]", "Record-Route:[$3]", "From:[$1]", to, "Call-ID: [call_id]", "CSeq:[$6]"]
         self._send(
             [
                 f"SIP/2.0 {status} {phrase}",
-                "[last_Via:]",
-                *(["[last_Record-Route:]"] if first else []),
-                "[last_From:]",
-                f"[last_To:];tag=[pid]{tag}[call_number]" if first else "[last_To:]",
-                "[last_Call-ID:]",
-                "[last_CSeq:]",
+                *request,
                 *([f"Contact: <sip:{side}@[local_ip]:[local_port]>"] if contact else []),
                 *lines,
             ],
             body,
             kind,
-            retrans=first and status >= 200,
+            retrans=first and status >= 200 and again,
         )
 
     # What must come
 
     def gets(self, method: str, optional: bool = False, **headers: str) -> None:
-        """A request, with headers (or `body`) that match these patterns; of an INVITE its From and its route are kept."""
+        """A request, with headers (or `body`) that match these patterns. Of the first one what its answers need is kept."""
         actions = self._checks(headers)
-        if method == "INVITE" and not self.variables_kept:
-            actions.insert(0, '<ereg regexp=".*" search_in="hdr" header="From:" assign_to="1"/>')
-            self.variables_kept = True
-        self._recv(f'request="{method}" rrs="true"', actions, optional)
-
-    variables_kept: bool = False
+        if first := not self.steps:
+            kept = (("From", 1, 1), ("Via", 2, 1), ("Via", 5, 2), ("Record-Route", 3, 1), ("To", 4, 1), ("CSeq", 6, 1))
+            actions += [
+                f'<ereg regexp=".*" search_in="hdr" header="{name}:" occurrence="{which}" assign_to="{place}"/>' for name, place, which in kept
+            ]
+        self._recv(f'request="{method}"{" rrs=" + quoteattr("true") if first else ""}', actions, optional)
 
     def hears(self, status: int, optional: bool = False, keep_to: int = 0, rrs: bool = False, **headers: str) -> None:
         """A response. keep_to: the variable that its To is kept in; rrs: the route set is taken of it."""
@@ -163,6 +167,13 @@ class Script:
         """Provisionals that may come or not."""
         for status in statuses or RINGS:
             self.hears(status, optional=True)
+
+    def _pauses(self, method: str) -> None:
+        """Two messages that follow each other at once may pass each other on the way, by two workers or by UDP itself.
+        A phone can take that; sipp, which knows one order only, cannot.
+        """
+        if method not in ("ACK", "CANCEL"):
+            self.waits(PAUSE)
 
     def waits(self, milliseconds: int) -> None:
         self.steps.append(f'<pause milliseconds="{milliseconds}"/>')

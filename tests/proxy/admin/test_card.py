@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from certs.keys import Keyring
 from policy.rulebook import Redress
 from proxy.admin.card import routes
 from proxy.admin.health import Vitals
@@ -17,8 +18,19 @@ SIGNER = Signer(ec.generate_private_key(ec.SECP256R1()), "https://cr.example.net
 KNOWN = Redress(url="https://redress.example.com", name="Example Company")
 
 
+class Keys(Keyring):
+    """One pair, or none."""
+
+    def __init__(self, signer: Signer | None) -> None:
+        super().__init__()
+        self.signer = signer
+
+    def serving(self, utc: float) -> dict[str, Signer]:
+        return {"": self.signer} if self.signer is not None else {}
+
+
 async def asked(signer: Signer | None, redress: Redress, utc: float = 1_767_225_600.0) -> tuple[int, str, bytes]:
-    served = routes(lambda: signer, lambda: redress, lambda: utc)
+    served = routes(lambda: Keys(signer), lambda: redress, lambda: utc)
     admin = Admin("127.0.0.1", 0, metrics=bytes, vitals=Vitals("1", "observe", False, []), more=served)
     await admin.start()
     try:

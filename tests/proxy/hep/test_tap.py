@@ -132,7 +132,21 @@ def test_what_finds_the_queue_full_is_dropped_and_counted(desk: Desk) -> None:
 
 def test_a_keep_alive_is_no_message(desk: Desk) -> None:
     desk.tap.received(b"\r\n\r\n", CARRIER)
+    desk.tap.received(b"\0\1" + bytes(60), CARRIER)
     assert desk.tap.waiting == 0
+
+
+async def test_long_messages_fill_the_queue_before_the_memory(desk: Desk) -> None:
+    long = INVITE + b"x" * 60_000
+    for _ in range(1000):
+        desk.tap.received(long, CARRIER)
+    assert desk.tap.waiting == room.MAX_OCTETS // len(long) and desk.tap.dropped == 1000 - desk.tap.waiting
+    task = running(desk.tap)
+    async with asyncio.timeout(20):
+        while desk.tap.waiting:  # noqa: ASYNC110  # a counter has no event
+            await asyncio.sleep(0.01)
+    assert desk.tap._octets == 0
+    task.cancel()
 
 
 async def test_a_message_that_fits_into_no_datagram_is_dropped_and_the_next_one_leaves(desk: Desk) -> None:
