@@ -111,10 +111,10 @@ def astray(workers: int, calls: int, transport: str, connections: int, seconds: 
             got.append(run(Path(name), workers, min(left, 5 * BATCH), transport, connections, until))
         left -= got[-1].calls
         one = got[-1]
-        rows.append([str(len(got)), f"{one.calls:,}", f"{one.rate:,.0f}", *map(str, (one.astray, one.handed, one.again))])
+        rows.append([str(len(got)), f"{one.calls:,}", f"{one.rate:,.0f}", *map(str, (one.failed, one.nobody, one.handed, one.again))])
     print(table(
         f"{workers} workers, {transport}: what goes astray",
-        ["run", "calls", "calls/s", "astray", "handed over", "sent twice"], rows,
+        ["run", "calls", "calls/s", "failed", "for nobody", "handed over", "sent twice"], rows,
     ))  # fmt: skip
     done, lost = sum(one.calls for one in got), sum(one.astray for one in got)
     short = "" if done >= calls else f"; {calls - done:,} were left when the time was up"
