@@ -191,12 +191,16 @@ class Streams:
                 made.bind((self._local, 0))
             async with asyncio.timeout(self.room.bounds.connect):
                 await self.loop.sock_connect(made, (host, port))
-                await self.loop.create_connection(
+                transport, _ = await self.loop.create_connection(
                     lambda: connection,
                     sock=made,
                     ssl=self._tls.client if self._tls is not None else None,
                     server_hostname=self._domain(plain(connection.flow)) or host if self._tls is not None else None,
                 )
+            if transport.is_closing() and not isinstance(self.loop, asyncio.BaseEventLoop):
+                # uvloop has closed the descriptor already and gives it to `made` all the same: at its end `made` would
+                # close whoever has got the number since, and libuv ends the process over that.
+                made.detach()
         except BaseException as error:
             made.close()
             connection.why = connection.why or "connect"
@@ -233,7 +237,8 @@ class Streams:
             return
         taken.setblocking(False)
         connection = self._entered(host, port, False)
-        self._spawn(self._welcome(connection, taken), "accept")
+        task = self._spawn(self._welcome(connection, taken), "accept")
+        task.add_done_callback(lambda task: taken.close() if task.cancelled() else None)  # perhaps it never began
 
     def _accept_again(self) -> None:
         if self._sweeper is not None:
@@ -306,10 +311,11 @@ class Streams:
         self._count("begun", "out" if ours else "in")
         return connection
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = self.loop.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
