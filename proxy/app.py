@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -386,6 +387,7 @@ class App:
         with suppress(TimeoutError):  # calls are worth more than what the desk may have to say
             await asyncio.wait_for(self._welcome.wait(), WELCOME_SECONDS)
         await self.server.start()
+        seat.open_door(self._given)
         seat.listen(fetch, self.server.handed, self.calls.over, more)
         for data, flow in early:
             self.server.handed(data, flow)
@@ -517,6 +519,7 @@ class App:
             listener, index, tls=self.tls if secure else None, bound=bound, room=self.room,
             domain=lambda flow: self.routes.domain(flow),
             count=partial(self.metrics.connection, listener.transport.lower()),
+            **({"deal": partial(self.seat.deal, index)} if self.seat is not None else {}),
         )  # fmt: skip
 
     def _store(self) -> Store | None:
@@ -744,6 +747,18 @@ class App:
                 seat.report(SHOWN, (self.hearsay.shown(), self._list_sizes()))
             await asyncio.sleep(SHOWN_SECONDS)
 
+    def _given(self, listener: int, taken: socket.socket) -> None:
+        """A connection that came to another worker."""
+        stream = self.sockets[listener]
+        try:
+            address = taken.getpeername()
+        except OSError:
+            address = None  # it is gone already
+        if address is None or not isinstance(stream, Streams):
+            taken.close()
+        else:
+            stream.adopt(taken, address[0], address[1])
+
     def _welcomed(self, orders: dict[str, str], states: list[Moved], clock: str) -> None:
         """What the desk tells a worker that begins."""
         if self.hearsay is not None:
@@ -842,6 +857,7 @@ FIGURES = (
     Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
     Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),
     Figure("shed_total", "New calls let fall: more came than could be served.", lambda app: app.server.shed, True),
+    Figure("connections_dealt_total", "Connections given to another worker.", _seated(lambda seat: seat.dealt), True),
     Figure("handed_over_total", "Messages given to their worker.", _seated(lambda seat: seat.handed), True),
     Figure("handover_lost_total", "Records for others that did not fit.", _seated(lambda seat: seat.lost), True),
 )

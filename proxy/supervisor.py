@@ -32,7 +32,7 @@ from proxy.desk import Desk
 from proxy.metrics import Metrics
 from proxy.settings import ListenSettings, Settings, SettingsError, load
 from proxy.transports import RECEIVE_BUFFER
-from proxy.workers.links import Line
+from proxy.workers.links import Door, Line
 from proxy.workers.seat import Seat
 from proxy.workers.shared import Shared
 from proxy.workers.steering import MAX_WORKERS, packed, program
@@ -97,6 +97,7 @@ class Supervisor:
         )
         self._lines = [Line() for _ in range(workers)]
         self._desk = Line()
+        self._doors = [Door() for _ in range(workers)] if workers > 1 else []
 
     def _group(self, one: ListenSettings) -> list[socket.socket]:
         """A socket for each worker at one address, and the program that chooses among them."""
@@ -199,7 +200,7 @@ class Supervisor:
             os._exit(code)
 
     async def _worker_life(self, number: int, write: int) -> int:
-        seat = Seat(number, self.workers, self._sockets[number], self._shared, self._lines, self._desk)
+        seat = Seat(number, self.workers, self._sockets[number], self._shared, self._lines, self._desk, self._doors)
         settings = replace(self.settings, listeners=self.listeners)
         app = App(settings, self.parts, seat=seat)
         await app.start()

@@ -60,10 +60,12 @@ class Streams:
         now: Callable[[], float] | None = None,
         domain: Callable[[Flow], str] = lambda flow: "",
         count: Count = lambda what, why: None,
+        deal: Callable[[socket.socket], bool] = lambda taken: False,
     ) -> None:
         """Binds at once. tls: None for plain TCP; bound: a socket that is this listener's already; room: shared by all
         listeners. domain: the name that a peer was looked up by, which its certificate must be of (RFC 5922 section
-        7.2); empty: its address. Raises OSError.
+        7.2); empty: its address. deal: gives a connection that came to another process, and says whether it did.
+        Raises OSError.
         """
         address = ipaddress.ip_address(listener.host.strip("[]"))
         self.listener, self.index = listener, index
@@ -71,7 +73,7 @@ class Streams:
         self.dropped = 0
         """Messages that could not be sent."""
         self.now = now or asyncio.get_running_loop().time
-        self._tls, self._domain, self._count = tls, domain, count
+        self._tls, self._domain, self._count, self._deal = tls, domain, count, deal
         self._family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         self._local = "" if address.is_unspecified else str(address)
         self._open: dict[int, Connection] = {}
@@ -217,14 +219,21 @@ class Streams:
                     self.loop.remove_reader(self.socket)
                     self.loop.call_later(REST_SECONDS, self._accept_again)
                 return
-            host, port = address[0], address[1]
-            if why := self.room.refuses(host):
-                self._count("refused", why)
-                taken.close()
-                continue
-            taken.setblocking(False)
-            connection = self._entered(host, port, False)
-            self._spawn(self._welcome(connection, taken), "accept")
+            if self._deal(taken):
+                taken.close()  # ours of it; the other process has its own
+            else:
+                self.adopt(taken, address[0], address[1])
+
+    def adopt(self, taken: socket.socket, host: str, port: int) -> None:
+        """Serve a connection that has come, here or to another process."""
+        if why := self.room.refuses(host):
+            self._count("refused", why)
+            taken.close()
+            return
+        taken.setblocking(False)
+        connection = self._entered(host, port, False)
+        task = self._spawn(self._welcome(connection, taken), "accept")
+        task.add_done_callback(lambda task: taken.close() if task.cancelled() else None)  # perhaps it never began
 
     def _accept_again(self) -> None:
         if self._sweeper is not None:
@@ -307,10 +316,11 @@ class Streams:
         self._count("begun", "out" if ours else "in")
         return connection
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = self.loop.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -70,6 +70,40 @@ class Line:
             take(record[:1], record[1:])
 
 
+class Door:
+    """A way on which one process is given connections that came to others."""
+
+    def __init__(self) -> None:
+        self.inlet, self.outlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for one in (self.inlet, self.outlet):
+            one.setblocking(False)
+
+    def close(self) -> None:
+        """Both ends."""
+        self.inlet.close()
+        self.outlet.close()
+
+    def send(self, listener: int, taken: socket.socket) -> bool:
+        """Give a connection of this listener; False where it did not fit. The giver's own descriptor stays his."""
+        try:
+            socket.send_fds(self.inlet, [bytes((listener,))], [taken.fileno()])
+        except (BlockingIOError, InterruptedError, OSError):
+            return False
+        return True
+
+    def read(self, take: Callable[[int, socket.socket], None]) -> None:
+        """Every connection that was given, with the listener that it came to."""
+        for _ in range(BATCH):
+            try:
+                record, descriptors, _, _ = socket.recv_fds(self.outlet, 1, 1)
+            except (BlockingIOError, InterruptedError, OSError):
+                return
+            for descriptor in descriptors:
+                take(record[0], socket.socket(fileno=descriptor))
+            if not record:
+                return
+
+
 def wrapped(data: bytes, flow: Flow) -> bytes:
     """A datagram with where it came from and where it arrived."""
     host = flow.host.encode("ascii")

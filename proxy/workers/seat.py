@@ -6,12 +6,12 @@ import asyncio
 import marshal
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from proxy.sip.flow import Flow
-from proxy.workers.links import DATAGRAM, ENDED, FETCHED, Line, RemoteFetch, RemoteJournal, unwrapped, wrapped
+from proxy.workers.links import DATAGRAM, ENDED, FETCHED, Door, Line, RemoteFetch, RemoteJournal, unwrapped, wrapped
 from proxy.workers.shared import Shared
 from proxy.workers.steering import owner
 
@@ -28,6 +28,12 @@ class Seat:
     lines: Sequence[Line]
     """To each worker."""
     desk: Line
+    doors: Sequence[Door] = ()
+    """To each worker, for connections."""
+    dealt: int = 0
+    """Connections that were given to others."""
+    came: dict[int, int] = field(default_factory=dict)
+    """Listener -> connections that came to it here."""
     handed: int = 0
     """Datagrams that were given to their owner."""
     lost: int = 0
@@ -48,6 +54,19 @@ class Seat:
             self.lost += 1
             return False  # better answered here without its state than not at all
         self.handed += 1
+        return True
+
+    def deal(self, listener: int, taken: socket.socket) -> bool:
+        """Give a connection to the worker whose turn it is; False where it is ours, or could not be given.
+
+        The kernel chooses by chance who accepts: of eight connections one worker may have seven. Each deals what comes
+        to it in turn, itself first, so that in the end all have as many but for one or two.
+        """
+        count = self.came[listener] = self.came.get(listener, -1) + 1
+        whose = (self.number + count) % self.workers
+        if whose == self.number or not self.doors or not self.doors[whose].send(listener, taken):
+            return False
+        self.dealt += 1
         return True
 
     def ended(self, worker: int, call_id: bytes, utc: float) -> None:
@@ -89,6 +108,14 @@ class Seat:
 
         asyncio.get_running_loop().add_reader(line.outlet, line.read, take)
 
+    def open_door(self, take: Callable[[int, socket.socket], None]) -> None:
+        """Take the connections that others give, on the running loop."""
+        if self.doors:
+            door = self.doors[self.number]
+            asyncio.get_running_loop().add_reader(door.outlet, door.read, take)
+
     def quiet(self) -> None:
         """Read no more."""
         asyncio.get_running_loop().remove_reader(self.lines[self.number].outlet)
+        if self.doors:
+            asyncio.get_running_loop().remove_reader(self.doors[self.number].outlet)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import socket
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from proxy import cli
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
-from proxy.lab.world import World
+from proxy.lab.world import World, free_port
+from tests.interop.test_torture_wire import another, ordinary_by_tcp
 from tests.proxy.test_app import CONFIG, call, counted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -103,6 +107,25 @@ async def test_a_request_for_another_workers_transaction_is_handed_over(tmp_path
                 f"<sip:+1301555{number:04}@carrier.example.net>",
             )
             assert (await world.carrier.call(sent, world.proxy)).status == 200
+
+
+async def test_connections_are_dealt_to_the_workers_in_turn_and_calls_pass_by_each(tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    async with World(
+        tmp_path, workers=WORKERS, amend=lambda text: another(text, "tcp", f"127.0.0.1:{port}", "127.0.0.2")
+    ) as world:
+        for _ in range(3 * WORKERS):
+            await ordinary_by_tcp(world, port)
+        await counted(world, 'ringwarden_connections_begun_total{transport="tcp",way="in"}', 3 * WORKERS)
+        line = 'ringwarden_decisions_total{action="allow",attest="none",direction="inbound",reason="none"}'
+        await counted(world, line, 3 * WORKERS)
+        # Whoever accepted them: of each worker's own, two in three went to the others.
+        async with asyncio.timeout(15), aiohttp.ClientSession() as session:
+            dealt = 0.0
+            while not WORKERS < dealt <= 2 * WORKERS:
+                async with session.get(f"{world.admin}/metrics") as answer:
+                    found = re.search(r"^ringwarden_connections_dealt_total (\S+)$", await answer.text(), re.MULTILINE)
+                    dealt = float(found[1]) if found is not None else 0.0
 
 
 def test_too_many_workers_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from proxy.sip.endpoint import Listener
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.transports import Bounds, Room, Streams, Tls
+from tests.proxy.transports.peers import on_uvloop
 
 PING = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKx\r\nContent-Length: 0\r\n\r\n"
 PATIENCE = 5.0
@@ -233,3 +235,21 @@ async def test_a_flood_of_messages_lets_others_have_their_turn() -> None:
         writer.write(PING * 500)
         await one.until(lambda: sum(batches) == 500)
         assert max(batches) <= 32
+
+
+@on_uvloop
+async def test_a_connection_given_up_before_it_stands_closes_nobody_elses_descriptor() -> None:
+    """More is sent than may wait for a connection: it ends in the moment in which it is made."""
+    with socket.create_server(("127.0.0.1", 0)) as peer:
+        async with desk(bounds=Bounds(unsent=100)) as one:
+            for _ in range(5):
+                flow = Flow(3, "127.0.0.1", peer.getsockname()[1])
+                assert one.streams.send(b"a" * 60, flow) and not one.streams.send(b"b" * 60, flow)
+                await one.until(lambda: not len(one.streams) and not one.streams._tasks)
+                with ExitStack() as held:
+                    # Whoever comes next has the number that has just become free.
+                    pairs = [[held.enter_context(end) for end in socket.socketpair()] for _ in range(5)]
+                    gc.collect()
+                    for ours, theirs in pairs:
+                        ours.send(b"here")
+                        assert theirs.recv(4) == b"here"

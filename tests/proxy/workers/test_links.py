@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import marshal
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,7 +12,18 @@ import pytest
 from certs.fetch import FetchError
 from proxy.sip.flow import Flow
 from proxy.storage.rows import End, Row
-from proxy.workers.links import DATAGRAM, ROWS, WANTED, Line, RemoteFetch, RemoteJournal, rows_of, unwrapped, wrapped
+from proxy.workers.links import (
+    DATAGRAM,
+    ROWS,
+    WANTED,
+    Door,
+    Line,
+    RemoteFetch,
+    RemoteJournal,
+    rows_of,
+    unwrapped,
+    wrapped,
+)
 from proxy.workers.seat import Seat
 from proxy.workers.shared import Shared
 
@@ -104,3 +116,59 @@ def test_slices_do_not_touch_each_other() -> None:
             part[cell] = number
     assert [set(part) for part in parts] == [{number} for number in range(len(parts))]
     assert [len(part) for part in shared.tally] == [7, 7, 7]
+
+
+@pytest.fixture
+def doors() -> Iterator[list[Door]]:
+    made = [Door() for _ in range(3)]
+    yield made
+    for one in made:
+        one.close()
+
+
+def seat(number: int, doors: list[Door]) -> Seat:
+    return Seat(number, 3, (), Shared(3, metrics=1, tally=1, behaviour=1), (), None, doors)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("accepted", [(8, 0, 0), (5, 3, 1), (0, 1, 7), (9, 9, 9)])
+def test_connections_are_dealt_so_that_all_have_as_many(accepted: tuple[int, ...], doors: list[Door]) -> None:
+    seats = [seat(number, doors) for number in range(3)]
+    kept = [0, 0, 0]
+    for number, count in enumerate(accepted):
+        for _ in range(count):
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                kept[number] += not seats[number].deal(4, ours)
+    for number, door in enumerate(doors):
+        given: list[tuple[int, socket.socket]] = []
+        door.read(lambda listener, taken, given=given: given.append((listener, taken)))
+        kept[number] += len(given)
+        assert all(listener == 4 for listener, _ in given)
+        for _, taken in given:
+            taken.close()
+    assert sum(kept) == sum(accepted) and max(kept) - min(kept) <= 2
+    assert sum(one.dealt for one in seats) > 0
+
+
+def test_a_connection_that_was_given_is_the_same_one(doors: list[Door]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert doors[1].send(0, ours)
+        given: list[socket.socket] = []
+        doors[1].read(lambda listener, taken: given.append(taken))
+        with given[0]:
+            theirs.sendall(b"INVITE")
+            assert given[0].recv(6) == b"INVITE"
+
+
+def test_what_cannot_be_given_stays(doors: list[Door]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        one = seat(0, doors)
+        assert not one.deal(0, ours)  # the first is our own
+        while doors[1].send(0, ours):
+            pass
+        assert not one.deal(0, ours) and one.dealt == 0
+        assert one.deal(0, ours)  # the third worker's
+        alone = seat(0, [])
+        assert not any(alone.deal(0, ours) for _ in range(4))
