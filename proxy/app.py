@@ -13,8 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
 
+from uvloop import new_event_loop
+
+from certs.aside import Aside
 from certs.chains import Kept
-from certs.fetch import Fetcher, Limits
+from certs.fetch import Limits
 from certs.files import FileError, read
 from certs.keys import Keyring
 from certs.shelf import Scribe, Shelf
@@ -265,7 +268,7 @@ class App:
         self.calls: Calls
         self.promises: Promises
         self.tls: Tls | None = None
-        self.fetch: Fetcher | RemoteFetch | None = None
+        self.fetch: Aside | RemoteFetch | None = None
         self.scribe: Scribe | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
@@ -517,9 +520,10 @@ class App:
         if self.parts.anchors is None:
             return None
         hosts = frozenset(host.lower() for host in identity.hosts) or None
-        fetcher: Fetcher | RemoteFetch
+        fetcher: Aside | RemoteFetch
         if self.seat is None:
-            fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+            limits = Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca)
+            fetcher = Aside(limits, new_event_loop)
         else:
             fetcher = self.seat.fetch()
         self.fetch = fetcher
