@@ -812,6 +812,7 @@ FIGURES = (
     Figure("crl_generation", "Times that they changed.", lambda app: app.watch.trust.lists.generation, most=True),
     Figure("crl_age_seconds", "Since the oldest list was made.", lambda app: app.watch.revoked_age, most=True),
     Figure("trust_complaints", "Lists that could not be taken up.", lambda app: app.watch.complaints, most=True),
+    Figure("signing_generation", "Times that our keys changed.", lambda app: app.watch.keyring.generation, most=True),
     Figure("signing_certificate_seconds_left", "Of ours; 0: not known.", lambda app: app.watch.left, most=True),
     Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
