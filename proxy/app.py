@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -781,8 +781,8 @@ class Figure:
     help: str
     read: Callable[[App], float]
     total: bool = False
-    most: bool = False
-    """Of several workers the highest counts, not the sum."""
+    of_all: Callable[[Iterable[float]], float] = sum
+    """What is told of several workers: the sum, the highest, or the lowest, which is what all of them have."""
 
 
 def _datagrams(app: App) -> float:
@@ -805,15 +805,15 @@ FIGURES = (
     Figure("cert_cache_stocked", "Kept files not asked for yet.", lambda app: app.store.stocked if app.store else 0),
     Figure("cert_fetching", "Certificates being fetched.", lambda app: app.store.flying if app.store else 0),
     Figure("cert_hosts_resting", "Hosts left alone a while.", lambda app: app.store.resting if app.store else 0),
-    Figure("trust_roots", "Roots that vouch for certificates.", lambda app: app.watch.roots, most=True),
-    Figure("trust_generation", "Times that they changed.", lambda app: app.watch.trust.roots.generation, most=True),
-    Figure("trust_age_seconds", "Since they last did.", lambda app: app.watch.roots_age, most=True),
-    Figure("crl_entries", "Certificates that were taken back.", lambda app: app.watch.revoked, most=True),
-    Figure("crl_generation", "Times that they changed.", lambda app: app.watch.trust.lists.generation, most=True),
-    Figure("crl_age_seconds", "Since the oldest list was made.", lambda app: app.watch.revoked_age, most=True),
-    Figure("trust_complaints", "Lists that could not be taken up.", lambda app: app.watch.complaints, most=True),
-    Figure("signing_generation", "Times that our keys changed.", lambda app: app.watch.keyring.generation, most=True),
-    Figure("signing_certificate_seconds_left", "Of ours; 0: not known.", lambda app: app.watch.left, most=True),
+    Figure("trust_roots", "Roots that vouch for certificates.", lambda app: app.watch.roots, of_all=min),
+    Figure("trust_generation", "Times that they changed.", lambda app: app.watch.trust.roots.generation, of_all=min),
+    Figure("trust_age_seconds", "Since they last did.", lambda app: app.watch.roots_age, of_all=max),
+    Figure("crl_entries", "Certificates that were taken back.", lambda app: app.watch.revoked, of_all=min),
+    Figure("crl_generation", "Times that they changed.", lambda app: app.watch.trust.lists.generation, of_all=min),
+    Figure("crl_age_seconds", "Since the oldest list was made.", lambda app: app.watch.revoked_age, of_all=max),
+    Figure("trust_complaints", "Lists that could not be taken up.", lambda app: app.watch.complaints, of_all=max),
+    Figure("signing_generation", "Times that our keys changed.", lambda app: app.watch.keyring.generation, of_all=min),
+    Figure("signing_certificate_seconds_left", "Of ours; 0: not known.", lambda app: app.watch.left, of_all=min),
     Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),

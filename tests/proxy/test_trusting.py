@@ -167,7 +167,10 @@ def _bare(found: Sources) -> Trust:
 
 
 @pytest.mark.req("STI-089", "STI-091", "TRAP-86", "LAB-13")
-async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_back(
+    tmp_path: Path, workers: int
+) -> None:
     pa = Administrator(time.time())
     crl = tmp_path / "revoked.crl"
 
@@ -181,7 +184,7 @@ async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_
             'crls = ["revoked.crl"]\ncrl_signers = "crl.pem"\n'
         )
 
-    world = World(tmp_path, amend=amend)
+    world = World(tmp_path, amend=amend, workers=workers)
     async with world:
 
         async def call() -> None:
