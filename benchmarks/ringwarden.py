@@ -6,6 +6,7 @@ allow the test authority and a repository on loopback, and nothing else.
 
 from __future__ import annotations
 
+import socket
 import sys
 import urllib.request
 from collections.abc import Mapping
@@ -109,7 +110,7 @@ class Ringwarden:
         """Start it and wait until it says that it is ready and answers. transport: of the next hops; more: further
         tables of its configuration.
         """
-        self.me, self.admin = me or stage.proxy, free_port()
+        self.me, self.admin = me or stage.proxy, free_port(kind=socket.SOCK_STREAM)
         run = folder / name
         (run / "state").mkdir(parents=True, exist_ok=True)
         path = run / "ringwarden.toml"
