@@ -6,6 +6,7 @@ allow the test authority and a repository on loopback, and nothing else.
 
 from __future__ import annotations
 
+import socket
 import sys
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from types import TracebackType
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks import cpu
 from benchmarks.programs import Program, free_port
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
@@ -109,7 +111,7 @@ class Ringwarden:
         """Start it and wait until it says that it is ready and answers. transport: of the next hops; more: further
         tables of its configuration; amend: changes what is written.
         """
-        self.me, self.admin = me or stage.proxy, free_port()
+        self.me, self.admin = me or stage.proxy, free_port(kind=socket.SOCK_STREAM)
         run = folder / name
         (run / "state").mkdir(parents=True, exist_ok=True)
         path = run / "ringwarden.toml"
@@ -138,6 +140,14 @@ class Ringwarden:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=SECONDS) as answer:
             text: str = answer.read().decode("utf-8")
             return text
+
+    def resident(self) -> float:
+        """MiB of all its processes."""
+        found = 0
+        for process in cpu.tree(self.program.pid):
+            text = (cpu.PROC / str(process) / "status").read_text(encoding="ascii", errors="replace")
+            found += int(text.partition("VmRSS:")[2].split()[0]) if "VmRSS:" in text else 0
+        return found / 1024
 
     def count(self, name: str, **labels: str) -> float:
         """The sum of the samples of that name which carry these labels."""

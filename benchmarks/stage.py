@@ -31,7 +31,7 @@ class Stage:
         self.proxy, self.carrier, self.pbx, self.second = (
             Address(host, free_port(host)) for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
         )
-        authority = Authority(name="Bench Root")
+        self.authority = authority = Authority(name="Bench Root")
         self.anchors = _written(folder / "anchors.pem", authority.anchors_pem)
         self.web_ca = _written(folder / "web-ca.pem", authority.web_ca_pem)
         served = folder / "served"

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import random
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -14,8 +14,11 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
 
+from uvloop import new_event_loop
+
+from certs.aside import Aside
 from certs.chains import Kept
-from certs.fetch import Fetcher, Limits
+from certs.fetch import Limits
 from certs.files import FileError, read
 from certs.keys import Keyring
 from certs.shelf import Scribe, Shelf
@@ -271,7 +274,7 @@ class App:
         self.calls: Calls
         self.promises: Promises
         self.tls: Tls | None = None
-        self.fetch: Fetcher | RemoteFetch | None = None
+        self.fetch: Aside | RemoteFetch | None = None
         self.scribe: Scribe | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
@@ -527,9 +530,10 @@ class App:
         if self.parts.anchors is None:
             return None
         hosts = frozenset(host.lower() for host in identity.hosts) or None
-        fetcher: Fetcher | RemoteFetch
+        fetcher: Aside | RemoteFetch
         if self.seat is None:
-            fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+            limits = Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca)
+            fetcher = Aside(limits, new_event_loop)
         else:
             fetcher = self.seat.fetch()
         self.fetch = fetcher
@@ -812,8 +816,8 @@ class Figure:
     help: str
     read: Callable[[App], float]
     total: bool = False
-    most: bool = False
-    """Of several workers the highest counts, not the sum."""
+    of_all: Callable[[Iterable[float]], float] = sum
+    """What is told of several workers: the sum, the highest, or the lowest, which is what all of them have."""
 
 
 def _datagrams(app: App) -> float:
@@ -836,14 +840,15 @@ FIGURES = (
     Figure("cert_cache_stocked", "Kept files not asked for yet.", lambda app: app.store.stocked if app.store else 0),
     Figure("cert_fetching", "Certificates being fetched.", lambda app: app.store.flying if app.store else 0),
     Figure("cert_hosts_resting", "Hosts left alone a while.", lambda app: app.store.resting if app.store else 0),
-    Figure("trust_roots", "Roots that vouch for certificates.", lambda app: app.watch.roots, most=True),
-    Figure("trust_generation", "Times that they changed.", lambda app: app.watch.trust.roots.generation, most=True),
-    Figure("trust_age_seconds", "Since they last did.", lambda app: app.watch.roots_age, most=True),
-    Figure("crl_entries", "Certificates that were taken back.", lambda app: app.watch.revoked, most=True),
-    Figure("crl_generation", "Times that they changed.", lambda app: app.watch.trust.lists.generation, most=True),
-    Figure("crl_age_seconds", "Since the oldest list was made.", lambda app: app.watch.revoked_age, most=True),
-    Figure("trust_complaints", "Lists that could not be taken up.", lambda app: app.watch.complaints, most=True),
-    Figure("signing_certificate_seconds_left", "Of ours; 0: not known.", lambda app: app.watch.left, most=True),
+    Figure("trust_roots", "Roots that vouch for certificates.", lambda app: app.watch.roots, of_all=min),
+    Figure("trust_generation", "Times that they changed.", lambda app: app.watch.trust.roots.generation, of_all=min),
+    Figure("trust_age_seconds", "Since they last did.", lambda app: app.watch.roots_age, of_all=max),
+    Figure("crl_entries", "Certificates that were taken back.", lambda app: app.watch.revoked, of_all=min),
+    Figure("crl_generation", "Times that they changed.", lambda app: app.watch.trust.lists.generation, of_all=min),
+    Figure("crl_age_seconds", "Since the oldest list was made.", lambda app: app.watch.revoked_age, of_all=max),
+    Figure("trust_complaints", "Lists that could not be taken up.", lambda app: app.watch.complaints, of_all=max),
+    Figure("signing_generation", "Times that our keys changed.", lambda app: app.watch.keyring.generation, of_all=min),
+    Figure("signing_certificate_seconds_left", "Of ours; 0: not known.", lambda app: app.watch.left, of_all=min),
     Figure("notices_queued", "Notices on their ways.", lambda app: app.sending.waiting if app.sending else 0),
     Figure("bypass", "Processes that screen nothing.", lambda app: app.calls.world.bypass),
     Figure("connections", "Open TCP and TLS connections, ours and theirs.", _streams(len)),

@@ -134,7 +134,7 @@ class Desk:
         for place, one in enumerate(FIGURES):
 
             def read(place: int = place, one: Figure = one) -> float:
-                return (max if one.most else sum)(part[place] for part in figures) / 1000
+                return one.of_all(part[place] for part in figures) / 1000
 
             if one.total:
                 self.metrics.total(one.name, one.help, lambda read=read: int(read()))  # type: ignore[misc]

@@ -105,6 +105,7 @@ class Watch:
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        await self.look()  # a worker that was started again was forked from what counted long ago
         await self.kept()
         while True:
             await asyncio.sleep(LOOK_SECONDS)

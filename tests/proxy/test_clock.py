@@ -84,7 +84,7 @@ def test_the_settings_take_what_the_clock_takes(spec: str) -> None:
     assert allowed == taken
 
 
-@pytest.mark.req("REG-024")
+@pytest.mark.req("REG-024", "TRAP-87")
 def test_the_system_says_how_well_it_keeps_its_clock() -> None:
     found = discipline()
     assert found is None or isinstance(found, Discipline)

@@ -16,7 +16,7 @@ from certs.lab import DAY, Authority
 from certs.lab_pa import Administrator
 from certs.store import Store
 from certs.trust import Sources, Trust
-from proxy.lab.cases import CALLEE
+from proxy.lab.cases import CALLEE, CASES, place
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
 from proxy.settings import Settings, read
@@ -167,7 +167,10 @@ def _bare(found: Sources) -> Trust:
 
 
 @pytest.mark.req("STI-089", "STI-091", "TRAP-86", "LAB-13")
-async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_back(
+    tmp_path: Path, workers: int
+) -> None:
     pa = Administrator(time.time())
     crl = tmp_path / "revoked.crl"
 
@@ -181,7 +184,7 @@ async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_
             'crls = ["revoked.crl"]\ncrl_signers = "crl.pem"\n'
         )
 
-    world = World(tmp_path, amend=amend)
+    world = World(tmp_path, amend=amend, workers=workers)
     async with world:
 
         async def call() -> None:
@@ -199,6 +202,18 @@ async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_
         await call()
         await told(world, 'ringwarden_verify_total{attest="A",result="passed"} 1.0')
         assert world.repository.hits["/carrier.pem"] == 1  # known from the list, not fetched again
+
+
+async def test_keys_that_are_exchanged_sign_the_next_call_of_a_running_ringwarden(tmp_path: Path) -> None:
+    case = next(one for one in CASES if one.name == "PBX calls, own number")
+    key = 'key = "pbx.key"\n'
+    async with World(tmp_path, amend=lambda text: text.replace(key, key + 'certificate = "pbx.pem"\n')) as world:
+        assert (await place(case, world))[1] == []  # the carrier proves it by what it fetches
+        leaf = world.authority.leaf("810K")
+        world.repository.put("pbx.pem", leaf.chain_pem())
+        leaf.save(tmp_path, "pbx")
+        await told(world, "ringwarden_signing_generation 2.0")
+        assert (await place(case, world))[1] == []
 
 
 async def told(world: World, line: str) -> None:

@@ -5,6 +5,8 @@ count.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC as ZULU
+from datetime import datetime
 
 import pytest
 from cryptography import x509
@@ -162,3 +164,80 @@ def test_a_changed_list_is_refused_with_our_error_and_no_other(changes: list[tup
     except CredentialError:
         return
     assert found == read(WHOLE, SIGNERS, UTC)
+
+
+def signer(usage: x509.KeyUsage | None, begins: float = UTC - DAY, ends: float = UTC + DAY) -> x509.Certificate:
+    """The administrator's name and key, otherwise as told."""
+    name = PA.crl_certificate.subject
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(PA.crl_key.public_key())
+        .serial_number(7)
+        .not_valid_before(datetime.fromtimestamp(begins, ZULU))
+        .not_valid_after(datetime.fromtimestamp(ends, ZULU))
+    )
+    if usage is not None:
+        builder = builder.add_extension(usage, critical=True)
+    return builder.sign(PA.crl_key, hashes.SHA256())
+
+
+def usage(*, crl_sign: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(True, False, False, False, False, False, crl_sign, False, False)
+
+
+def test_a_certificate_that_says_what_its_key_is_for_must_say_lists() -> None:
+    octets = PA.crl([])
+    for good in (signer(None), signer(usage(crl_sign=True))):
+        assert read(octets, (good,), UTC).issuer == normal(PA.crl_certificate.subject)
+    with pytest.raises(CredentialError, match="may not sign lists"):
+        read(octets, (signer(usage(crl_sign=False)),), UTC)
+
+
+def test_a_signer_counts_from_its_first_to_its_last_second() -> None:
+    one = signer(None, UTC, UTC + 60)
+    for utc in (UTC, UTC + 60):
+        assert read(PA.crl([], issued=UTC), (one,), utc).issued == UTC
+    for utc in (UTC - 1, UTC + 61):
+        with pytest.raises(CredentialError):
+            read(PA.crl([], issued=UTC - 60), (one,), utc)
+
+
+def test_a_plain_list_is_about_certificates_of_its_own_issuer() -> None:
+    """As an authority would publish one, where the operator has named it as a signer."""
+    authority = AUTHORITY.intermediate
+    octets = PA.crl([(None, LEAF.certificate.serial_number)], key=authority.key, issuer=authority.certificate.subject, indirect=False)
+    found = Revocations((read(octets, (authority.certificate,), UTC),))
+    assert found.revoked(path((LEAF.certificate,))) and not found.revoked(path((GOOD.certificate,)))
+
+
+def test_an_entry_that_lifts_another_revokes_nothing() -> None:
+    whole = x509.load_der_x509_crl(PA.crl([]))
+    assert whole.next_update_utc is not None
+    builder = x509.CertificateRevocationListBuilder(whole.issuer, whole.last_update_utc, whole.next_update_utc)
+    for serial, reason in ((1, x509.ReasonFlags.remove_from_crl), (2, x509.ReasonFlags.key_compromise)):
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder(serial, whole.last_update_utc).add_extension(x509.CRLReason(reason), False).build()
+        )
+    octets = builder.sign(PA.crl_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    found = read(b"\n  " + octets, SIGNERS, UTC)
+    assert {serial for _, serial in found.entries} == {2}
+    assert found.number == -1 and found.older_than(read(PA.crl([], 0), SIGNERS, UTC))  # it has no number
+
+
+def test_names_with_several_parts_are_not_mixed_up() -> None:
+    def name(*rdns: list[str]) -> x509.Name:
+        return x509.Name(
+            [x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.ORGANIZATION_NAME if at else NameOID.COMMON_NAME, one) for at, one in enumerate(rdn)]) for rdn in rdns]
+        )
+
+    assert normal(name(["a", "b"], ["c"])) == "2.5.4.10=b+2.5.4.3=a/2.5.4.3=c"
+    assert normal(name(["a  B"])) == "2.5.4.3=a b"
+
+
+def test_a_chain_of_authorities_alone_has_a_path_too() -> None:
+    both = (AUTHORITY.intermediate.certificate, AUTHORITY.root.certificate)
+    assert [serial for _, serial in path(both)] == [one.serial_number for one in both]
+    plain = signer(None)  # it does not say whether it is an authority
+    assert path((AUTHORITY.root.certificate, plain))[0] == (normal(plain.issuer), 7)

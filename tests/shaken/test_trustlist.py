@@ -44,6 +44,35 @@ def test_a_list_without_an_end_does_not_end() -> None:
     assert not trustlist.read(PA.trust_list([ROOT], more={"exp": None}), KEYS).expired(UTC + 1000 * DAY)
 
 
+def test_an_entry_may_be_written_as_any_base64() -> None:
+    der = ROOT.public_bytes(serialization.Encoding.DER)
+    plain = base64.b64encode(der).decode()
+    lines = base64.encodebytes(der).decode()
+    forms = (plain, lines, plain.rstrip("="), base64.urlsafe_b64encode(der).decode().rstrip("="))
+    for form in forms:
+        assert trustlist.read(PA.trust_list([], 0, more={"trustList": [form]}), KEYS).roots == (ROOT,)
+    with pytest.raises(CredentialError, match="entry 1"):
+        trustlist.read(PA.trust_list([], more={"trustList": ["!" + plain]}), KEYS)
+
+
+def test_a_list_may_have_so_many_roots_and_a_number_so_many_digits() -> None:
+    pem = ROOT.public_bytes(serialization.Encoding.PEM).decode()
+    found = trustlist.read(PA.trust_list([], 2**63 - 1, more={"trustList": [pem] * trustlist.MAX_ROOTS}), KEYS)
+    assert found.sequence == 2**63 - 1 and found.roots == (ROOT,)
+    with pytest.raises(CredentialError, match="sequence"):
+        trustlist.read(PA.trust_list([ROOT], 2**63), KEYS)
+
+
+def test_a_key_counts_from_the_first_to_the_last_second_of_its_certificate() -> None:
+    leaf = AUTHORITY.leaf("709J", not_before=UTC, not_after=UTC + 60)
+    pem = leaf.certificate.public_bytes(serialization.Encoding.PEM)
+    for utc in (UTC, UTC + 60):
+        assert len(trustlist.keys(pem, utc)) == 1
+    for utc in (UTC - 1, UTC + 61):
+        with pytest.raises(CredentialError, match="valid now"):
+            trustlist.keys(pem, utc)
+
+
 def tampered() -> bytes:
     head, payload, signature = PA.trust_list([ROOT]).split(b".")
     claims = json.loads(base64.urlsafe_b64decode(payload + b"=="))
