@@ -134,6 +134,11 @@ class Velocity:
 
     limit: int = 30
     seconds: float = 60.0
+    told: str = field(init=False, repr=False, compare=False)
+    """The seconds as a sentence says them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "told", f"{self.seconds:g}")
 
 
 CHECKS: Mapping[str, CheckMode] = MappingProxyType(
@@ -152,12 +157,12 @@ def marked(lists: Iterable[frozenset[str]]) -> bytes:
     """A bit for each number, at its hash: eight bits a number or more, so at most one stranger in nine is looked up for
     nothing. The length is a power of two."""
     lists = tuple(lists)
-    size = 1 << sum(len(numbers) for numbers in lists).bit_length()
-    marks = bytearray(size)
+    marks = bytearray(1 << sum(len(numbers) for numbers in lists).bit_length())
+    mask = 8 * len(marks) - 1
     for numbers in lists:
         for number in numbers:
-            place = hash(number)
-            marks[place >> 3 & size - 1] |= 1 << (place & 7)
+            place = hash(number) & mask
+            marks[place >> 3] |= 1 << (place & 7)
     return bytes(marks)
 
 
@@ -230,6 +235,8 @@ class Rulebook:
     _weight: dict[str, int] = field(init=False, repr=False, compare=False)
     marks: bytes | None = field(init=False, repr=False, compare=False)
     """A bit for each number on a list, where the lists are long (`marked`)."""
+    mask: int = field(init=False, repr=False, compare=False)
+    """What a hash is cut to, so that it is the place of a mark."""
     unlisted: Rulebook = field(init=False, repr=False, compare=False)
     """The same book without the numbers of long lists, for callers who have no mark."""
     is_psap: Member = field(init=False, repr=False, compare=False)
@@ -257,6 +264,7 @@ class Rulebook:
             )
             blank = replace(self, psap=psap, allow=allow, own=own, dno=dno, deny=deny)
         object.__setattr__(self, "marks", marks)
+        object.__setattr__(self, "mask", 8 * len(marks) - 1 if marks is not None else 0)
         object.__setattr__(self, "unlisted", blank)
 
     def owes(self, call: Call) -> bool:
