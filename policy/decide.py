@@ -92,7 +92,7 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
     """
     findings: list[Finding] | None = None
     shadows, campaign = False, ""
-    if (marks := book.marks) is not None:
+    if (marks := book.marks) is not None and call.caller_kind == "number":
         place = hash(call.caller) & book.mask
         if not marks[place >> 3] >> (place & 7) & 1:
             book = book.unlisted
@@ -202,6 +202,8 @@ def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> t
 
 def _lowered(would: Action, call: Call, book: Rulebook, mode: Mode, percent: int) -> Action:
     """What the mode lets through of it."""
+    if mode == "enforce" and percent >= 100:
+        return would
     if mode == "observe":
         return "allow"
     if STRICTNESS[would] > STRICTNESS["tag"] and (mode == "tag" or not sampled(call.call_id, book.key, percent)):
@@ -219,4 +221,12 @@ def sampled(call_id: str, key: bytes, percent: int) -> bool:
 
 def _drawn(call_id: str, key: bytes, purpose: bytes) -> bytes:
     """Twelve bytes that belong to this call and this purpose, and that nobody without the key can foresee."""
-    return blake2b(call_id.encode("utf-8", "replace"), key=key, digest_size=12, person=purpose).digest()
+    drawing = _keyed(key, purpose).copy()
+    drawing.update(call_id.encode("utf-8", "replace"))
+    return drawing.digest()
+
+
+@lru_cache(16)
+def _keyed(key: bytes, purpose: bytes) -> blake2b:
+    """The beginning of a drawing, which is the same for all calls."""
+    return blake2b(key=key, digest_size=12, person=purpose)
