@@ -154,8 +154,8 @@ LONG = 50_000
 
 
 def marked(lists: Iterable[frozenset[str]]) -> bytes:
-    """A bit for each number, at its hash: sixteen bits a number or more, so at most one stranger in sixteen is looked up
-    for nothing. The length is a power of two."""
+    """A bit for each number, at its hash: sixteen bits a number or more, so at most one stranger in sixteen is looked
+    up for nothing. The length is a power of two."""
     lists = tuple(lists)
     marks = bytearray(2 << sum(len(numbers) for numbers in lists).bit_length())
     mask = 8 * len(marks) - 1
