@@ -688,6 +688,7 @@ class App:
             self.spawn(promises.keep(), "promises")
             self._closing.insert(0, promises.close)
             if self.seat is None or self.seat.number == 0:
+                promises.tidy(self.clock.utc())
                 upkeep = Upkeep(state, self.log.say, self.clock.utc)
                 self.spawn(upkeep.run(lambda: self.settings.lists.files), "lists")
         return promises
