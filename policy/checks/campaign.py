@@ -36,7 +36,10 @@ def check(call: Call, book: Rulebook) -> Finding | None:
 
 def _listed(call: Call, book: Rulebook) -> Finding | None:
     hit = book.campaigns.match(call.caller, call.utc)
-    named = None if call.recognised is None else book.campaigns.recognise(call.recognised, call.utc)
+    named = None
+    if (name := call.recognised) is not None:
+        name = name if book.casebook is None else book.casebook.named(name)
+        named = book.campaigns.recognise(name, call.utc)
     if named is not None and (hit is None or named.weight_factor >= hit.weight_factor):
         return _found("campaign-label", named, book, "recognised as")
     if hit is None:
