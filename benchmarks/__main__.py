@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import blackhole, decide, failover, invite, slow, urls, verify
+from benchmarks import blackhole, decide, dnc, failover, invite, slow, urls, verify
 
 
 def main() -> int:
@@ -16,6 +16,8 @@ def main() -> int:
     worst = max(worst, verify.main(quick))
     print()
     worst = max(worst, decide.main(quick))
+    print()
+    worst = max(worst, dnc.main(quick))
     print()
     worst = max(worst, blackhole.main(quick))
     print()

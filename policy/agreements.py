@@ -93,6 +93,13 @@ class Agreements:
     def __len__(self) -> int:
         return self._count
 
+    def opt_outs(self, utc: float) -> Iterator[OptOut]:
+        """The requests that still stand after five years, or will."""
+        for known in self._by_callee.values():
+            for one in known:
+                if type(one) is OptOut and utc < months_after(one.at, OPT_OUT_MONTHS):
+                    yield one
+
     def opted_out(self, caller: str | None, callee: str, utc: float, scope: str = "calls") -> OptOut | None:
         """The latest request that stands against a call or message, unless the person agreed again after it."""
         found = None

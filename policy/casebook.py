@@ -69,7 +69,7 @@ class Match(NamedTuple):
 class Casebook:
     """Campaigns by their traits. Built once, asked for each call from the carrier, swapped whole."""
 
-    __slots__ = ("traits", "_by_value", "_lengths", "_ranges", "_words", "_told")
+    __slots__ = ("traits", "_by_value", "_lengths", "_ranges", "_words", "_told", "_names")
 
     def __init__(self, traits: Iterable[Trait] = ()) -> None:
         """Raises ValueError for a trait of a kind that there is not."""
@@ -78,7 +78,10 @@ class Casebook:
         self._ranges: list[tuple[NumberSet, Trait]] = []
         self._words: dict[str, list[tuple[frozenset[str], Trait]]] = defaultdict(list)
         self._told: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        self._names: dict[str, str] = {}
         for one in self.traits:
+            for alias in (one.campaign, *one.aliases):
+                self._names.setdefault(label_key(alias), one.campaign)
             if one.kind not in KINDS:
                 raise ValueError(f"a trait is one of {', '.join(KINDS)}")
             if one.confidence == "high" and VOICES.get(one.source, 1):
@@ -98,6 +101,10 @@ class Casebook:
 
     def __or__(self, other: Casebook) -> Casebook:
         return Casebook(self.traits + other.traits)
+
+    def named(self, name: str) -> str:
+        """The campaign that goes by this name, or the name itself."""
+        return self._names.get(label_key(name), name)
 
     def recognise(self, call: Call) -> Match | None:
         """The campaign whose traits weigh most; None where the call bears none that counts."""

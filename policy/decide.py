@@ -73,9 +73,8 @@ def asked(side: Side, off: frozenset[str] = frozenset()) -> tuple[Check, ...]:
 HOOK = "hook"
 """The slug of what the operator's own service decided."""
 
-_IDENTITY, _NOTE = Class.IDENTITY, Class.NOTE
-_ACTING = (Class.DETERMINISTIC, Class.SUBSCRIBER)
-_ACTING_BY_CODE = (Class.IDENTITY, Class.NOTE)
+_new = tuple.__new__
+_DETERMINISTIC, _SUBSCRIBER, _ANALYTICS, _IDENTITY, _DUTY, _NOTE = Class
 
 _CLEAR: dict[Mode, Verdict] = {mode: Verdict(mode=mode) for mode in ("observe", "tag", "enforce")}
 
@@ -93,18 +92,21 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
     """
     findings: list[Finding] | None = None
     shadows, campaign = False, ""
-    if (marks := book.marks) is not None:
-        place = hash(call.caller)
-        if not marks[place >> 3 & len(marks) - 1] >> (place & 7) & 1:
+    if (marks := book.marks) is not None and call.caller_kind == "number":
+        place = hash(call.caller) & book.mask
+        if not marks[place >> 3] >> (place & 7) & 1:
             book = book.unlisted
+    shadow = book.shadow
     for check in asked(call.side, book.off):
         if (finding := check(call, book)) is not None:
-            if CHECK_OF[finding.slug] in book.shadow:
+            if shadow and CHECK_OF[finding.slug] in shadow:
                 finding = finding._replace(shadow=True)
             elif finding.allows:
                 return Verdict(findings=(finding,), deciding=finding, mode=mode, allowed=True)
-            shadows = shadows or finding.shadow
-            campaign = campaign or finding.campaign
+            if finding.shadow:
+                shadows = True
+            if not campaign:
+                campaign = finding.campaign
             if findings is None:
                 findings = [finding]
             else:
@@ -113,7 +115,7 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
         return _CLEAR[mode]
     acting = [finding for finding in findings if not finding.shadow] if shadows else findings
     score, would, deciding = _weighed(acting, book, profile)
-    return Verdict(
+    return _new(Verdict, (  # a named tuple makes itself in Python, which takes three times as long
         _lowered(would, call, book, mode, percent),
         would,
         _rehearsed(findings, book, profile) if shadows else would,
@@ -122,10 +124,12 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
         deciding,
         campaign,
         mode,
-        id=_drawn(call.call_id, book.key, b"refusal").hex() if would == "reject" else "",
-        divert_to=profile.divert_to if would == "divert" else "",
-        divert_by=profile.divert_by,
-    )
+        False,
+        False,
+        _drawn(call.call_id, book.key, b"refusal").hex() if would == "reject" else "",
+        profile.divert_to if would == "divert" else "",
+        profile.divert_by,
+    ))  # fmt: skip
 
 
 def overruled(
@@ -163,23 +167,25 @@ def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> t
     tags, codes = profile.tags, book.codes
     for finding in findings:
         slug, kind, weight, _, _, _, ceiling, _ = finding
-        if kind in _ACTING or (kind in _ACTING_BY_CODE and slug in codes):
-            acting = acting or finding
-        elif kind is _IDENTITY:
-            proof += weight
-        elif kind is not _NOTE:
+        if kind is _ANALYTICS or kind is _DUTY:
             evidence += weight
-            if ceiling != "tag":
-                firm += weight
             if ceiling == "reject":
+                firm += weight
                 sure += weight
                 if blocking is None or weight > blocked:
                     blocking, blocked = finding, weight
-        if tagging is None and slug in tags:
+            elif ceiling != "tag":
+                firm += weight
+        elif kind is _DETERMINISTIC or kind is _SUBSCRIBER or slug in codes:
+            acting = acting or finding
+        elif kind is _IDENTITY:
+            proof += weight
+        if tags and tagging is None and slug in tags:
             tagging = finding
         if weight > most:
             heaviest, most = finding, weight
-    proof = min(proof, profile.reject_at // 2)
+    if proof > (half := profile.reject_at // 2):
+        proof = half
     score = proof + evidence
     if acting is not None:
         return score, "reject", acting
@@ -196,6 +202,8 @@ def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> t
 
 def _lowered(would: Action, call: Call, book: Rulebook, mode: Mode, percent: int) -> Action:
     """What the mode lets through of it."""
+    if mode == "enforce" and percent >= 100:
+        return would
     if mode == "observe":
         return "allow"
     if STRICTNESS[would] > STRICTNESS["tag"] and (mode == "tag" or not sampled(call.call_id, book.key, percent)):
@@ -213,4 +221,12 @@ def sampled(call_id: str, key: bytes, percent: int) -> bool:
 
 def _drawn(call_id: str, key: bytes, purpose: bytes) -> bytes:
     """Twelve bytes that belong to this call and this purpose, and that nobody without the key can foresee."""
-    return blake2b(call_id.encode("utf-8", "replace"), key=key, digest_size=12, person=purpose).digest()
+    drawing = _keyed(key, purpose).copy()
+    drawing.update(call_id.encode("utf-8", "replace"))
+    return drawing.digest()
+
+
+@lru_cache(16)
+def _keyed(key: bytes, purpose: bytes) -> blake2b:
+    """The beginning of a drawing, which is the same for all calls."""
+    return blake2b(key=key, digest_size=12, person=purpose)

@@ -19,35 +19,36 @@ AGAIN = DAY
 class Learned:
     """Numbers, and when they were called last."""
 
-    __slots__ = ("_last", "_keep", "_most")
+    __slots__ = ("numbers", "_keep", "_most")
 
     def __init__(self, days: int, most: int = MOST) -> None:
         """`days`: how long a number is known after a call."""
-        self._last: dict[str, float] = {}
+        self.numbers: dict[str, float] = {}
+        """Each with the time of its last call, the oldest first."""
         self._keep, self._most = days * DAY, most
 
     def note(self, tn: str, utc: float) -> bool:
         """One of ours called it; False where that says nothing new."""
-        known = self._last.get(tn)
+        known = self.numbers.get(tn)
         if known is not None and utc < known + AGAIN:
             return False
-        self._last.pop(tn, None)  # the order of the dictionary is that of the last calls
-        self._last[tn] = utc
-        if len(self._last) > self._most:
-            del self._last[next(iter(self._last))]
+        self.numbers.pop(tn, None)  # the order of the dictionary is that of the last calls
+        self.numbers[tn] = utc
+        if len(self.numbers) > self._most:
+            del self.numbers[next(iter(self.numbers))]
         return True
 
     def knows(self, tn: str, utc: float) -> bool:
-        known = self._last.get(tn)
+        known = self.numbers.get(tn)
         return known is not None and utc < known + self._keep
 
     def adopt(self, other: Learned) -> None:
         """Know what another one knows, from now on together with it: a reload forgets nobody."""
-        self._last = other._last
+        self.numbers = other.numbers
 
     def entries(self, utc: float) -> Iterator[tuple[str, float]]:
         """What is still known, the oldest first."""
-        return ((tn, last) for tn, last in self._last.items() if utc < last + self._keep)
+        return ((tn, last) for tn, last in self.numbers.items() if utc < last + self._keep)
 
     def __len__(self) -> int:
-        return len(self._last)
+        return len(self.numbers)

@@ -240,7 +240,11 @@ class Hit(NamedTuple):
     """Have enough independent sources spoken to refuse a call?"""
 
 
+_hit = tuple.__new__
+
+
 class _Candidate(NamedTuple):
+    fresh_from: float
     entry: Entry
     firm: bool
 
@@ -313,9 +317,11 @@ class _Timeline:
                     sure = item
             firm = sure if sum(spoken.values()) >= ENOUGH_VOICES else None
             self._known.append(item.notified)
-            self._candidates.append((_Candidate(freshest, freshest is firm),) if firm is None or firm is freshest else (
-                _Candidate(firm, True), _Candidate(freshest, False)
-            ))
+            best = _Candidate(freshest.fresh_from, freshest, freshest is firm)
+            if firm is None or firm is freshest:
+                self._candidates.append((best,))
+            else:
+                self._candidates.append((_Candidate(firm.fresh_from, firm, True), best))
 
     def best(self, utc: float, full: int, gone: int) -> Hit | None:
         """The entry that weighs most; among equals the one that may be enforced."""
@@ -323,10 +329,10 @@ class _Timeline:
         if at < 0:
             return None
         best: Hit | None = None
-        for item, firm in self._candidates[at]:
+        for fresh_from, item, firm in self._candidates[at]:
             # Notices are dated by the day, so their age is counted in whole days.
-            age = max(0, int((utc - item.fresh_from) // DAY))
-            factor = faded(age, full, gone)
+            age = int((utc - fresh_from) // DAY) if utc > fresh_from else 0
+            factor = 1.0 if age <= full else faded(age, full, gone)
             if best is None or factor > best.weight_factor:
-                best = Hit(item.campaign, factor, age, item, firm)
+                best = _hit(Hit, (item.campaign, factor, age, item, firm))
         return best

@@ -146,6 +146,11 @@ class Velocity:
 
     limit: int = 30
     seconds: float = 60.0
+    told: str = field(init=False, repr=False, compare=False)
+    """The seconds as a sentence says them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "told", f"{self.seconds:g}")
 
 
 CHECKS: Mapping[str, CheckMode] = MappingProxyType(
@@ -161,15 +166,15 @@ LONG = 50_000
 
 
 def marked(lists: Iterable[frozenset[str]]) -> bytes:
-    """A bit for each number, at its hash: eight bits a number or more, so at most one stranger in nine is looked up for
-    nothing. The length is a power of two."""
+    """A bit for each number, at its hash: sixteen bits a number or more, so at most one stranger in sixteen is looked
+    up for nothing. The length is a power of two."""
     lists = tuple(lists)
-    size = 1 << sum(len(numbers) for numbers in lists).bit_length()
-    marks = bytearray(size)
+    marks = bytearray(2 << sum(len(numbers) for numbers in lists).bit_length())
+    mask = 8 * len(marks) - 1
     for numbers in lists:
         for number in numbers:
-            place = hash(number)
-            marks[place >> 3 & size - 1] |= 1 << (place & 7)
+            place = hash(number) & mask
+            marks[place >> 3] |= 1 << (place & 7)
     return bytes(marks)
 
 
@@ -187,6 +192,29 @@ def member(numbers: NumberSet) -> Member:
     for first, last in numbers.ranges:
         exact |= {f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)}
     return exact.__contains__
+
+
+def either(one: NumberSet, other: NumberSet) -> Member:
+    """The fastest way to ask two lists at once. Long ones are not copied for it: they have marks."""
+    if len(one.exact) + len(other.exact) < LONG:
+        return member(one | other)
+    first, second = member(one), member(other)
+    return lambda tn: first(tn) or second(tn)
+
+
+class _Weights(dict[str, int]):
+    """Slugs are a closed set: what is worked out once is kept."""
+
+    def __init__(self, weights: Mapping[str, int]) -> None:
+        super().__init__()
+        self._weights = weights
+
+    def __missing__(self, slug: str) -> int:
+        found = self._weights.get(slug)
+        if found is None:
+            found = self._weights.get(slug.partition("-")[0], 0)
+        self[slug] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +269,18 @@ class Rulebook:
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
     shadow: frozenset[str] = field(init=False, repr=False, compare=False)
-    _weight: dict[str, int] = field(init=False, repr=False, compare=False)
+    weight: Callable[[str], int] = field(init=False, repr=False, compare=False)
+    """The weight of a finding: its own, or else that of its family (`identity-…`)."""
     marks: bytes | None = field(init=False, repr=False, compare=False)
     """A bit for each number on a list, where the lists are long (`marked`)."""
+    mask: int = field(init=False, repr=False, compare=False)
+    """What a hash is cut to, so that it is the place of a mark."""
     unlisted: Rulebook = field(init=False, repr=False, compare=False)
-    """The same book without the numbers of long lists, for callers who have no mark."""
+    """The same book without the numbers of long lists, for callers whose number has no mark."""
+    is_passed: Member = field(init=False, repr=False, compare=False)
+    """An emergency centre, or on the allow-list? For nearly every caller this one look is all."""
+    is_barred: Member = field(init=False, repr=False, compare=False)
+    """One of our own, or on the do-not-originate list?"""
     is_psap: Member = field(init=False, repr=False, compare=False)
     is_allowed: Member = field(init=False, repr=False, compare=False)
     is_own: Member = field(init=False, repr=False, compare=False)
@@ -256,11 +291,15 @@ class Rulebook:
         asked = {"psap": self.psap, "allowed": self.allow, "own": self.own, "dno": self.dno, "denied": self.deny}
         for name, numbers in asked.items():
             object.__setattr__(self, f"is_{name}", member(numbers))
+        object.__setattr__(self, "is_passed", either(self.psap, self.allow))
+        object.__setattr__(self, "is_barred", either(self.own, self.dno))
         off = frozenset(name for name, mode in self.checks.items() if mode == "off")
+        if not self.psap and not self.allow and self.learned is None:
+            off |= {"allow"}  # it could say nothing
         object.__setattr__(self, "off", off)
         shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
         object.__setattr__(self, "shadow", shadow)
-        object.__setattr__(self, "_weight", {})
+        object.__setattr__(self, "weight", _Weights(self.weights).__getitem__)
         # Long lists: their sets lie far apart in memory, and each look at one is a wait for it. One bit each of few
         # megabytes says for nearly every caller that it is on none, and the checks then see the book without them.
         marks, blank = None, self
@@ -270,7 +309,10 @@ class Rulebook:
                 NumberSet(frozenset(), numbers.prefixes, numbers.ranges) for numbers in asked.values()
             )
             blank = replace(self, psap=psap, allow=allow, own=own, dno=dno, deny=deny)
+            if not deny:  # of a caller with a number the check of the deny list could say nothing
+                object.__setattr__(blank, "off", blank.off | {"subscriber"})
         object.__setattr__(self, "marks", marks)
+        object.__setattr__(self, "mask", 8 * len(marks) - 1 if marks is not None else 0)
         object.__setattr__(self, "unlisted", blank)
 
     def owes(self, call: Call) -> bool:
@@ -288,14 +330,3 @@ class Rulebook:
         return agreements is not None and callee is not None and (
             agreements.consented(call.caller, callee, call.utc) or agreements.related(call.caller, callee, call.utc)
         )
-
-    def weight(self, slug: str) -> int:
-        """The weight of a finding: its own, or else that of its family (`identity-…`)."""
-        found = self._weight.get(slug)
-        if found is None:
-            found = self.weights.get(slug)
-            if found is None:
-                found = self.weights.get(slug.partition("-")[0], 0)
-            # Slugs are a closed set: what is worked out once is kept.
-            self._weight[slug] = found
-        return found

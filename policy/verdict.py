@@ -61,6 +61,21 @@ class Finding(NamedTuple):
         return ground(self.slug)
 
 
+# A member of an enumeration is looked up slowly, and a named tuple makes itself slowly; a bad call has seven findings.
+_ANALYTICS, _IDENTITY = Class.ANALYTICS, Class.IDENTITY
+_new = tuple.__new__
+
+
+def analytics(slug: str, weight: int, why: str, campaign: str = "", ceiling: Action = "reject") -> Finding:
+    """A finding of the class analytics, made in half the time."""
+    return _new(Finding, (slug, _ANALYTICS, weight, why, campaign, False, ceiling, False))
+
+
+def identity(slug: str, weight: int, why: str) -> Finding:
+    """A finding of the class identity, made in half the time."""
+    return _new(Finding, (slug, _IDENTITY, weight, why, "", False, "reject", False))
+
+
 class Verdict(NamedTuple):
     """What is done with a call, what would be done in `enforce`, and why."""
 

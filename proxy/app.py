@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 import random
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -33,7 +34,7 @@ from policy.dno import parse as parse_dno
 from policy.inventory import Inventory
 from policy.learned import Learned
 from policy.lint import cautions, lint
-from policy.lists import NumberSet
+from policy.lists import NumberSet, parse_numbers
 from policy.protected import CELLS as PROTECTED_CELLS
 from policy.protected import Protected
 from policy.reputation import Memory, Reputation
@@ -54,8 +55,11 @@ from proxy.following import Following, keep, kept
 from proxy.health import Pinger
 from proxy.hep import Tap
 from proxy.hook import DecisionHook
-from proxy.lists import force
+from proxy.lists import copies, force
+from proxy.lists.copies import Copies
+from proxy.lists.files import Parse
 from proxy.lists.promises import Promises
+from proxy.lists.upkeep import Upkeep
 from proxy.log import Log
 from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
@@ -214,20 +218,26 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
     """
     files, policy = settings.lists, settings.policy
     utc = Clock().utc() if utc is None else utc
-    allow, deny, dnc = (lists.numbers(paths) for paths in (files.allow, files.deny, files.dnc))
-    dno = lists.numbers(files.dno, parse_dno)
-    campaigns, said = lists.campaigns(files.campaigns, files.bundled)
+    remarks: list[str] = []
+    kept_copies = Copies(settings.paths.state)
+
+    def numbers(paths: Sequence[Path], parse: Parse = parse_numbers) -> NumberSet:
+        found, told = copies.numbers(paths, kept_copies, parse)
+        remarks.extend(told)
+        return found
+
+    campaigns, said = copies.campaigns(files.campaigns, files.bundled, kept_copies)
     brought = force.in_force(settings.paths.state, utc)
     book = Rulebook(
-        allow=allow.numbers | brought.allow,
+        allow=numbers(files.allow) | brought.allow,
         psap=NumberSet.of(*settings.numbers.psap),
         own=NumberSet.of(*settings.numbers.own),
-        dno=dno.numbers | brought.dno,
-        deny=deny.numbers | brought.deny,
+        dno=numbers(files.dno, parse_dno) | brought.dno,
+        deny=numbers(files.deny) | brought.deny,
         areas=brought.areas,
         casebook=brought.casebook,
         campaigns=campaigns | brought.campaigns,
-        dnc=Registry(dnc.numbers) if files.dnc else None,
+        dnc=Registry(numbers(files.dnc)) if files.dnc else None,
         national=brought.national,
         agreements=brought.agreements,
         learned=Learned(policy.learned_days) if policy.learned_days else None,
@@ -255,7 +265,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         emergency=emergency.strings(settings.numbers.emergency),
         key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),
     )
-    return book, [*allow.remarks, *deny.remarks, *dno.remarks, *dnc.remarks, *said, *brought.remarks]
+    return book, [*remarks, *said, *brought.remarks]
 
 
 class App:
@@ -690,9 +700,13 @@ class App:
         days = self.settings.policy.learned_days
         promises = Promises(self.settings.paths.state, Learned(days) if days else None, self.log.say)
         promises.restore()
-        if self.settings.paths.state is not None:
+        if (state := self.settings.paths.state) is not None:
             self.spawn(promises.keep(), "promises")
             self._closing.insert(0, promises.close)
+            if self.seat is None or self.seat.number == 0:
+                promises.tidy(self.clock.utc())
+                upkeep = Upkeep(state, self.log.say, self.clock.utc)
+                self.spawn(upkeep.run(lambda: self.settings.lists.files), "lists")
         return promises
 
     def _tap(self) -> Tap | None:

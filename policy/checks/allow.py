@@ -17,12 +17,15 @@ SLUGS = ("psap", "allow-list", "learned")
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Let an emergency centre, or a caller on the allow-list, through."""
     caller = call.caller
-    if book.is_psap(caller):
-        return Finding("psap", Class.NOTE, 0, "the caller is an emergency centre", allows=True)
-    if book.is_allowed(caller):
+    if book.is_passed(caller):
+        if book.is_psap(caller):
+            return Finding("psap", Class.NOTE, 0, "the caller is an emergency centre", allows=True)
         return Finding("allow-list", Class.NOTE, 0, "the caller is on the allow-list", allows=True)
     learned = book.learned
-    if learned is not None and caller is not None and learned.knows(caller, call.utc) and _plain(call, caller, book):
+    if learned is None or caller not in learned.numbers:
+        return None
+    assert caller is not None
+    if learned.knows(caller, call.utc) and _plain(call, caller, book):
         return Finding("learned", Class.NOTE, 0, "our own people called this number lately", allows=True)
     return None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from policy.call import Call
 from policy.rulebook import Rulebook
 from policy.sources import ENOUGH
-from policy.verdict import Class, Finding
+from policy.verdict import Finding, analytics
 
 SIDES = ("carrier",)
 SLUGS = ("answers-caller", "answers-company")
@@ -25,7 +25,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         wasted = (seen.short + seen.unanswered) / seen.ended
         if wasted >= limits.wasted:
             why = f"{seen.short} of {seen.ended} calls hung up at once, {seen.unanswered} not answered"
-            return Finding("answers-caller", Class.ANALYTICS, book.weight("answers-caller"), why)
+            return analytics("answers-caller", book.weight("answers-caller"), why)
     if seen.ended < 3:
         for source in call.sources:
             if (
@@ -36,7 +36,5 @@ def check(call: Call, book: Rulebook) -> Finding | None:
             ):
                 wasted, new = round(100 * source.wasted), round(100 * source.strangers)
                 why = f"{wasted} % of the calls of this {source.kind} end unheard, {new} % are by new numbers"
-                return Finding(
-                    "answers-company", Class.ANALYTICS, book.weight("answers-company"), why, ceiling="tag"
-                )
+                return analytics("answers-company", book.weight("answers-company"), why, ceiling="tag")
     return None

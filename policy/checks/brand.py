@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Class, Finding
+from policy.verdict import Finding, analytics
 
 SIDES = ("carrier",)
 SLUGS = ("brand-unproved",)
@@ -23,18 +23,25 @@ _READ = str.maketrans(
 )
 
 
+# Nearly all names are ASCII: octets are translated in a tenth of the time.
+_OCTETS = bytes(ord(_READ.get(code, chr(code)) or " ") if code < 128 else code for code in range(256))
+_OCTETS = bytes(range(256)).lower().translate(_OCTETS)
+
+
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Notice a name that the caller has not proved."""
     name = call.display_name
     if not name or not book.brands or (brand := claimed(name, book.brands)) is None or call.attestation == "A":
         return None
     why = f"shows the name of {brand} and proves no number"
-    return Finding("brand-unproved", Class.ANALYTICS, book.weight("brand-unproved"), why)
+    return analytics("brand-unproved", book.weight("brand-unproved"), why)
 
 
 def claimed(name: str, brands: frozenset[str]) -> str | None:
     """The brand that a display name holds as whole words: `AMAZ0N Support` holds amazon, `Amazonas` does not."""
-    words = name[:128].casefold().translate(_READ).split()
+    name = name[:128]
+    read = name.encode().translate(_OCTETS).decode() if name.isascii() else name.casefold().translate(_READ)
+    words = read.split()
     if found := brands.intersection(words):
         return min(found)
     # Names have three words at most.

@@ -13,7 +13,7 @@ from policy.call import Call
 from policy.casebook import KINDS, MOST, Match
 from policy.lists import Hit
 from policy.rulebook import Rulebook
-from policy.verdict import Action, Class, Finding
+from policy.verdict import Action, Class, Finding, analytics
 
 SIDES = ("carrier",)
 SLUGS = ("campaign-number", "campaign-label", "campaign-proved", "campaign-old", "campaign-traits")
@@ -36,7 +36,10 @@ def check(call: Call, book: Rulebook) -> Finding | None:
 
 def _listed(call: Call, book: Rulebook) -> Finding | None:
     hit = book.campaigns.match(call.caller, call.utc)
-    named = None if call.recognised is None else book.campaigns.recognise(call.recognised, call.utc)
+    named = None
+    if (name := call.recognised) is not None:
+        name = name if book.casebook is None else book.casebook.named(name)
+        named = book.campaigns.recognise(name, call.utc)
     if named is not None and (hit is None or named.weight_factor >= hit.weight_factor):
         return _found("campaign-label", named, book, "recognised as")
     if hit is None:
@@ -44,7 +47,7 @@ def _listed(call: Call, book: Rulebook) -> Finding | None:
     if hit.weight_factor and call.attestation == "A":
         weight = round(book.weight("campaign-proved") * hit.weight_factor / 2)
         why = f"listed for {hit.campaign} {_ago(hit)}, but the caller proved the right to the number"
-        return Finding("campaign-proved", Class.ANALYTICS, weight, why, hit.campaign, ceiling="tag")
+        return analytics("campaign-proved", weight, why, hit.campaign, "tag")
     return _found("campaign-number", hit, book, "listed for")
 
 
@@ -56,7 +59,7 @@ def _traits(call: Call, match: Match, book: Rulebook) -> Finding:
     why = f"bears traits of {match.campaign}: {', '.join(NAMED[kind] for kind in match.kinds)}"
     ceiling: Action = "reject" if firm else "tag"
     points = round(book.weight("campaign-traits") * weight / MOST)
-    return Finding("campaign-traits", Class.ANALYTICS, points, why, match.campaign, ceiling=ceiling)
+    return analytics("campaign-traits", points, why, match.campaign, ceiling)
 
 
 def _found(slug: str, hit: Hit, book: Rulebook, how: str) -> Finding:
@@ -65,7 +68,7 @@ def _found(slug: str, hit: Hit, book: Rulebook, how: str) -> Finding:
     ceiling: Action = "reject" if hit.firm else "tag"
     weight = round(book.weight(slug) * hit.weight_factor)
     why = f"{how} {hit.campaign}, told {_ago(hit)}"
-    return Finding(slug, Class.ANALYTICS, weight, why, hit.campaign, ceiling=ceiling)
+    return analytics(slug, weight, why, hit.campaign, ceiling)
 
 
 def _ago(hit: Hit) -> str:

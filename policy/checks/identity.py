@@ -11,6 +11,7 @@ from __future__ import annotations
 from policy.call import FAILED, NOT_DONE, Call
 from policy.rulebook import Rulebook
 from policy.verdict import Class, Finding
+from policy.verdict import identity as found
 from shaken.verdict import FAILURES
 
 UPSTREAM_FAILED = "verstat-failed"
@@ -27,17 +28,17 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         verstat = call.verstat
         if verstat is None or verstat.startswith(NOT_DONE):
             if book.identity_required and call.side == "carrier":
-                return Finding(MISSING, Class.IDENTITY, book.weight(MISSING), "the call is not signed")
+                return found(MISSING, book.weight(MISSING), "the call is not signed")
             return None
         if verstat.startswith(FAILED):
             why = "the carrier says that the signature does not hold"
-            return Finding(UPSTREAM_FAILED, Class.IDENTITY, book.weight(UPSTREAM_FAILED), why)
+            return found(UPSTREAM_FAILED, book.weight(UPSTREAM_FAILED), why)
     elif (failure := judgement.failure) is not None:
         slug = failure.slug
-        return Finding(slug, Class.IDENTITY, book.weight(slug), judgement.detail or slug)
+        return found(slug, book.weight(slug), judgement.detail or slug)
     elif call.replayed:
         why = "its token was on another call a moment ago: somebody may have copied it"
-        return Finding(REPLAYED, Class.IDENTITY, book.weight(REPLAYED), why)
+        return found(REPLAYED, book.weight(REPLAYED), why)
     elif (passport := judgement.passport) is None or passport.attest != "C":
         return None
     if call.attestation == "C":

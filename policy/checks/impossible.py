@@ -35,9 +35,9 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         if call.caller_kind == "invalid":
             return _found("dno-not-a-number", "the caller is written as a number and is none")
         return None
-    if book.is_own(caller):
-        return _found(OWN, "one of our own numbers arrives from outside")
-    if book.is_dno(caller):
+    if book.is_barred(caller):
+        if book.is_own(caller):
+            return _found(OWN, "one of our own numbers arrives from outside")
         return _found("dno-list", "the holder of this number says that it never calls")
     # Nearly every caller is a possible number of the plan, and two look-ups say so.
     if len(caller) == 11 and caller[4:7] in _EXCHANGES and caller[:4] in book.areas and caller.isdigit():

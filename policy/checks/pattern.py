@@ -10,7 +10,8 @@ from __future__ import annotations
 from policy.behaviour import Seen
 from policy.call import Call
 from policy.rulebook import Rulebook, Thresholds
-from policy.verdict import Class, Finding
+from policy.sources import Source
+from policy.verdict import Finding, analytics
 
 SIDES = ("carrier",)
 SLUGS = ("pattern-sequence", "pattern-names", "pattern-crowd", "pattern-block", "pattern-spread", "pattern-neighbour")
@@ -30,31 +31,49 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         and not seen.neighbour
     ):
         return None
-    heaviest = -1
-    for slug, why in _told(call, seen, limits):
-        weight = book.weight(slug)
-        if weight > heaviest:
-            heaviest, said = weight, (slug, why)
-    return Finding(said[0], Class.ANALYTICS, heaviest, said[1]) if heaviest >= 0 else None
+    best, slug = -1, ""
+    for trait in _borne(call, seen, limits):
+        weight = book.weight(trait)
+        if weight > best:
+            best, slug = weight, trait
+    return analytics(slug, best, _told(slug, call, seen, limits)) if slug else None
 
 
-def _told(call: Call, seen: Seen, limits: Thresholds) -> list[tuple[str, str]]:
-    told: list[tuple[str, str]] = []
+def _borne(call: Call, seen: Seen, limits: Thresholds) -> list[str]:
+    """The traits of a way of calling; of equally heavy ones the first is told."""
+    borne = []
     if seen.run >= limits.sequence:
-        told.append(("pattern-sequence", f"{seen.run} calls in a row, each to the next number"))
+        borne.append("pattern-sequence")
     if seen.names > limits.names:
-        told.append(("pattern-names", f"about {seen.names} names shown by one number"))
+        borne.append("pattern-names")
     if seen.crowd > limits.crowd:
-        told.append(("pattern-crowd", f"about {seen.crowd} different callers to this number"))
+        borne.append("pattern-crowd")
     if seen.block > limits.block and seen.block_callers * 2 > min(seen.block, 100):
-        told.append(("pattern-block", f"{seen.block} calls from {seen.block_callers} numbers of one thousand-block"))
+        borne.append("pattern-block")
     if seen.callees > limits.callees:
-        told.append(("pattern-spread", f"about {seen.callees} different numbers called"))
-    if seen.neighbour:
-        for source in call.sources:
-            if source.neighbours >= limits.neighbours:
-                share = round(100 * source.neighbours)
-                why = f"a neighbour's number, as in {share} % of the calls of this {source.kind}"
-                told.append(("pattern-neighbour", why))
-                break
-    return told
+        borne.append("pattern-spread")
+    if seen.neighbour and _near(call, limits) is not None:
+        borne.append("pattern-neighbour")
+    return borne
+
+
+def _near(call: Call, limits: Thresholds) -> Source | None:
+    """The source of this call that is known for neighbours."""
+    return next((source for source in call.sources if source.neighbours >= limits.neighbours), None)
+
+
+def _told(slug: str, call: Call, seen: Seen, limits: Thresholds) -> str:
+    """The sentence of one trait: it is written for the one that is told, and for no other."""
+    if slug == "pattern-sequence":
+        return f"{seen.run} calls in a row, each to the next number"
+    if slug == "pattern-names":
+        return f"about {seen.names} names shown by one number"
+    if slug == "pattern-crowd":
+        return f"about {seen.crowd} different callers to this number"
+    if slug == "pattern-block":
+        return f"{seen.block} calls from {seen.block_callers} numbers of one thousand-block"
+    if slug == "pattern-spread":
+        return f"about {seen.callees} different numbers called"
+    source = _near(call, limits)
+    assert source is not None
+    return f"a neighbour's number, as in {round(100 * source.neighbours)} % of the calls of this {source.kind}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Class, Finding
+from policy.verdict import Finding, analytics
 
 SIDES = ("carrier",)
 SLUGS = ("reputation-signer", "reputation-trunk", "reputation-print")
@@ -21,4 +21,4 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         return None
     slug = f"reputation-{standing.kind}"
     why = f"{round(100 * standing.bad)} % of about {round(standing.calls)} calls of this {standing.kind} were bad"
-    return Finding(slug, Class.ANALYTICS, book.weight(slug), why, ceiling="tag")
+    return analytics(slug, book.weight(slug), why, "", "tag")

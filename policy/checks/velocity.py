@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Class, Finding
+from policy.verdict import Finding, analytics
 
 SIDES = ("carrier",)
 SLUGS = ("velocity-caller",)
@@ -18,5 +18,5 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     """Notice a caller with more calls in the window than a person makes."""
     if call.attempts <= book.velocity.limit:
         return None
-    why = f"{call.attempts} calls of this caller in {book.velocity.seconds:g} s"
-    return Finding("velocity-caller", Class.ANALYTICS, book.weight("velocity-caller"), why)
+    why = f"{call.attempts} calls of this caller in {book.velocity.told} s"
+    return analytics("velocity-caller", book.weight("velocity-caller"), why)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 MOST_WAITING = 10_000
@@ -17,6 +17,8 @@ MOST_WAITING = 10_000
 MAX_FILE = 256 * 1024 * 1024
 """Octets of one file: some five million lines. Beyond it nothing is written until it is tidied."""
 MAX_LINE = 200
+TRIES = 3
+"""How often a line is tried where the file is replaced at the same moment."""
 PIECE = 4 * 1024 * 1024
 """Octets that are read in one exchange: the first one after a start takes several."""
 
@@ -28,6 +30,8 @@ class Diary:
         self.path = path
         self.dropped = 0
         self._waiting: list[str] = []
+        self.lines = 0
+        """Lines that were read of the present file."""
         self._offset = 0
         self._inode = 0
 
@@ -59,14 +63,20 @@ class Diary:
     def _append(self, lines: Iterable[str]) -> None:
         text = "".join(line + "\n" for line in lines).encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH)
-            if os.fstat(file).st_size + len(text) > MAX_FILE or os.fstat(file).st_nlink == 0:
-                raise OSError("the file is full, or was replaced this moment")
-            os.write(file, text)
-        finally:
-            os.close(file)
+        for _ in range(TRIES):
+            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                seen = os.fstat(file)
+                if not seen.st_nlink:
+                    continue  # it was tidied this moment: the line belongs into the new one
+                if seen.st_size + len(text) > MAX_FILE:
+                    raise OSError("the file is full")
+                os.write(file, text)
+                return
+            finally:
+                os.close(file)
+        raise OSError("the file is replaced again and again")
 
     def _fresh(self) -> list[str]:
         try:
@@ -76,19 +86,25 @@ class Diary:
         try:
             seen = os.fstat(file)
             if seen.st_ino != self._inode or seen.st_size < self._offset:
-                self._inode, self._offset = seen.st_ino, 0  # it was tidied: all of it is new, and most of it known
+                # It was tidied: all of it is new, and most of it known.
+                self._inode, self._offset, self.lines = seen.st_ino, 0, 0
             data = os.pread(file, PIECE, self._offset)
         finally:
             os.close(file)
         end = data.rfind(b"\n") + 1
         self._offset += end
-        return data[:end].decode("utf-8", "replace").splitlines()
+        lines = data[:end].decode("utf-8", "replace").split("\n")[:-1]
+        self.lines += len(lines)
+        return lines
 
-    def tidy(self, lines: Iterable[str]) -> None:
-        """Replace the file by these lines, whole; who appends meanwhile waits. Raises OSError."""
+    def tidy(self, made: Callable[[list[str]], Iterable[str]]) -> None:
+        """Replace the file whole; who appends meanwhile waits. `made` takes the lines that are new here, and gives
+        those that are to stand in the file. Raises OSError."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
+            lines = made(self.everything())
             fresh = self.path.with_name(self.path.name + ".new")
             with fresh.open("w", encoding="utf-8") as stream:
                 stream.writelines(line + "\n" for line in lines)

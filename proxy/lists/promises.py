@@ -20,6 +20,8 @@ from proxy.lists.kinds import FOLDER, day
 
 EVERY_SECONDS = 1.0
 """How soon the other workers know."""
+SPARE = 1000
+"""Lines beyond twice the needed ones that a file may have before it is tidied."""
 OPTED, LEARNED = "optout.csv", "learned.csv"
 
 
@@ -48,6 +50,27 @@ class Promises:
             self._read_opted(self._lines(self._opted, self._opted.everything))
         if self._numbers is not None:
             self._read_learned(self._lines(self._numbers, self._numbers.everything))
+
+    def tidy(self, utc: float) -> None:
+        """Write the files anew where most of their lines say nothing any more. One process does it."""
+        if self._opted is not None and self._opted.lines > 2 * len(self.live) + SPARE:
+            self._tidied(self._opted, self._read_opted, lambda: map(line, self.live.opt_outs(utc)))
+        learned = self.learned
+        if self._numbers is not None and learned is not None and self._numbers.lines > 2 * len(learned) + SPARE:
+            known = (f"+{tn},{day(last)}" for tn, last in learned.entries(utc))
+            self._tidied(self._numbers, self._read_learned, lambda: known)
+
+    def _tidied(
+        self, diary: Diary, read: Callable[[Iterable[str]], None], lines: Callable[[], Iterable[str]]
+    ) -> None:
+        def made(fresh: list[str]) -> Iterable[str]:
+            read(fresh)
+            return lines()
+
+        try:
+            diary.tidy(made)
+        except OSError as error:
+            self._fault(diary, error)
 
     def take_over(self, book: Rulebook) -> None:
         """Let a new rulebook know what is known here. A matter of two pointers: calls do not wait for it."""

@@ -314,6 +314,11 @@ class ListSettings:
     dno: tuple[Path, ...] = ()
     dnc: tuple[Path, ...] = ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (*self.campaigns, *self.allow, *self.deny, *self.dno, *self.dnc)
+
 
 @dataclass(frozen=True, slots=True)
 class RegistrationSettings:

@@ -142,3 +142,12 @@ def test_a_listed_number_is_refused_after_two_independent_sources(sources: tuple
     known = CampaignList(tuple(Entry("12025550105", "X", TODAY, source=source) for source in sources))
     finding = check(call("12025550105"), Rulebook(campaigns=known))
     assert finding is not None and (finding.weight, finding.ceiling) == (100, ceiling)
+
+
+def test_a_campaign_is_known_by_its_aliases_too() -> None:
+    known = CampaignList((Entry("12025550105", "Parcel-Impers", TODAY),))
+    other = Trait("Parcel-Impers", "print", "other", TODAY, aliases=("Post Office Scam",))
+    one = call("12025550106", recognised="post office  scam")
+    assert check(one, Rulebook(campaigns=known)) is None
+    finding = check(one, Rulebook(campaigns=known, casebook=Casebook([other])))
+    assert finding is not None and (finding.slug, finding.campaign) == ("campaign-label", "Parcel-Impers")

@@ -37,10 +37,12 @@ def test_a_tidied_file_is_read_anew(tmp_path: Path) -> None:
     for line in ("a", "b"):
         one.put(line)
     assert one.exchange() == two.exchange() == ["a", "b"]
-    two.tidy(["b"])
-    assert one.exchange() == ["b"]
+    one.put("x")
+    one.exchange()
+    two.tidy(lambda fresh: ["b", *fresh])
+    assert (one.exchange(), one.lines) == (["b", "x"], 2)
     two.put("c")
-    assert two.exchange() == ["b", "c"]
+    assert two.exchange() == ["b", "x", "c"]
     assert one.exchange() == ["c"]
 
 

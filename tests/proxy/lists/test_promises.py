@@ -125,3 +125,21 @@ async def test_it_goes_on_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         await turned.wait()
     task.cancel()
     assert (tmp_path / "lists" / "optout.csv").read_text().endswith(",any,stop\n")
+
+
+async def test_files_are_tidied_of_what_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.lists.promises.SPARE", 0)
+    (tmp_path / "lists").mkdir()
+    old, new = "2018-01-01", "2024-10-04"
+    learned, opted = tmp_path / "lists" / "learned.csv", tmp_path / "lists" / "optout.csv"
+    learned.write_text("".join(f"+{THEM},{when}\n" for when in (old, old, new)) + f"+12125550148,{old}\n" * 2)
+    opted.write_text(f"*,+{THEM},{new},any,stop\n" * 5 + f"*,+12125550148,{old},any,stop\n" * 5)
+    one, _ = started(tmp_path)
+    one.tidy(UTC)
+    assert learned.read_text() == f"+{THEM},{new}\n"
+    assert opted.read_text() == f"*,+{THEM},{new}T00:00:00+00:00,any,stop\n"
+    before = learned.stat().st_mtime_ns
+    two, there = started(tmp_path)
+    two.tidy(UTC)
+    assert learned.stat().st_mtime_ns == before  # there is nothing more to tidy
+    assert decide(OUT, there, Profile(), "enforce").action == "reject"
