@@ -28,9 +28,11 @@ bench: $(VENV)/.tested
 
 fuzz: $(VENV)/.tested
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz.identity
 
-# All of proxy/sip: hours. `make mutate MUTATE="--digit 7 --show"` asks for a tenth.
+# shaken takes half an hour, all of proxy/sip hours. `make mutate MUTATE="--digit 7 --show"` asks for a tenth of it.
 mutate: $(VENV)/.tested
+	$(BIN)/python -m tests.mutation
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,mutate]'
 	$(BIN)/python -m tests.mutate $(MUTATE)
 

@@ -73,6 +73,8 @@ class Case:
     """Every number that a token may name as its destination: To, then the Request-URI (STI-056, STI-060)."""
     call_id: str
     exams: tuple[Exam, ...] = ()
+    disputed: bool = False
+    """P-Asserted-Identity names two numbers that differ."""
     identities: int = 0
     hearing: Hearing | None = None
     """Its Identity headers together, where there is more than one of the usual kind."""
@@ -87,6 +89,8 @@ class Case:
     verdict: Verdict | None = None
     signed: str | None = None
     """The attestation that the call left with, where we signed it."""
+    ours: tuple[bytes, ...] = ()
+    """How others name the token that we made for it (`shaken.reason.ppi`)."""
     software: str = ""
     purpose: str = ""
     """What the PBX says that the call is for."""
@@ -123,6 +127,19 @@ def asserted(request: Request) -> Address | None:
     return None
 
 
+def disputed(request: Request, plan: Plan) -> bool:
+    """Whether the values of P-Asserted-Identity, a SIP and a tel URI at most (RFC 3325 section 9.1), name two numbers
+    (TRAP-41). What cannot be read names none.
+    """
+    found = set()
+    for value in request.values("p-asserted-identity"):
+        try:
+            found.add(who(address.parse(value).uri, plan).tn)
+        except ParseError:
+            continue
+    return len(found - {None}) > 1
+
+
 def open_case(request: Request, lane: Lane, utc: float) -> Case:
     """Everything that can be known of a call without a certificate. Raises ParseError where From or To cannot be
     read.
@@ -157,6 +174,8 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         call_id=request.call_id.decode("utf-8", "replace"),
         verstat=verstat,
     )
+    if name != "From" and (b"," in value or request.names.count("p-asserted-identity") > 1):
+        case.disputed = disputed(request, plan)
     if verstat is not None and (level := request.first("p-attestation-indicator") or request.first("attestation-info")):
         case.attested = level.decode("ascii", "replace") if level in (b"A", b"B", b"C") else None
     if lane.side == "carrier":
@@ -173,7 +192,10 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
     if "identity" in request.names:
         values = request.all("identity")
         case.identities = len(values)
-        claim = Claim(caller=caller.tn, caller_uri=caller.uri, callees=callees, date=None)
+        claim = Claim(caller.tn, caller.uri, callees)
+        if dialled is None or meant is None:
+            uris = (who(uri, plan).uri for uri in (request.to.uri, request.uri))
+            claim = claim._replace(callee_uris=tuple(dict.fromkeys(one for one in uris if one is not None)))
         exam = examine(values[0], claim, lane.rules, utc) if len(values) == 1 else None
         if exam is not None and exam.orig is Fact.FAIL and name != "From":
             claim, exam = _by_from(request, case, claim, exam, values[0], utc)
@@ -309,6 +331,7 @@ def judge(
         print=case.software,
         purpose=case.purpose,
         diverted=case.diverted,
+        disputed=case.disputed,
     )
     if looked_up is not None:
         call = looked_up(call)
