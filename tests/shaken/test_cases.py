@@ -38,7 +38,7 @@ def value(header: dict[str, object] | None = None, claims: dict[str, object] | N
     return token(LEAF.key, head, body) + (params or f";info=<{URL}>;alg=ES256;ppt=shaken").encode()
 
 
-@pytest.mark.req("STI-022", "STI-023", "STI-025", "STI-026", "STI-027", "STI-028", "STI-052", "STI-063", "TRAP-28", "STI-073", "API-006", "LAB-07", "LAB-08", "LAB-16", "LAB-17")
+@pytest.mark.req("STI-022", "STI-023", "STI-025", "STI-026", "STI-027", "STI-028", "STI-029", "STI-052", "STI-063", "TRAP-25", "TRAP-26", "TRAP-28", "LAB-05", "LAB-06", "LAB-15", "STI-073", "API-006", "LAB-07", "LAB-08", "LAB-16", "LAB-17")
 @pytest.mark.parametrize(
     ("given_value", "slug", "code", "verstat"),
     [
@@ -74,6 +74,10 @@ def value(header: dict[str, object] | None = None, claims: dict[str, object] | N
         (value(claims={"origid": "123E4567-E89B-42D3-A456-426655440000"}), None, None, "TN-Validation-Passed"),
         (value(claims={"orig": {"tn": "+1-202-555-0123"}, "dest": {"tn": ["+12025550199"]}}), None, None, "TN-Validation-Passed"),
         (b'"Ab+/=="', "identity-legacy", 428, "No-TN-Validation"),
+        (value().replace(b".", b".\t", 1), "identity-syntax", 438, "No-TN-Validation"),  # folded inside the token
+        (value(params=f";info=<{URL.replace('cr.', 'CR.')}>"), "identity-info-mismatch", 436, "No-TN-Validation"),
+        (value(params=f";info=<{URL.replace('a.pem', '%61.pem')}>"), "identity-info-mismatch", 436, "No-TN-Validation"),
+        (value(params=f";info=<{URL.replace('/a.pem', ':443/a.pem')}>"), "identity-info-mismatch", 436, "No-TN-Validation"),
         (value(claims={"attest": "D"}), "identity-bad-attest", 438, "No-TN-Validation"),
         (value(claims={"attest": "a"}), "identity-bad-attest", 438, "No-TN-Validation"),
         (value(claims={"orig": {"tn": "12025550124"}}), "identity-orig-mismatch", 438, "TN-Validation-Failed"),
@@ -92,6 +96,13 @@ def test_each_case_has_its_slug_code_and_verstat(given_value: bytes, slug: str |
     assert judgement.proved == (slug is None)
     # What is wrong without a certificate fetches none: a forged flood makes no connection (STI-059).
     assert (exam.url is None) == (slug is not None)
+
+
+@pytest.mark.req("LAB-01", "LAB-02", "LAB-03")
+@pytest.mark.parametrize("level", ["A", "B", "C"])
+def test_each_attestation_passes_as_what_it_is(level: str) -> None:
+    judgement = judge(examine(value(claims={"attest": level}), CLAIM, Rules(), UTC), CREDENTIAL, UTC)
+    assert (judgement.verstat, judgement.attestation, judgement.code) == ("TN-Validation-Passed", level, None)
 
 
 @pytest.mark.req("STI-060")

@@ -76,3 +76,25 @@ def test_the_tables_of_dialling_agree_with_phonenumbers() -> None:
 )
 def test_a_number_of_a_token_is_stripped_and_not_guessed_at(tn: str, bare: str | None) -> None:
     assert stripped(tn) == bare
+
+
+@pytest.mark.req("STI-030", "STI-036", "TRAP-45")
+@pytest.mark.parametrize(
+    ("scheme", "user", "host", "params", "kind", "name"),
+    [
+        ("tel", "+1-202-555-0123", "", {}, "number", "12025550123"),
+        ("sip", "+12025550123", "h.example", {}, "number", "12025550123"),
+        ("sip", "12025550123", "h.example", {"user": "phone"}, "number", "12025550123"),
+        ("sip", "2025550123", "h.example", {}, "number", "12025550123"),
+        ("sips", "%2b12025550123", "H.EXAMPLE", {}, "number", "12025550123"),
+        ("sip", "Alice", "EXAMPLE.com", {"transport": "tcp"}, "uri", "sip:alice@example.com"),
+        ("sip", "al%69ce", "example.com", {}, "uri", "sip:alice@example.com"),
+        ("sip", "alice", "xn--bcher-kva.example", {}, "uri", "sip:alice@xn--bcher-kva.example"),
+        ("urn", "service:sos", "", {}, "uri", "urn:service:sos"),
+    ],
+)
+def test_a_uri_is_a_number_wherever_it_can_be_read_as_one(
+    scheme: str, user: str, host: str, params: dict[str, str | None], kind: str, name: str
+) -> None:
+    found = party(scheme, user, host, params)
+    assert (found.kind, found.tn if kind == "number" else found.uri) == (kind, name)
