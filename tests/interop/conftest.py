@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
-PACKAGES = {"sipp": "sip-tester", "baresip": "baresip-core", "kamailio": "kamailio", "secsipidx": "secsipidx", "tshark": "tshark", "fail2ban-regex": "fail2ban"}
+PACKAGES = {"sipp": "sip-tester", "baresip": "baresip-core", "kamailio": "kamailio", "secsipidx": "secsipidx", "tshark": "tshark", "openssl": "openssl", "fail2ban-regex": "fail2ban"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
