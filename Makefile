@@ -28,6 +28,10 @@ bench: $(VENV)/.tested
 
 fuzz: $(VENV)/.tested
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz.identity
+
+mutate: $(VENV)/.tested
+	$(BIN)/python -m tests.mutation
 
 # All of proxy/sip: hours. `make mutate MUTATE="--digit 7 --show"` asks for a tenth.
 mutate: $(VENV)/.tested
