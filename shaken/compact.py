@@ -36,6 +36,8 @@ def readings(
     """
     if not is_compact(token) or b"." in token[2:] or (orig is None) == (orig_uri is None):
         raise ParseError("the token is in compact form", "identity-compact")
+    if not (info.isascii() and all(text.isascii() for text in (orig_uri or "", *callees, *uris))):
+        raise ParseError("a URI holds octets that no URI has", "identity-bad-url")
     head = encode(canonical_json({"alg": "ES256", "typ": "passport", "x5u": info}))
     dests: list[dict[str, list[str]]] = [{"tn": [tn]} for tn in dict.fromkeys(callees)]
     if uris:
