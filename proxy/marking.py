@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from policy.emergency import callback_proved
 from policy.verdict import Verdict
-from proxy.screening.case import Case, Lane
+from proxy.screening.case import Case, Lane, who
 from proxy.screening.marks import Marks, add, strip
-from proxy.screening.signing import sign
+from proxy.screening.signing import divert, sign
 from proxy.sip.edit import Edits
+from proxy.sip.errors import ParseError
 from proxy.sip.message import Request
+from proxy.sip.uri import parse as parse_uri
 from proxy.world import World
 
 
@@ -38,15 +40,37 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
         origid=judgement.passport.origid if proved and judgement and judgement.passport else None,
         in_from=marking.verstat_in_from,
     )
+    if case.heard is not None and case.heard.priority_failed:
+        # What asked for priority could not prove it: the call goes on as an ordinary one (RFC 8443 section 4.2).
+        places = request.where("resource-priority")
+        marks.edits.drop.update(places)
+        marks.stripped += len(places)
+    if verdict.action == "divert" and verdict.divert_by != "302":
+        marks.edits.add.extend(diverted(world, case, verdict))
     world.metrics.marked(lane.mode, marks.stripped, marks.added)
     return marks if lane.mode != "observe" else Marks(Edits())
+
+
+def diverted(world: World, case: Case, verdict: Verdict) -> tuple[bytes, ...]:
+    """The Identity line that says that we send a call elsewhere, for the request or for the 3xx (RFC 8946 section 4.1);
+    nothing where we sign nothing, or the new target is no number.
+    """
+    signer = next((signer for signer, _ in world.signers.values()), None)
+    if signer is None:
+        return ()
+    try:
+        target = who(parse_uri(verdict.divert_to.encode("utf-8", "replace")), case.lane.plan)
+    except ParseError:
+        return ()
+    return divert(case, signer, world.inventory, target.tn, world.utc()).lines
 
 
 def _strip(world: World, request: Request, lane: Lane, case: Case | None = None) -> Marks:
     caller, trusted = case.caller.tn if case is not None else None, lane.trunk.trust != "none"
     return strip(
         request,
-        keep_callback=callback_proved(caller, trusted, world.book.psap),
+        keep_callback=callback_proved(caller, trusted, world.book.psap)
+        or (case is not None and case.heard is not None and case.heard.psap_callback),
         prefix=world.settings.marking.prefix.lower() + "-",
         keep_verdicts=lane.trunk.trust == "verdicts",
         keep_asserted=lane.trunk.trust != "none",
@@ -73,4 +97,6 @@ def counted(world: World, case: Case, verdict: Verdict, seconds: float) -> None:
     if judgement is not None:
         metrics.verified("passed" if judgement.proved else judgement.slug or "failed", attestation)
     elif case.lane.trunk.side == "carrier":
-        metrics.verified("unsigned", "none")
+        # A header of RFC 4474 is no signature that anybody can check: ignored, counted (TRAP-28).
+        old = case.heard is not None and case.heard.legacy > 0
+        metrics.verified("identity-legacy" if old else "unsigned", "none")

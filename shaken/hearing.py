@@ -99,6 +99,12 @@ class Conclusion(NamedTuple):
     """Headers of RFC 4474: ignored, counted."""
 
     @property
+    def priority_failed(self) -> bool:
+        """A token speaks of priority, and none of those that do holds."""
+        asked = [result for kind, result in zip(self.kinds, self.results, strict=True) if kind == "rph"]
+        return bool(asked) and not any(result.proved for result in asked)
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         """The kinds that are not known here."""
         return tuple(kind for kind in self.kinds if kind not in KINDS and kind != LEGACY)

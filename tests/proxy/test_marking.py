@@ -1,0 +1,92 @@
+"""What is written on a call that goes on: priority that is not proved comes off, and a diversion says so."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from policy.attest import Terms
+from policy.verdict import Verdict
+from proxy.marking import counted, diverted, marked
+from proxy.settings.values import MarkingSettings
+from proxy.sip.message import Request
+from shaken.sign import Signer
+from tests.proxy.screening.test_case import OLD, judged, request
+from tests.proxy.screening.test_signing import INVENTORY, ORIGID
+from tests.shaken.test_hearing import KEY, OTHER, PRIORITY, URL, made, rph, vector
+
+
+class Counts:
+    """Metrics that remember what they were told."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *told: self.seen.append((name, *told))
+
+
+def world(*, signing: bool = True) -> Any:
+    return SimpleNamespace(
+        settings=SimpleNamespace(marking=MarkingSettings()),
+        book=SimpleNamespace(psap=()),
+        metrics=Counts(),
+        inventory=INVENTORY,
+        signers={"pbx": (Signer(KEY, URL), Terms(ORIGID))} if signing else {},
+        utc=lambda: 1_767_225_602.0,
+        bypass=False,
+    )
+
+
+def gone(message: Request, verdict: Verdict = Verdict("allow")) -> tuple[set[str], list[bytes]]:  # noqa: B008
+    case = judged(message)
+    marks = marked(world(), message, case, verdict, case.lane)
+    return {message.names[at] for at in marks.edits.drop}, marks.edits.add
+
+
+@pytest.mark.req("STI-102")
+@pytest.mark.parametrize(
+    ("value", "stays"),
+    [(rph(["ets.0"]), True), (rph(["ets.1"]), False), (made("rph", {**PRIORITY, "rph": {"auth": ["ets.0"]}}, OTHER), False)],
+)
+def test_priority_that_its_token_does_not_prove_comes_off(value: bytes, stays: bool) -> None:
+    names, _ = gone(request(vector("VEC-1"), value, lines=("Resource-Priority: ets.0",)))
+    assert ("resource-priority" not in names) == stays
+
+
+@pytest.mark.req("TRAP-67")
+def test_priority_of_which_no_token_speaks_is_left() -> None:
+    names, _ = gone(request(vector("VEC-1"), lines=("Resource-Priority: ets.0",)))
+    assert names == set()
+
+
+@pytest.mark.req("STI-103")
+@pytest.mark.parametrize("proved", [True, False])
+def test_a_call_back_of_an_emergency_centre_keeps_its_mark_only_with_proof(proved: bool) -> None:
+    value = made("rph", {**PRIORITY, "rph": {"auth": ["esnet.0"]}, "sph": "psap-callback"}, KEY if proved else OTHER)
+    lines = ("Resource-Priority: esnet.0", "Priority: psap-callback")
+    names, _ = gone(request(vector("VEC-1"), value, lines=lines))
+    assert ("priority" not in names) == proved
+
+
+@pytest.mark.req("STI-097", "STI-098")
+def test_a_call_that_is_diverted_says_from_where() -> None:
+    away = Verdict("divert", divert_to="sip:+12025550177@pbx.example.com")
+    assert b"Identity: " + vector("VEC-4") in gone(request(vector("VEC-1")), away)[1]
+    case = judged(request(vector("VEC-1")))
+    assert diverted(world(signing=False), case, away) == ()
+    for to in ("sip:voicemail@pbx.example.com", "nonsense", "sip:+12025550199@elsewhere.example.com"):
+        assert diverted(world(), case, Verdict("divert", divert_to=to)) == ()
+
+
+@pytest.mark.req("TRAP-28")
+def test_an_old_header_is_counted_as_such() -> None:
+    here = world()
+    counted(here, judged(request(lines=(OLD,))), Verdict("allow"), 0.001)
+    counted(here, judged(request()), Verdict("allow"), 0.001)
+    assert [told for told in here.metrics.seen if told[0] == "verified"] == [
+        ("verified", "identity-legacy", "none"),
+        ("verified", "unsigned", "none"),
+    ]
