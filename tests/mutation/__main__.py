@@ -135,6 +135,14 @@ def living(module: ModuleType, name: str) -> list[FunctionType]:
     return [target] if isinstance(target, FunctionType) else []
 
 
+def forget() -> None:
+    """What was remembered before the fault would hide it."""
+    for module in [module for name, module in sys.modules.items() if name.split(".")[0] == "shaken"]:
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+
+
 def notices(fault: Fault, tests: list[str]) -> bool:
     """Whether a test fails with this fault, in a child."""
     child = os.fork()
@@ -153,6 +161,7 @@ def notices(fault: Fault, tests: list[str]) -> bool:
         hush = os.open(os.devnull, os.O_WRONLY)
         os.dup2(hush, 1)
         os.dup2(hush, 2)
+        forget()
         for function in living(importlib.import_module(fault.path[:-3].replace("/", ".")), fault.function):
             function.__code__ = fault.code
             import pytest
