@@ -70,6 +70,12 @@ def test_a_usual_header_is_read_as_the_general_readers_read_it() -> None:
         USUAL.replace(BODY, BODY + b"="),
         USUAL.replace(BODY, BODY[:-1] + b"R"),
         USUAL.replace(REST[:20], b"+" + REST[1:20]),
+        USUAL.replace(REST[:20], b"++" + REST[2:20]),
+        USUAL.replace(BODY, BODY[:8] + b"++++" + BODY[8:]),
+        USUAL.replace(BODY, BODY[:8] + b"====" + BODY[8:]),
+        USUAL.replace(BODY, BODY + b"QQ"),
+        USUAL.replace(BODY, BODY + b"Q"),
+        USUAL.replace(BODY, BODY[:-1]),
         b" " + USUAL,
         USUAL + b";x=" + b"y" * 3000,
         b"", b";", b"..;", b".." + USUAL, HEAD, BODY + b"." + BODY + b"." + REST,
@@ -118,3 +124,13 @@ def test_signers_are_remembered_within_bounds() -> None:
         quick.read(USUAL + b";n=%d" % at)
     assert quick.signer.cache_info().currsize == quick.MAX_KEPT
     quick.signer.cache_clear()
+
+
+def test_the_bounds_of_what_is_remembered_are_kept() -> None:
+    quick.signer.cache_clear()
+    head = encode(b'{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"https://a.example/' + b"b" * 400 + b'"}')
+    long_tail = b";info=<https://a.example/" + b"b" * 400 + b">;n=" + b"n" * 400
+    assert len(head) > quick.MAX_PART and len(long_tail) > quick.MAX_PART
+    assert quick.signer(head, long_tail) is None
+    assert quick.read(USUAL + b";n=" + b"n" * quick.LONGEST) is None
+    assert quick.read(USUAL + b";n=" + b"n" * (quick.MAX_PART - len(USUAL.partition(b";")[2]) - 4)) is not None
