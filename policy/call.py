@@ -69,6 +69,9 @@ class Call(NamedTuple):
     replayed: bool = False
     """Its token was on another call a moment ago."""
 
+    disputed: bool = False
+    """The network asserts two numbers at once."""
+
     @property
     def spc(self) -> str | None:
         """The service provider code of whoever proved the call."""

@@ -18,11 +18,19 @@ UPSTREAM_FAILED = "verstat-failed"
 MISSING = "identity-missing"
 REPLAYED = "identity-replayed"
 SIDES = ("carrier", "pbx")
-SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), REPLAYED, UPSTREAM_FAILED, "attestation-c")
+DISPUTED = "caller-disputed"
+SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), REPLAYED, UPSTREAM_FAILED, "attestation-c", DISPUTED)
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Say what is wrong with the proof of the caller's number."""
+    found = _proof(call, book)
+    if found is None and call.disputed:
+        return Finding(DISPUTED, Class.NOTE, 0, "the network asserts two numbers at once")
+    return found
+
+
+def _proof(call: Call, book: Rulebook) -> Finding | None:
     judgement = call.judgement
     if judgement is None:
         verstat = call.verstat

@@ -73,6 +73,8 @@ class Case:
     """Every number that a token may name as its destination: To, then the Request-URI (STI-056, STI-060)."""
     call_id: str
     exams: tuple[Exam, ...] = ()
+    disputed: bool = False
+    """P-Asserted-Identity names two numbers that differ."""
     identities: int = 0
     hearing: Hearing | None = None
     """Its Identity headers together, where there is more than one of the usual kind."""
@@ -123,6 +125,19 @@ def asserted(request: Request) -> Address | None:
     return None
 
 
+def disputed(request: Request, plan: Plan) -> bool:
+    """Whether the values of P-Asserted-Identity, a SIP and a tel URI at most (RFC 3325 section 9.1), name two numbers
+    (TRAP-41). What cannot be read names none.
+    """
+    found = set()
+    for value in request.values("p-asserted-identity"):
+        try:
+            found.add(who(address.parse(value).uri, plan).tn)
+        except ParseError:
+            continue
+    return len(found - {None}) > 1
+
+
 def open_case(request: Request, lane: Lane, utc: float) -> Case:
     """Everything that can be known of a call without a certificate. Raises ParseError where From or To cannot be
     read.
@@ -157,6 +172,8 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         call_id=request.call_id.decode("utf-8", "replace"),
         verstat=verstat,
     )
+    if name != "From" and (b"," in value or request.names.count("p-asserted-identity") > 1):
+        case.disputed = disputed(request, plan)
     if verstat is not None and (level := request.first("p-attestation-indicator") or request.first("attestation-info")):
         case.attested = level.decode("ascii", "replace") if level in (b"A", b"B", b"C") else None
     if lane.side == "carrier":
@@ -309,6 +326,7 @@ def judge(
         print=case.software,
         purpose=case.purpose,
         diverted=case.diverted,
+        disputed=case.disputed,
     )
     if looked_up is not None:
         call = looked_up(call)

@@ -205,6 +205,7 @@ async def test_who_is_not_there_is_404_and_a_side_without_anybody_480(tmp_path: 
         assert (await world.carrier.within(outcome.dialog, "BYE")).status == 200
 
 
+@pytest.mark.req("STI-044")
 async def test_a_stranger_is_refused_and_an_options_ping_is_answered(tmp_path: Path) -> None:
     async with World(tmp_path) as world, Phone() as stranger:
         assert (await stranger.call(call(world, "13015550101"), world.proxy)).status == 403

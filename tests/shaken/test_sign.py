@@ -34,7 +34,7 @@ def payload(value: bytes) -> bytes:
     return decode(value.split(b".")[1])
 
 
-@pytest.mark.req("STI-002", "STI-006", "STI-014", "STI-098", "STI-104")
+@pytest.mark.req("STI-002", "STI-006", "STI-014", "STI-098", "STI-104", "TRAP-19")
 @pytest.mark.parametrize("vector", VECTORS["token"], ids=lambda vector: vector["name"])
 def test_every_vector_is_made_again_byte_for_byte(vector: dict[str, str]) -> None:
     header, claims = json.loads(vector["header"]), json.loads(vector["payload"])
@@ -82,6 +82,13 @@ def test_the_kind_is_bare_and_quoted_only_for_whom_wants_it_so() -> None:
     assert usual().endswith(b";alg=ES256;ppt=shaken")
     quoted = Signer(KEY, URL, quoted=True).identity(orig="12025550123", dest=("12025550199",), iat=1, attest="A", origid=ORIGID)
     assert quoted.endswith(b';ppt="shaken"') and identity.parse(quoted).ppt == "shaken"
+
+
+@pytest.mark.req("STI-019", "STI-050")
+@pytest.mark.parametrize("kind", ["", "shaken", "div", "rph", "rcd", "msg"])
+def test_nothing_of_ours_is_compact_so_no_438_asks_for_it_in_full(kind: str) -> None:
+    token = identity.parse(SIGNER.value(kind, {"orig": {"tn": "1"}, "iat": 1, "dest": {"tn": ["2"]}})).token
+    assert not token.startswith(b".") and token.count(b".") == 2
 
 
 @pytest.mark.req("STI-047")

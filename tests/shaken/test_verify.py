@@ -27,6 +27,12 @@ def test_freshness_ends_on_the_second_to_either_side(utc: float, fresh: Fact) ->
     assert exam.detail == ("" if fresh is PASS else f"signed {utc:+.0f} s ago")
 
 
+@pytest.mark.req("TRAP-87")
+def test_a_clock_that_is_off_is_told_by_how_much_and_may_be_forgiven() -> None:
+    exam = examine(GOOD, CALLED, Rules(), IAT + 61.0)
+    assert exam.detail == "signed +61 s ago" and examine(GOOD, CALLED, Rules(freshness=120.0), IAT + 61.0).failure is None
+
+
 @pytest.mark.req("STI-065", "LAB-11")
 @pytest.mark.parametrize(
     ("begin", "end", "held"),

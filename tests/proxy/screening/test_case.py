@@ -121,7 +121,7 @@ def test_the_caller_is_the_one_that_was_signed_for(asserted: str, caller: str, t
     assert case.call is not None and (slug is not None or case.call.caller == "12025550123")
 
 
-@pytest.mark.req("STI-038", "STI-039")
+@pytest.mark.req("STI-038", "STI-039", "TRAP-44")
 @pytest.mark.parametrize(
     ("caller", "lines", "slug"),
     [
@@ -150,3 +150,28 @@ def test_what_failed_is_told_token_by_token_also_where_the_call_goes_on() -> Non
     message = request(vector("VEC-1"), caller="+12025550124")
     (line,) = stir_reasons(message, judged(message))
     assert line == b'Reason: STIR ;cause=438 ;text="Invalid Identity Header" ;ppi="..' + SIGNATURE + b'"'
+
+
+@pytest.mark.req("TRAP-41")
+@pytest.mark.parametrize(
+    ("lines", "disputed"),
+    [
+        (("P-Asserted-Identity: <sip:+12025550123@a.example>, <tel:+1-202-555-0123>",), False),
+        (("P-Asserted-Identity: <sip:+12025550123@a.example>, <tel:+12025550124>",), True),
+        (("P-Asserted-Identity: <sip:+12025550123@a.example>", "P-Asserted-Identity: <tel:+12025550124>"), True),
+        (("P-Asserted-Identity: <sip:alice@a.example>, <tel:+12025550123>",), False),
+        (("P-Asserted-Identity: <sip:+12025550123@a.example>, nonsense <",), False),
+    ],
+)
+def test_two_numbers_that_the_network_asserts_must_be_one(lines: tuple[str, ...], disputed: bool) -> None:
+    case = judged(request(lines=lines))
+    assert case.disputed == disputed and case.call is not None
+    assert (case.verdict is not None and "caller-disputed" in [one.slug for one in case.verdict.findings]) == disputed
+    assert not judged(request(lines=lines), "none").disputed  # whom nobody believes contradicts nobody
+
+
+@pytest.mark.req("LAB-04")
+def test_a_call_without_identity_is_no_failure() -> None:
+    case = judged(request())
+    assert case.judgement is None and case.heard is None and case.exams == () and case.urls == ()
+    assert case.verdict is not None and case.verdict.action == "allow"
