@@ -29,6 +29,8 @@ class Mode(Enum):
     RELAY = "RELAY"
     SIGNATURE = "SIGNATURE"
     WHOLE = "WHOLE"
+    SIGN = "SIGN"
+    """Not measured: each call leaves with an Identity header of its making."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class Trust:
     """PEM file with the trust anchors."""
     chains: Mapping[str, bytes]
     """Certificate URL -> PEM chain: the warm cache."""
+    key: Path | None = None
+    """What it signs with, and where the certificate of that is."""
+    url: str = ""
 
 
 def cached_name(url: str) -> str:
@@ -56,6 +61,8 @@ def configuration(mode: Mode, me: Address, following: Address, folder: Path, tru
         "TRYING": str(int(trying)),
         "CACHE": str(folder / "cache"),
         "ROOTS": str(trust.roots if trust else ""),
+        "KEY": str(trust.key if trust and trust.key else ""),
+        "URL": trust.url if trust else "",
     }
     text = TEMPLATE.read_text(encoding="utf-8")
     for word, value in words.items():
