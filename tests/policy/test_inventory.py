@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +110,10 @@ def test_any_text_is_read(text: str) -> None:
     for whole in (text, "number,customer,source,valid_from,valid_to\n" + text):
         grants, _ = parse(whole)
         Inventory(grants).conflicts()
+
+
+def test_the_table_of_the_readme_is_read_whole() -> None:
+    readme = resources.files("policy").joinpath("README.md").read_text(encoding="utf-8")
+    table = "number,customer" + readme.split("```\nnumber,customer", 1)[1].partition("```")[0]
+    grants, bad = parse(table)
+    assert not bad and [grant.source for grant in grants] == ["ordered", "ported", "loa", "delegated"]
