@@ -190,7 +190,10 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
     if "identity" in request.names:
         values = request.all("identity")
         case.identities = len(values)
-        claim = Claim(caller=caller.tn, caller_uri=caller.uri, callees=callees, date=None)
+        claim = Claim(caller.tn, caller.uri, callees)
+        if dialled is None or meant is None:
+            uris = (who(uri, plan).uri for uri in (request.to.uri, request.uri))
+            claim = claim._replace(callee_uris=tuple(dict.fromkeys(one for one in uris if one is not None)))
         exam = examine(values[0], claim, lane.rules, utc) if len(values) == 1 else None
         if exam is not None and exam.orig is Fact.FAIL and name != "From":
             claim, exam = _by_from(request, case, claim, exam, values[0], utc)

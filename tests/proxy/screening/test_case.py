@@ -89,6 +89,15 @@ def test_a_forwarded_call_is_proved_by_its_diversion() -> None:
     assert alone.judgement is not None and alone.judgement.slug == "identity-dest-mismatch" and alone.urls == ()
 
 
+@pytest.mark.req("STI-036", "STI-060")
+def test_a_call_to_somebody_without_a_number_is_proved_by_their_uri() -> None:
+    value = made("shaken", {**ORIGINAL, "dest": {"uri": ["sip:help@pbx.example.com"]}})
+    case = judged(request(value, target="Help"))
+    assert case.judgement is not None and case.judgement.attestation == "A"
+    other = judged(request(value, target="sales"))
+    assert other.judgement is not None and other.judgement.slug == "identity-dest-mismatch"
+
+
 @pytest.mark.req("STI-102")
 def test_priority_and_names_are_compared_with_the_request() -> None:
     case = judged(request(vector("VEC-1"), rph(["ets.0", "wps.1"]), vector("VEC-5"), lines=("Resource-Priority: ETS.0, wps.1",)))
