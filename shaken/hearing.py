@@ -120,7 +120,7 @@ def open_hearing(
     """All steps that need no certificate. Never raises."""
     heard = tuple(one for value in values[:MAX_TOKENS] for one in identity.split(value))[:MAX_TOKENS]
     parts = [_part(value, claim, rules, utc, circumstances) for value in heard]
-    for place, part in enumerate(parts):
+    for place, part in enumerate(parts):  # which grows: what was inside may hold another
         if part.kind == "div-o" and part.exam.passport is not None and len(parts) < MAX_TOKENS:
             _unwrap(parts, place, claim, rules, utc, circumstances)
     target = claim.callees[-1:] + claim.callee_uris[-1:]
@@ -214,8 +214,6 @@ def _unwrap(
     whole = token.signing_input + b"." + part.exam.passport.claims["opt"].rpartition(".")[2].encode()
     held = _examined(identity.Identity(whole, token.x5u, None, token.ppt, {}), claim, rules, utc, circumstances)
     parts.append(held._replace(inside=place))
-    if held.kind == "div-o" and held.exam.passport is not None and len(parts) < MAX_TOKENS:
-        _unwrap(parts, len(parts) - 1, claim, rules, utc, circumstances)
 
 
 _EXCUSABLE = frozenset(("identity-dest-mismatch", "identity-stale-iat"))
@@ -224,9 +222,8 @@ _EXCUSABLE = frozenset(("identity-dest-mismatch", "identity-stale-iat"))
 def _readable(part: Part) -> Passport | None:
     """The token of a part that failed by nothing or by what diversions may excuse."""
     exam = part.exam
-    if exam.passport is None or (exam.failure is not None and exam.failure.slug not in _EXCUSABLE):
-        return None
-    return exam.passport if exam.orig is PASS else None
+    excusable = exam.failure is None or exam.failure.slug in _EXCUSABLE
+    return exam.passport if excusable and exam.orig is PASS else None
 
 
 def _link(place: int, part: Part, rules: Rules, utc: float) -> div.Link | None:
@@ -260,53 +257,50 @@ def conclude(
     def judged(exam: Exam, speaks_for: str | None = None) -> Judgement:
         return judge(exam, credentials.get(exam.url) if exam.url is not None else None, utc, speaks_for)
 
-    # 1. Diversions first: each by itself, its destination and age left open.
-    results: list[Judgement | None] = [None] * len(parts)
-    for place, part in enumerate(parts):
-        if part.kind in div.KINDS:
-            token = part.exam.passport
-            results[place] = judged(part.excused or part.exam, div.diverted(token) if token is not None else None)
-    # 2. The chain of those that hold, from where the call has arrived. One that was signed for another caller voids it.
+    # 1. Each by itself; what diversions may excuse is left open.
+    alone: list[Judgement] = []
+    for part in parts:
+        token = part.exam.passport if part.kind in div.KINDS else None
+        alone.append(judged(part.excused or part.exam, div.diverted(token) if token is not None else None))
+    # 2. The chain of the diversions that hold, and of whose inner tokens hold, from where the call has arrived. One
+    # that was signed for another caller voids it.
+    sound = [one.proved for one in alone]
+    for place in range(len(parts) - 1, -1, -1):
+        holder = parts[place].inside
+        if holder is not None and not sound[place]:
+            sound[holder] = False
     void = any(part.kind in div.KINDS and part.exam.orig is FAIL for part in parts)
     links = [
         link
         for place, part in enumerate(parts)
-        if (result := results[place]) is not None
-        and result.proved
-        and (link := _link(place, part, rules, utc)) is not None
+        if sound[place] and (link := _link(place, part, rules, utc)) is not None
     ]
     reached, order = div.followed(links, hearing.target) if not void else (frozenset(), ())
-    # 3. All others; what the chain leads back to is excused.
+    # 3. All others: what the chain leads back to is excused.
+    whole: list[Judgement] = []
     ends = False
-    for place, part in enumerate(parts):
-        if part.kind in div.KINDS:
-            continue
-        excused = part.excused
-        if excused is None or excused.passport is None or div.destinations(excused.passport).isdisjoint(reached):
-            results[place] = judged(part.exam)
-        else:
-            results[place] = result = judged(excused)
-            ends = ends or result.proved
-    # 4. A diversion that leads to no signed call proves nothing (RFC 8946 section 4.2), and neither does one whose
-    # inner token fails.
-    whole = [one if one is not None else judged(parts[place].exam) for place, one in enumerate(results)]
+    for part, result in zip(parts, alone, strict=True):
+        if part.kind not in div.KINDS and part.excused is not None:
+            if result.passport is not None and not div.destinations(result.passport).isdisjoint(reached):
+                ends = ends or result.proved
+            elif part.exam.failure is not None:
+                result = judged(part.exam)
+        whole.append(result)
+    # 4. A diversion that leads to no signed call proves nothing (RFC 8946 section 4.2), nor does one with a bad
+    # token in it.
     for place, part in enumerate(parts):
         if part.kind in div.KINDS and whole[place].failure is None and (place not in order or not ends):
-            whole[place] = _unlinked(part, whole[place])
-    for place in range(len(parts) - 1, -1, -1):
-        holder = parts[place].inside
-        if holder is not None and not whole[place].proved and whole[holder].failure is None:
-            whole[holder] = whole[holder]._replace(
-                failure=FAILURES["identity-div-incomplete"], detail="the token inside it does not hold"
-            )
+            whole[place] = _unlinked(part, whole[place], sound[place])
     return _concluded(hearing, whole, tuple(place for place in order if whole[place].proved))
 
 
-def _unlinked(part: Part, result: Judgement) -> Judgement:
+def _unlinked(part: Part, result: Judgement, sound: bool) -> Judgement:
     """The result of a diversion that is well signed and belongs to no chain."""
     exam = part.exam
     slug, why = "identity-div-incomplete", "the diversions do not lead from this call back to a signed one"
-    if exam.fresh is FAIL:
+    if not sound:
+        why = "the token inside it does not hold"
+    elif exam.fresh is FAIL:
         slug, why = "identity-stale-iat", exam.detail
     return result._replace(fresh=exam.fresh, dest=exam.dest, failure=FAILURES[slug], detail=why)
 

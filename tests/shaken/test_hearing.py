@@ -229,7 +229,7 @@ INCOMPLETE = "identity-div-incomplete"
 )  # fmt: skip
 def test_each_broken_rule_breaks_the_chain(values: list[bytes], expected: list[str]) -> None:
     found = heard(*values, claim=FORWARDED)
-    assert slugs(found) == [one if one != INCOMPLETE else INCOMPLETE for one in expected]
+    assert slugs(found) == expected
     assert found.diversions is Fact.FAIL and found.via == ()
     assert found.judgement is not None and not found.judgement.proved
 
@@ -295,6 +295,71 @@ def test_a_diversion_is_worth_no_more_than_the_token_inside_it(opt: Any) -> None
     assert found.judgement is not None and not found.judgement.proved and found.diversions is Fact.FAIL
 
 
+def layers(count: int) -> bytes:
+    """A call that was forwarded so often, each token inside the next."""
+    inside, was = vector("VEC-1"), DIALLED
+    for number in range(count):
+        became = NEXT if number == count - 1 else f"1202555{110 + number:04}"
+        inside, was = nested(bare(inside), became, was), became
+    return inside
+
+
+@pytest.mark.req("STI-101")
+@pytest.mark.parametrize(("count", "proved"), [(1, True), (2, True), (4, True), (5, False), (6, False)])
+def test_tokens_are_nested_as_deep_as_calls_are_forwarded_and_no_deeper(count: int, proved: bool) -> None:
+    found = heard(layers(count), claim=FORWARDED)
+    assert found.judgement is not None and found.judgement.proved == proved
+    assert len(found.via) == (count if proved else 0) and found.diversions is (Fact.PASS if proved else Fact.FAIL)
+
+
+@pytest.mark.req("STI-099", "STI-101")
+def test_a_diversion_with_a_bad_token_in_it_proves_nothing_for_others_either() -> None:
+    for bad in (made("shaken", ORIGINAL, OTHER), made("shaken", {**ORIGINAL, "orig": {"tn": LAST}})):
+        found = heard(vector("VEC-1"), nested(bare(bad)), claim=FORWARDED)
+        assert slugs(found) == ["identity-dest-mismatch", INCOMPLETE]
+        assert found.results[1].detail == "the token inside it does not hold"
+    deep = heard(nested(bare(nested(bare(made("shaken", ORIGINAL, OTHER)))), NEXT, LAST), claim=FORWARDED)
+    assert slugs(deep) == [INCOMPLETE]
+
+
+@pytest.mark.req("STI-099")
+def test_the_last_diversion_leads_to_the_request_uri_and_not_to_whom_to_names() -> None:
+    kept = Claim(CALLER, None, (DIALLED, NEXT))  # To, Request-URI
+    back = diverted(LAST, DIALLED)  # leads to To, where the call no longer is
+    found = heard(vector("VEC-1"), back, claim=kept)
+    assert slugs(found) == [None, INCOMPLETE] and found.diversions is Fact.FAIL
+    assert found.results[1].dest is Fact.FAIL and found.results[0].proved
+    other = heard(vector("VEC-1"), made("zzz", ORIGINAL), claim=kept)  # To alone suffices for the first token (STI-060)
+    assert slugs(other)[0] is None
+
+
+@pytest.mark.req("STI-023")
+def test_the_kind_may_stand_in_the_token_alone() -> None:
+    plain = vector("VEC-4").replace(b";ppt=div", b"")
+    found = heard(vector("VEC-1"), plain, claim=FORWARDED)
+    assert slugs(found) == [None, None] and found.kinds == ("shaken", "div")
+
+
+@pytest.mark.req("STI-099", "TRAP-88")
+def test_the_age_that_is_excused_ends_on_the_second() -> None:
+    rules = Rules(diverted=600.0)
+    for age, proved in ((600, True), (601, False)):
+        found = heard(made("shaken", {**ORIGINAL, "iat": IAT - age}), diverted(DIALLED, NEXT, IAT), claim=FORWARDED, rules=rules, utc=float(IAT))
+        assert found.judgement is not None and found.judgement.proved == proved
+    for ahead, proved in ((60, True), (61, False)):
+        found = heard(made("shaken", {**ORIGINAL, "iat": IAT + ahead}), diverted(DIALLED, NEXT, IAT), claim=FORWARDED, rules=rules, utc=float(IAT))
+        assert found.judgement is not None and found.judgement.proved == proved
+
+
+@pytest.mark.req("TRAP-18")
+def test_tokens_inside_others_count_among_those_that_are_heard() -> None:
+    values = [nested(bare(vector("VEC-1")))] * (MAX_TOKENS - 1)
+    hearing = open_hearing(values, FORWARDED, Rules(), IAT)
+    assert len(hearing.parts) == MAX_TOKENS and len(hearing.values) == MAX_TOKENS - 1
+    assert len(open_hearing([*values, values[0]], FORWARDED, Rules(), IAT).parts) == MAX_TOKENS
+    assert len(open_hearing([layers(4)] * 7, FORWARDED, Rules(), IAT).parts) == MAX_TOKENS
+
+
 # --- priority
 
 
@@ -330,12 +395,15 @@ def test_a_priority_is_proved_or_it_is_not(value: bytes, priorities: tuple[str, 
     assert slugs(found) == [slug, None]
     assert (found.priorities == priorities) == (slug is None or not priorities)
     assert found.psap_callback == (slug is None and priority == "psap-callback")
+    assert found.priority_failed == (slug is not None)
     assert found.judgement is not None and found.judgement.attestation == "A"
 
 
 def test_a_priority_alone_speaks_for_no_number() -> None:
     found = heard(rph(["ets.0"]), said=Circumstances(("ets.0",)))
-    assert found.judgement is None and found.priorities == ("ets.0",)
+    assert found.judgement is None and found.priorities == ("ets.0",) and not found.priority_failed
+    assert not heard(vector("VEC-1"), made("rcd", PRIORITY)).priority_failed  # no token speaks of it
+    assert not heard(rph(["ets.1"]), rph(["ets.0"]), said=Circumstances(("ets.0",))).priority_failed  # one of them holds
 
 
 # --- rich call data
