@@ -204,6 +204,7 @@ def test_diversions_form_a_chain() -> None:
     claim = Claim(CALLER, None, (LAST,))
     found = heard(second, vector("VEC-1"), first, claim=claim)
     assert slugs(found) == [None, None, None] and found.via == (NEXT, DIALLED)
+    assert slugs(heard(first, second, vector("VEC-1"), claim=claim)) == [None, None, None]
     broken = heard(second, vector("VEC-1"), claim=claim)
     assert slugs(broken) == ["identity-div-incomplete", "identity-dest-mismatch"] and broken.diversions is Fact.FAIL
 
