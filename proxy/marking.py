@@ -24,6 +24,7 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
             signed = sign(request, case, signer, world.inventory, terms, world.utc())
             world.metrics.signed(signed.result, signed.attestation or "none")
             case.signed = signed.attestation
+            case.ours = signed.names
             marks.edits.add.extend(signed.lines)
         return marks
     if verdict.action == "reject":

@@ -89,6 +89,8 @@ class Case:
     verdict: Verdict | None = None
     signed: str | None = None
     """The attestation that the call left with, where we signed it."""
+    ours: tuple[bytes, ...] = ()
+    """How others name the token that we made for it (`shaken.reason.ppi`)."""
     software: str = ""
     purpose: str = ""
     """What the PBX says that the call is for."""

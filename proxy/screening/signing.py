@@ -18,6 +18,7 @@ from shaken import mky
 from shaken.div import destinations
 from shaken.errors import SigningError
 from shaken.passport import Passport
+from shaken.reason import ppi
 from shaken.sign import Signer
 
 DATE_WINDOW = 60
@@ -44,6 +45,12 @@ class Signed:
     """A slug for metrics: signed, or the reason for leaving the call as it is."""
     why: str = ""
     """What set the level: one of `policy.attest.WHY`."""
+
+    @property
+    def names(self) -> tuple[bytes, ...]:
+        """How others name the token, if there is one (RFC 9410)."""
+        name = ppi(self.lines[-1].removeprefix(b"Identity: ")) if self.lines else None
+        return (name,) if name is not None else ()
 
 
 def sip_date(text: str) -> float | None:

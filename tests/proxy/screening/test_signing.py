@@ -85,6 +85,7 @@ def test_a_call_leaves_with_the_level_that_it_has_a_right_to(caller: str, terms:
         made = token(done)
         assert (made.attest, made.origid, made.iat, made.dest_tns) == (level, ORIGID, IAT, ("12025550199",))
         assert done.lines[0].startswith(b"Date: ")
+        assert done.names == (b".." + done.lines[-1].partition(b";")[0].rpartition(b".")[2],)
 
 
 @pytest.mark.req("STI-056")
