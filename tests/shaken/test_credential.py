@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from shaken import constraints, tnauthlist
 from shaken.constraints import Constraints
-from shaken.credential import ORDER, Anchors, Credential, der_signature, validate
+from shaken.credential import MAX_CHAIN, MAX_PEM, ORDER, Anchors, Credential, der_signature, load_chain, validate
 from shaken.errors import CredentialError
 from shaken.sign import sign_octets
 from shaken.tnauthlist import TNAuthList
@@ -42,10 +42,14 @@ def issue(
     enhanced: Constraints | None = None,
     critical: bool = False,
     wrong_key: bool = False,
+    bare: bool = False,
+    until: float = 1000.0,
     key: CertificateIssuerPrivateKeyTypes | None = None,
 ) -> Holder:
     key = key or ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "US"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.COUNTRY_NAME, "US"), *([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])]
+    )
     mine = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     above = mine if issuer is None else issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     named = x509.AuthorityKeyIdentifier(b"x" * 20, None, None) if wrong_key else x509.AuthorityKeyIdentifier(above.digest, None, None)
@@ -56,12 +60,15 @@ def issue(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(datetime.fromtimestamp(NOW - 1000, UTC))
-        .not_valid_after(datetime.fromtimestamp(NOW + 1000, UTC))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(not ca, False, False, False, False, ca, ca, False, False), critical=True)
-        .add_extension(mine, critical=False)
-        .add_extension(named, critical=False)
+        .not_valid_after(datetime.fromtimestamp(NOW + until, UTC))
     )
+    if not bare:
+        builder = (
+            builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(not ca, False, False, False, False, ca, ca, False, False), critical=True)
+            .add_extension(mine, critical=False)
+            .add_extension(named, critical=False)
+        )
     if authority is not None:
         builder = builder.add_extension(x509.UnrecognizedExtension(tnauthlist.OID, tnauthlist.to_der(authority)), critical)
     for oid, value in ((constraints.OID, limits), (constraints.ENHANCED_OID, enhanced)):
@@ -179,3 +186,75 @@ def test_a_signature_with_the_other_s_holds_too() -> None:
     assert credential.holds(raw, b"x") and credential.holds(raw[:32] + s.to_bytes(32, "big"), b"x")
     for bad in (bytes(32) + raw[32:], raw[:32] + bytes(32), raw[:32] + ORDER.to_bytes(32, "big"), raw + b"\0", raw[:63]):
         assert not credential.holds(bad, b"x")
+
+
+CODE = TNAuthList(spcs=("709J",))
+
+
+@pytest.mark.req("STI-065", "LAB-11")
+def test_a_chain_is_valid_as_long_as_each_of_its_certificates() -> None:
+    above = issue("SHAKEN 709J", ROOT, CODE, until=300.0)
+    leaf = issue("SHAKEN 709J", above, CODE, ca=False, until=700.0)
+    found = validated(leaf, above)
+    assert (found.not_before, found.not_after) == (NOW - 1000, NOW + 300)
+    assert [found.valid_at(utc) for utc in (NOW - 1001, NOW - 1000, NOW, NOW + 300, NOW + 301)] == [False, True, True, True, False]
+    for utc, fine in ((NOW + 300, True), (NOW - 1000, True), (NOW + 301, False), (NOW - 1001, False)):
+        if fine:
+            assert validate(URL, pem(leaf, above), ANCHORS, utc)
+        else:
+            with pytest.raises(CredentialError) as caught:
+                validate(URL, pem(leaf, above), ANCHORS, utc)
+    for utc in (NOW + 700.5, NOW - 1000.5):
+        with pytest.raises(CredentialError) as caught:
+            validate(URL, pem(leaf, above), ANCHORS, utc)
+        assert caught.value.slug == "identity-expired"
+
+
+@pytest.mark.req("STI-082")
+def test_a_certificate_names_one_provider() -> None:
+    with pytest.raises(CredentialError) as caught:
+        validated(issue("SHAKEN 709J", ROOT, TNAuthList(spcs=("709J", "710J")), ca=False))
+    assert caught.value.slug == "identity-no-authority"
+
+
+@pytest.mark.req("STI-096")
+def test_a_subject_without_a_common_name_is_told_whole() -> None:
+    found = validated(issue("", ROOT, CODE, ca=False))
+    assert (found.subject, found.organisation, found.spc, found.url) == ("C=US", None, "709J", URL)
+    assert validated(issue("SHAKEN 709J", ROOT, CODE, ca=False)).subject == "SHAKEN 709J"
+
+
+@pytest.mark.req("TRAP-83")
+def test_a_leaf_that_says_little_of_itself_is_found_behind_the_root() -> None:
+    leaf = issue("SHAKEN 709J", ROOT, CODE, ca=False, bare=True)
+    assert validated(leaf).spc == "709J" and validate(URL, pem(ROOT, leaf), ANCHORS, NOW).spc == "709J"
+
+
+@pytest.mark.req("STI-086")
+def test_an_issuer_that_names_no_numbers_lends_none_that_it_has_not() -> None:
+    silent = issue("Silent", NUMBERS)
+    inside = issue("Company", silent, TNAuthList(numbers=("12025550120",)), ca=False)
+    outside = issue("Company", silent, TNAuthList(numbers=("12025550199",)), ca=False)
+    assert validated(inside, silent, NUMBERS).covers("12025550120")
+    with pytest.raises(CredentialError) as caught:
+        validated(outside, silent, NUMBERS)
+    assert caught.value.slug == "identity-no-authority"
+
+
+@pytest.mark.req("TRAP-18", "TRAP-83")
+def test_a_file_holds_no_more_than_a_chain() -> None:
+    one = pem(ROOT)
+    assert len(load_chain(one * MAX_CHAIN)) == MAX_CHAIN and Anchors.of([one * 3]).count == 1
+    with pytest.raises(CredentialError):
+        load_chain(one * (MAX_CHAIN + 1))
+    assert len(load_chain(one + b"x" * (MAX_PEM - len(one)))) == 1
+    with pytest.raises(CredentialError):
+        load_chain(one + b"x" * (MAX_PEM - len(one) + 1))
+
+
+@pytest.mark.req("STI-013")
+def test_r_and_s_lie_below_the_order() -> None:
+    edge, below = ORDER.to_bytes(32, "big"), (ORDER - 1).to_bytes(32, "big")
+    assert der_signature(below + below) is not None
+    for bad in (edge + below, below + edge, bytes(32) + below, below + bytes(32), below, below + below + b"\0"):
+        assert der_signature(bad) is None
