@@ -69,7 +69,7 @@ class Passport(NamedTuple):
     @property
     def claims(self) -> Mapping[str, Json]:
         """All claims by name."""
-        return self.payload if self.payload is not None else json_object(decode(self.signing_input.partition(b".")[2]))
+        return self.payload if self.payload is not None else _object(decode(self.signing_input.partition(b".")[2]))
 
 
 def canonical_text(value: Json) -> str:
@@ -123,7 +123,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_consta
 _QUICK = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
-def json_object(octets: bytes) -> dict[str, Json]:
+def _object(octets: bytes) -> dict[str, Json]:
     """An object in which no name stands twice. Raises ParseError."""
     if octets.count(b"{") + octets.count(b"[") > 64:
         raise ParseError("the JSON of the token is nested too much")
@@ -158,7 +158,7 @@ Jose = tuple[Mapping[str, Json], str | None, str | None, str | None, str | None]
 
 def read_header(text: bytes) -> Jose:
     """A JOSE header, and its alg, typ, ppt and x5u. Raises ParseError."""
-    header = json_object(decode(text))
+    header = _object(decode(text))
     alg, typ, ppt, x5u = (_text(header, name) for name in ("alg", "typ", "ppt", "x5u"))
     return MappingProxyType(header), alg, typ, ppt, x5u
 
@@ -187,7 +187,7 @@ def parse(token: bytes) -> Passport:
         raise ParseError("a token has three parts")
     header, alg, typ, ppt, x5u = (_header if len(parts[0]) <= MAX_KEPT_HEADER else read_header)(parts[0])
     payload = decode(parts[1])
-    claims = json_object(payload)
+    claims = _object(payload)
     if len(token) > 2048 and (deep(header) or deep(claims)):
         raise ParseError("the JSON of the token is nested too much")
     # What is not ES256 is refused for that (E12), and its signature, whatever its form, is never used.

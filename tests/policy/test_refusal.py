@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -21,36 +20,6 @@ ROLES = ("enterprise", *sorted(PROVIDERS))
 def refused(slug: str, kind: Class, **book: object) -> tuple[int, str, tuple[bytes, ...]]:
     verdict = Verdict("reject", "reject", deciding=Finding(slug, kind, 100, ""), id="c-8842_1")
     return tuple(rejection(verdict, Rulebook(**book)))  # type: ignore[arg-type, return-value]
-
-
-@pytest.mark.req("STI-131")
-@pytest.mark.parametrize("kind", list(Class))
-def test_no_refusal_names_a_time_to_try_again(kind: Class) -> None:
-    _, _, lines = refused("some-reason", kind, redress=REDRESS)
-    assert not [line for line in lines if line.lower().startswith(b"retry-after")]
-
-
-@pytest.mark.req("STI-130", "TRAP-57")
-@pytest.mark.parametrize("kind", list(Class))
-def test_every_refusal_may_be_one_that_leaves_other_phones_ringing(kind: Class) -> None:
-    """A 6xx ends all forks of the call: each class has a 4xx that an operator can set in its place."""
-    for code in sorted(code for code in FITTING[kind] if code < 500):
-        finding = Finding("some-reason", kind, 100, "")
-        book = Rulebook(codes=MappingProxyType({"some-reason": code}))
-        assert rejection(Verdict("reject", "reject", deciding=finding), book).status == code
-        break
-    else:
-        raise AssertionError("only 6xx fit")
-
-
-@pytest.mark.req("STI-123", "STI-120")
-def test_a_gateway_may_be_told_by_the_cause_of_isup() -> None:
-    assert notice(REDRESS, "c-1", "RLN", form="q850").startswith(b'Reason: Q.850;cause=21;text="v=analytics1;')
-
-
-@pytest.mark.req("STI-125")
-def test_a_subscribers_wish_is_told_as_unwanted_with_its_reason() -> None:
-    assert refused("deny-list", Class.SUBSCRIBER) == (607, "Unwanted", (b'Reason: SIP;cause=607;text="deny-list"',))
 
 
 @pytest.mark.req("STI-118", "STI-119", "STI-124", "REG-013")

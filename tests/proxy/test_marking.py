@@ -37,6 +37,7 @@ def world(*, signing: bool = True) -> Any:
         signers={"pbx": (Signer(KEY, URL), Terms(ORIGID))} if signing else {},
         utc=lambda: 1_767_225_602.0,
         bypass=False,
+        tap=None,
     )
 
 
