@@ -130,8 +130,13 @@ def open_hearing(
         parts = [part._replace(excused=_excused(part, reached, rules, utc)) for part in parts]
     needed = (exam.url for part in parts for exam in (part.exam, part.excused) if exam is not None)
     return Hearing(
-        tuple(parts), heard, tuple(dict.fromkeys(url for url in needed if url is not None)), target, circumstances,
-        rules )
+        tuple(parts),
+        heard,
+        tuple(dict.fromkeys(url for url in needed if url is not None)),
+        target,
+        circumstances,
+        rules,
+    )
 
 
 def _part(value: bytes, claim: Claim, rules: Rules, utc: float, circumstances: Circumstances) -> Part:
@@ -248,9 +253,7 @@ def _excused(part: Part, reached: frozenset[str], rules: Rules, utc: float) -> E
     return Exam(token.x5u, token, PASS, PASS, PASS, PASS)
 
 
-def conclude(
-    hearing: Hearing, credentials: Mapping[str, Credential | CredentialFailure], utc: float
-) -> Conclusion:
+def conclude(hearing: Hearing, credentials: Mapping[str, Credential | CredentialFailure], utc: float) -> Conclusion:
     """The results, given what was fetched for `hearing.urls`. Never raises."""
     parts, rules = hearing.parts, hearing.rules
 
@@ -344,9 +347,7 @@ def _speaking(parts: Sequence[Part], whole: Sequence[Judgement], rules: Rules) -
     counted = [one for part, one in zip(parts, whole, strict=True) if part.kind in rules.kinds]
     if counted:
         return best(counted)
-    failed = [
-        one for part, one in zip(parts, whole, strict=True) if part.kind in KINDS and one.failure is not None
-    ]
+    failed = [one for part, one in zip(parts, whole, strict=True) if part.kind in KINDS and one.failure is not None]
     if failed:
         return best(failed)
     strange = [part.kind for part in parts if part.kind not in KINDS and part.kind != LEGACY]

@@ -124,9 +124,7 @@ def normal(name: x509.Name) -> str:
     )
 
 
-def _signed(
-    crl: x509.CertificateRevocationList, issuer: str, signers: Sequence[x509.Certificate], utc: float
-) -> None:
+def _signed(crl: x509.CertificateRevocationList, issuer: str, signers: Sequence[x509.Certificate], utc: float) -> None:
     named = [signer for signer in signers if normal(signer.subject) == issuer]
     if not named:
         raise CredentialError(f"it is by somebody else ({crl.issuer.rfc4514_string()})"[:300], SLUG)

@@ -126,9 +126,7 @@ def to_der(entries: TNAuthList) -> bytes:
     for start, count in entries.ranges:
         check_range(start, count)
         number = count.to_bytes(count.bit_length() // 8 + 1, "big")
-        parts.append(
-            element(RANGE, element(SEQUENCE, element(IA5, start.encode("ascii")) + element(INTEGER, number)))
-        )
+        parts.append(element(RANGE, element(SEQUENCE, element(IA5, start.encode("ascii")) + element(INTEGER, number))))
     for tn in entries.numbers:
         parts.append(element(ONE, element(IA5, tn.encode("ascii"))))
     if not parts:

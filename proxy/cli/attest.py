@@ -133,9 +133,7 @@ def in_json(found: Tally) -> str:
         {
             "calls": found.levels.total(),
             "unread": found.unread,
-            "levels": [
-                {"level": level, "why": why, "calls": count} for (level, why), count in ordered(found.levels)
-            ],
+            "levels": [{"level": level, "why": why, "calls": count} for (level, why), count in ordered(found.levels)],
             "customers": [
                 {"customer": customer, "level": level, "calls": count}
                 for (customer, level), count in ordered(found.customers)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shaken import constraints, tnauthlist
-from shaken.constraints import Constraints, from_der, to_der
+from shaken.constraints import MAX_NAMES, MAX_SIZE, Constraints, from_der, to_der
 from shaken.credential import load_chain
+from shaken.der import SEQUENCE, element
 from shaken.errors import ParseError
 
 PRINTED = Path(__file__).resolve().parents[1] / "vectors" / "certificates" / "rfc9118.pem"
@@ -102,3 +103,26 @@ def test_any_bytes_raise_our_errors_only(data: bytes, enhanced: bool, limits: Co
             from_der(der, enhanced=enhanced)
         except ParseError:
             pass
+
+
+def test_each_limit_stands_once_and_lists_are_bounded() -> None:
+    one = to_der(Constraints(include=("a",)))[2:]
+    with pytest.raises(ParseError, match="order"):
+        from_der(element(SEQUENCE, one + one), enhanced=True)
+    with pytest.raises(ParseError, match="order"):
+        from_der(element(SEQUENCE, to_der(Constraints(exclude=("a",)))[2:] + one), enhanced=True)
+    many = tuple(f"c{at}" for at in range(MAX_NAMES))
+    assert from_der(to_der(Constraints(include=many)), enhanced=False).include == many
+    with pytest.raises(ParseError, match="too many"):
+        from_der(to_der(Constraints(include=(*many, "x"))), enhanced=False)
+    fill = MAX_SIZE - len(to_der(Constraints(permitted=(("a", ("x" * 60_000,)),)))) + 60_000
+    longest = to_der(Constraints(permitted=(("a", ("x" * fill,)),)))
+    assert len(longest) == MAX_SIZE and from_der(longest, enhanced=False).permitted[0][0] == "a"
+    with pytest.raises(ParseError, match="too long"):
+        from_der(longest + b"\0", enhanced=False)
+
+
+def test_the_extension_is_its_der() -> None:
+    limits = Constraints(include=("rcd",))
+    for kind in (constraints.Extension, constraints.EnhancedExtension):
+        assert kind(limits).public_bytes() == to_der(limits)

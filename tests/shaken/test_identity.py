@@ -20,6 +20,8 @@ COMPACT = b"..c2ln;info=<https://a.example/e>"
     [
         (ONE, [ONE]),
         (b"", [b""]),
+        (b"," + ONE, [b"", ONE]),
+        (b"x," + ONE + b";z=,", [b"x", ONE + b";z=,"]),
         (ONE + b"," + TWO, [ONE, TWO]),
         (ONE + b" ,\t" + TWO + b", " + COMPACT, [ONE, TWO, COMPACT]),
         (ONE + b";note=a,b", [ONE + b";note=a,b"]),

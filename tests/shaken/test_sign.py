@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shaken import identity, mky, passport
 from shaken.errors import SigningError
 from shaken.passport import canonical_json, decode
-from shaken.sign import Signer
+from shaken.sign import Signer, load_key
 
 VECTORS: dict[str, Any] = tomllib.loads(
     (Path(__file__).resolve().parents[1] / "vectors" / "passport" / "vectors.toml").read_text(encoding="utf-8")
@@ -157,3 +158,33 @@ def test_what_was_made_reads_as_it_was_meant(extra: Any) -> None:
         return
     token = passport.parse(identity.parse(value).token)
     assert token.claims["extra"] == extra and token.defects == ()
+
+
+@pytest.mark.req("STI-006", "STI-008")
+@pytest.mark.parametrize(
+    ("dest", "tns"),
+    [(("2",), ["2"]), (("3", "2"), ["2", "3"]), (("2", "2"), ["2"]), (["9", "10", "9"], ["10", "9"])],
+)
+def test_a_call_may_go_to_several_numbers(dest: tuple[str, ...], tns: list[str]) -> None:
+    made = payload(usual(dest=dest))
+    assert json.loads(made)["dest"] == {"tn": tns} and made == canonical_json(json.loads(made))
+
+
+def test_time_begins_at_zero() -> None:
+    assert json.loads(payload(usual(iat=0)))["iat"] == 0
+    assert SIGNER.value("", {**BASE, "iat": 0}) and SIGNER.value("", {**BASE, "iat": 1})
+    with pytest.raises(SigningError):
+        SIGNER.value("", {**BASE, "iat": -1})
+
+
+@pytest.mark.req("STI-001", "TRAP-11")
+def test_only_a_p256_key_signs() -> None:
+    def pem(key: Any) -> bytes:
+        made: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return made
+
+    loaded = load_key(pem(KEY))
+    assert loaded.private_numbers() == KEY.private_numbers()
+    for wrong in (pem(ec.generate_private_key(ec.SECP384R1())), pem(ed25519.Ed25519PrivateKey.generate()), b"", b"-----BEGIN PRIVATE KEY-----"):
+        with pytest.raises(SigningError):
+            load_key(wrong)
