@@ -100,6 +100,7 @@ ATTESTING: dict[str, Entry] = {
     "origid": Key(kinds.origid, ""),
 }
 """What the calls of a peer may get when they are signed."""
+
 GO_ON = (404, 503, 302)
 
 
