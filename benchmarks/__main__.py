@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import blackhole, decide, dnc, failover, invite, slow, urls, verify
+from benchmarks import blackhole, certificates, decide, dnc, failover, invite, slow, urls, verify
 
 
 def main() -> int:
@@ -22,6 +22,8 @@ def main() -> int:
     worst = max(worst, blackhole.main(quick))
     print()
     worst = max(worst, urls.main(quick))
+    print()
+    worst = max(worst, certificates.main(quick))
     print()
     worst = max(worst, failover.main(quick))
     print()

@@ -95,9 +95,11 @@ class Chains:
                 del self._hosts[host]
         return held
 
-    def clear(self) -> None:
-        self.held.clear()
+    def anew(self) -> dict[str, Held]:
+        """Hold nothing any more; what was held is whoever's who has `held` of before."""
+        self.held = {}
         self._hosts.clear()
+        return self.held
 
     def _evict(self) -> None:
         """One that nobody used since it was last looked at, or else the oldest."""

@@ -37,6 +37,8 @@ from shaken.revocation import REVOKED, Identity, Revocations, path
 
 UNREACHABLE = "identity-unreachable"
 """The slug of a failure that says nothing about the certificate: it could not be had, or not in time."""
+LET_GO, LET_GO_SECONDS = 100, 0.002
+"""So many chains are freed at a time, and then the calls have their turn."""
 SUSPICION = 60.0
 """Seconds between two fetches of one URL that bad signatures can cause (TRAP-82)."""
 
@@ -261,7 +263,15 @@ class Store:
     def _put_back(self) -> None:
         """On stock with all that is held: it is validated again before it serves again."""
         self._stock.update((url, held.kept) for url, held in self._held.items() if held.kept is not None)
-        self._chains.clear()
+        former, self._held = self._held, self._chains.anew()
+        self._let_go(former)
+
+    def _let_go(self, former: dict[str, Held]) -> None:
+        """Free what is held no more, a little at a time: ten thousand keys at once would hold up the calls."""
+        for _ in range(min(len(former), LET_GO)):
+            former.popitem()
+        if former:
+            asyncio.get_running_loop().call_later(LET_GO_SECONDS, self._let_go, former)
 
     def _renew(self, url: str, held: Held, utc: float) -> None:
         """Fetch again what is due. Even a host that rests is asked for what it gave before."""
