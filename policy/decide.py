@@ -169,9 +169,10 @@ def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> t
     most = blocked = 0
     tags, codes = profile.tags, book.codes
     for finding in findings:
-        slug, kind, weight, _, _, _, ceiling, _ = finding
+        kind, weight = finding.kind, finding.weight  # unpacking a named tuple takes longer
         if kind is _ANALYTICS or kind is _DUTY:
             evidence += weight
+            ceiling = finding.ceiling
             if ceiling == "reject":
                 firm += weight
                 sure += weight
@@ -179,11 +180,11 @@ def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> t
                     blocking, blocked = finding, weight
             elif ceiling != "tag":
                 firm += weight
-        elif kind is _DETERMINISTIC or kind is _SUBSCRIBER or slug in codes:
+        elif kind is _DETERMINISTIC or kind is _SUBSCRIBER or finding.slug in codes:
             acting = acting or finding
         elif kind is _IDENTITY:
             proof += weight
-        if tags and tagging is None and slug in tags:
+        if tags and tagging is None and finding.slug in tags:
             tagging = finding
         if weight > most:
             heaviest, most = finding, weight
