@@ -32,7 +32,7 @@ from policy.checks import (
     velocity,
 )
 from policy.refusal import rejection
-from policy.rulebook import Profile, Rulebook
+from policy.rulebook import Profile, Rulebook, second_mark
 from policy.verdict import STRICTNESS, Action, Class, Finding, Mode, Verdict
 
 __all__ = ["ORDER", "decide", "reason_slugs", "rejection", "sampled"]
@@ -92,12 +92,15 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
     """
     findings: list[Finding] | None = None
     shadows, campaign = False, ""
-    if (marks := book.marks) is not None and call.caller_kind == "number":
-        place = hash(call.caller) & book.mask
-        if not marks[place >> 3] >> (place & 7) & 1:
+    if (marks := book.marks) is not None and (caller := call.caller) is not None:
+        place = hash(caller) & book.mask
+        if not marks[place >> 3] >> (place & 7) & 1 or not second_mark(caller, book):
             book = book.unlisted
     shadow = book.shadow
-    for check in asked(call.side, book.off):
+    checks = book.asks.get(call.side)
+    if checks is None:
+        checks = book.asks[call.side] = asked(call.side, book.off)
+    for check in checks:
         if (finding := check(call, book)) is not None:
             if shadow and CHECK_OF[finding.slug] in shadow:
                 finding = finding._replace(shadow=True)
@@ -166,9 +169,10 @@ def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> t
     most = blocked = 0
     tags, codes = profile.tags, book.codes
     for finding in findings:
-        slug, kind, weight, _, _, _, ceiling, _ = finding
+        kind, weight = finding.kind, finding.weight  # unpacking a named tuple takes longer
         if kind is _ANALYTICS or kind is _DUTY:
             evidence += weight
+            ceiling = finding.ceiling
             if ceiling == "reject":
                 firm += weight
                 sure += weight
@@ -176,11 +180,11 @@ def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> t
                     blocking, blocked = finding, weight
             elif ceiling != "tag":
                 firm += weight
-        elif kind is _DETERMINISTIC or kind is _SUBSCRIBER or slug in codes:
+        elif kind is _DETERMINISTIC or kind is _SUBSCRIBER or finding.slug in codes:
             acting = acting or finding
         elif kind is _IDENTITY:
             proof += weight
-        if tags and tagging is None and slug in tags:
+        if tags and tagging is None and finding.slug in tags:
             tagging = finding
         if weight > most:
             heaviest, most = finding, weight

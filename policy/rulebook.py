@@ -19,7 +19,7 @@ from policy.dno import GIVEN_OUT
 from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
-from policy.verdict import CheckMode, Class
+from policy.verdict import CheckMode, Class, Finding
 
 Role = Literal["enterprise", "hosted", "terminating", "intermediate", "gateway", "originating"]
 
@@ -166,16 +166,29 @@ LONG = 50_000
 
 
 def marked(lists: Iterable[frozenset[str]]) -> bytes:
-    """A bit for each number, at its hash: sixteen bits a number or more, so at most one stranger in sixteen is looked
-    up for nothing. The length is a power of two."""
+    """Two bits for each number, at two parts of its hash; sixteen bits a number or more, so few strangers are looked up
+    for nothing: one in 60 at most. The length is a power of two."""
     lists = tuple(lists)
     marks = bytearray(2 << sum(len(numbers) for numbers in lists).bit_length())
     mask = 8 * len(marks) - 1
     for numbers in lists:
         for number in numbers:
-            place = hash(number) & mask
-            marks[place >> 3] |= 1 << (place & 7)
+            place = hash(number)
+            for at in (place & mask, place >> SECOND & mask):
+                marks[at >> 3] |= 1 << (at & 7)
     return bytes(marks)
+
+
+SECOND = 30
+"""Bits of a hash that the place of the second mark leaves out."""
+
+
+def second_mark(number: str, book: Rulebook) -> bool:
+    """Has a number whose first mark is there the second one too?"""
+    marks = book.marks
+    assert marks is not None
+    at = hash(number) >> SECOND & book.mask
+    return bool(marks[at >> 3] >> (at & 7) & 1)
 
 
 WRITTEN_OUT = 10_000
@@ -215,6 +228,9 @@ class _Weights(dict[str, int]):
             found = self._weights.get(slug.partition("-")[0], 0)
         self[slug] = found
         return found
+
+
+Asked = Callable[[Call, "Rulebook"], Finding | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +289,8 @@ class Rulebook:
     """The weight of a finding: its own, or else that of its family (`identity-…`)."""
     marks: bytes | None = field(init=False, repr=False, compare=False)
     """A bit for each number on a list, where the lists are long (`marked`)."""
+    asks: dict[str, tuple[Asked, ...]] = field(init=False, repr=False, compare=False)
+    """The checks that this book asks, by side, as `policy.decide` finds them out once."""
     mask: int = field(init=False, repr=False, compare=False)
     """What a hash is cut to, so that it is the place of a mark."""
     unlisted: Rulebook = field(init=False, repr=False, compare=False)
@@ -299,6 +317,7 @@ class Rulebook:
         object.__setattr__(self, "off", off)
         shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
         object.__setattr__(self, "shadow", shadow)
+        object.__setattr__(self, "asks", {})
         object.__setattr__(self, "weight", _Weights(self.weights).__getitem__)
         # Long lists: their sets lie far apart in memory, and each look at one is a wait for it. One bit each of few
         # megabytes says for nearly every caller that it is on none, and the checks then see the book without them.

@@ -106,7 +106,8 @@ def _sound(
 ) -> None:
     if not entries:
         raise ListError(f"list {kind}: nothing in it can be read" + "".join(f"; {one}" for one in bad[:3]))
-    if refused > WORST_SHARE * lines and refused > 1:
+    # A letter whose rows are torn apart gives what it gives, and names the others.
+    if refused > WORST_SHARE * lines and refused > 1 and kind != TRACED:
         raise ListError(
             f"list {kind}: {refused:,} of {lines:,} lines cannot be read ({bad[0]}): is it the right file?"
             " --force takes the rest"

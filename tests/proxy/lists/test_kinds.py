@@ -161,3 +161,13 @@ def test_without_a_state_folder_there_is_nothing_in_force(tmp_path: Path) -> Non
     metrics = Metrics()
     declare(metrics, None, lambda: UTC)
     assert b"list_stale" not in metrics.exported("0")
+
+
+def test_of_a_torn_letter_the_rows_that_can_be_read_are_taken(tmp_path: Path) -> None:
+    names = "These campaigns were seen:\nParcel-Impers\n\nIn all 3 recorded calls were traced.\n"
+    lost = "9/7/2025 9/6/2025 2025550102 Ao \n9/6/2025 9/5/2025 2025550103 Eo\n"
+    path = written(tmp_path, names + "9/8/2025 9/7/2025 2025550101 Parcel-Impers\n" + lost)
+    made, bad = bring_in(tmp_path / FOLDER, "campaigns", [path], UTC)
+    assert (made.entries, made.refused, [one.line for one in bad]) == (1, 2, [6, 7])
+    hit = in_force(tmp_path, UTC).campaigns.match("12025550101", 1_757_400_000.0)
+    assert hit is not None and hit.firm
