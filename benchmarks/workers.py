@@ -60,7 +60,10 @@ class Sample:
         return self.failed + self.nobody
 
 
-def run(folder: Path, workers: int, calls: int, transport: str, connections: int, until: float = float("inf")) -> Sample:
+def run(
+    folder: Path, workers: int, calls: int, transport: str, connections: int, until: float = float("inf"),
+    scenario: str = "caller",
+) -> Sample:  # fmt: skip
     """Place the calls through a fresh ringwarden, in batches until a moment (monotonic seconds)."""
     cores = sorted(os.sched_getaffinity(0))
     away, ours = tuple(cores[: max(len(cores) - workers, 1)]), tuple(cores[-workers:])
@@ -84,7 +87,7 @@ def run(folder: Path, workers: int, calls: int, transport: str, connections: int
                 path = feed.write(folder / f"calls-{number}.feed", mine)
                 return sipp.call(
                     froms[number], proxy.me, path, calls=len(mine), rate=20_000, folder=folder, limit=OPEN // senders,
-                    patience=60.0, transport=kind, cores=away, name=f"caller-{number}",
+                    patience=60.0, transport=kind, cores=away, name=f"caller-{number}", scenario=scenario,
                 )  # fmt: skip
 
             began = time.monotonic()
@@ -102,13 +105,13 @@ def run(folder: Path, workers: int, calls: int, transport: str, connections: int
     return Sample(done, seconds, failed, nobody, again, handed)
 
 
-def astray(workers: int, calls: int, transport: str, connections: int, seconds: float) -> int:
+def astray(workers: int, calls: int, transport: str, connections: int, seconds: float, scenario: str) -> int:
     """So many calls, in runs, and what went astray of them."""
     until, rows, left = time.monotonic() + seconds, [], calls
     got: list[Sample] = []
     while left > 0 and (not got or time.monotonic() < until):
         with tempfile.TemporaryDirectory() as name:
-            got.append(run(Path(name), workers, min(left, 5 * BATCH), transport, connections, until))
+            got.append(run(Path(name), workers, min(left, 5 * BATCH), transport, connections, until, scenario))
         left -= got[-1].calls
         one = got[-1]
         rows.append([str(len(got)), f"{one.calls:,}", f"{one.rate:,.0f}", *map(str, (one.failed, one.nobody, one.handed, one.again))])
@@ -130,10 +133,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--transport", choices=("udp", "tcp"), default="udp")
     parser.add_argument("--connections", type=int, default=8, help="of the carrier, over TCP")
     parser.add_argument("--astray", type=int, default=0, metavar="CALLS", help="only look what goes astray of so many")
+    parser.add_argument("--late", action="store_true", help="of --astray: with a long header before each Via")
     parser.add_argument("--within", type=float, default=600.0, metavar="SECONDS", help="bound of --astray")
     args = parser.parse_args(argv)
     if args.astray:
-        return astray(args.workers, args.astray, args.transport, args.connections, args.within)
+        return astray(args.workers, args.astray, args.transport, args.connections, args.within, "late" if args.late else "caller")
     ratios: list[float] = []
     rows: list[list[str]] = []
     for pair in range(args.pairs):
