@@ -1,8 +1,9 @@
 """The order in which datagrams are served when more arrive than can be: what must not wait goes first.
 
 New calls wait in a queue of their own: requests of calls in progress, responses, ACKs and emergency calls pass them by.
-A new call that has waited so long that its sender sends it again is let fall (RFC 3261 section 17.1.1.2), so that
-those that are served are served in time. Bytes are looked at, not parsed: a guess costs an order, never a message.
+One that has waited a while is served without screening, which is what costs most; one that has waited so long that
+its sender sends it again is refused (RFC 3261 section 17.1.1.2, 21.5.4), so that those that are served are served in
+time. Bytes are looked at, not parsed: a guess costs an order, never a message.
 """
 
 from __future__ import annotations
@@ -15,6 +16,14 @@ MAX_WAITING = 4096
 """New calls that may wait, at about 2 KiB each: several times what can be served before they are stale."""
 STALE = 0.2
 """Seconds: by then a 100 was due (section 17.2.1). Whoever waited longer hears nothing before he repeats himself."""
+HURRY = 0.05
+"""Seconds: whoever has waited longer goes on unscreened. Screening is most of what a call costs."""
+RETRY = 5
+"""Seconds that a refused caller's next element is asked to stay away (Retry-After)."""
+REFUSALS = 50.0
+"""Refusals a second, and twice as many at once: an answer costs a tenth of a call. Whoever is beyond them is let fall
+and comes again.
+"""
 TOKEN = b";rw="
 """Stands in a Route of ours: the request belongs to a call that we let through, or claims to."""
 
@@ -32,14 +41,17 @@ class Waiting(NamedTuple):
 class Inbox:
     """Not thread-safe: it belongs to one event loop."""
 
-    __slots__ = ("_queue", "_vital", "shed")
+    __slots__ = ("_left", "_queue", "_refuse", "_refused_at", "_vital", "shed")
 
-    def __init__(self, vital: Callable[[bytes], bool]) -> None:
-        """vital: told a Request-URI, says whether it is an emergency call."""
-        self._vital = vital
+    def __init__(
+        self, vital: Callable[[bytes], bool], refuse: Callable[[Waiting], None] = lambda waiting: None
+    ) -> None:
+        """vital: told a Request-URI, says whether it is an emergency call. refuse: answers one that came too late."""
+        self._vital, self._refuse = vital, refuse
+        self._left, self._refused_at = 2 * REFUSALS, 0.0
         self._queue: deque[Waiting] = deque()
         self.shed = 0
-        """New calls that were let fall."""
+        """New calls that were refused or let fall."""
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -67,4 +79,9 @@ class Inbox:
             if now - one.arrived <= STALE or one.data[:7] == b"CANCEL ":
                 return one
             self.shed += 1
+            self._left = min(self._left + max(now - self._refused_at, 0.0) * REFUSALS, 2 * REFUSALS)
+            self._refused_at = now
+            if self._left >= 1:
+                self._left -= 1
+                self._refuse(one)
         return None

@@ -87,6 +87,24 @@ def stripped(world: World, request: Request, lane: Lane | None) -> Marks:
     return marks
 
 
+def unscreened(world: World, request: Request, lane: Lane) -> Marks:
+    """The same for a call that there was no time to judge: it goes on, and says so (No-TN-Validation)."""
+    marks = stripped(world, request, lane)
+    if lane.trunk.side == "carrier" and lane.mode != "observe":
+        marking = world.settings.marking
+        add(
+            marks,
+            request,
+            Verdict(mode=lane.mode),
+            prefix=marking.prefix + "-",
+            verstat="No-TN-Validation",
+            attestation=None,
+            origid=None,
+            in_from=marking.verstat_in_from,
+        )
+    return marks
+
+
 def counted(world: World, case: Case, verdict: Verdict, seconds: float) -> None:
     metrics, judgement = world.metrics, case.judgement
     attestation = (judgement.attestation if judgement is not None else None) or "none"

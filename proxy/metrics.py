@@ -33,7 +33,7 @@ METHODS = (
     "NOTIFY", "MESSAGE", "PUBLISH",
 )  # fmt: skip
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
-ACTIONS = ("allow", "tag", "divert", "reject", "emergency", "fail-open", "bypass")
+ACTIONS = ("allow", "tag", "divert", "reject", "emergency", "fail-open", "bypass", "unscreened")
 ATTESTATIONS = ("A", "B", "C", "none")
 STATUSES = ("400", "408", "413", "416", "420", "482", "483", "501", "505", "513")
 HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
@@ -102,6 +102,7 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("parse_errors", "Datagrams that are no SIP message we can act on.", {"kind": STATUSES}),
         Family("strays", "Responses and ACKs that belong to nothing here."),
         Family("unknown_sources", "Requests from an address of no trunk."),
+        Family("over_rate", "Calls refused because their trunk placed more a second than it may."),
         Family("hook", "Questions to the operator's decision service.", {"result": HOOKED}),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
@@ -255,6 +256,9 @@ class Metrics:
 
     def unknown_source(self) -> None:
         self.add("unknown_sources")
+
+    def over_rate(self) -> None:
+        self.add("over_rate")
 
     def cancelled(self) -> None:
         self.add("cancelled")

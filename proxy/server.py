@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
 from proxy.hep import Tap
-from proxy.inbox import Inbox, Waiting
+from proxy.inbox import HURRY, RETRY, Inbox, Waiting
 from proxy.sip.endpoint import Arrived, Endpoint, Event
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
@@ -43,7 +43,7 @@ class Server:
         """elsewhere: hands a message to the worker that it belongs to, and says whether it did. vital: told a
         Request-URI, says whether it is an emergency call. tap: gets a copy of each message.
         """
-        self._inbox = Inbox(vital)
+        self._inbox = Inbox(vital, self._refuse)
         self._working = False
         self._endpoint = endpoint
         self._calls = calls
@@ -54,7 +54,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._armed: asyncio.TimerHandle | None = None
         self._due = 0.0
-        calls.flush = self.flush
+        calls.flushed_by(self.flush)
 
     async def start(self) -> None:
         """Begin to read, in the order of the listeners."""
@@ -110,11 +110,18 @@ class Server:
             one = self._inbox.take(now)
             if one is None:
                 break
+            self._calls.hurried = now - one.arrived > HURRY
             self._serve(one.data, Flow(one.listener, one.host, one.port), now)
+        self._calls.hurried = False
         self._after(now)
         if len(self._inbox) and not self._working:
             self._working = True
             self._loop.call_soon(self._go_on)
+
+    def _refuse(self, one: Waiting) -> None:
+        """Answer a new call that has waited too long."""
+        self._endpoint.busy(one.data, Flow(one.listener, one.host, one.port), RETRY)
+        self._send(self._now())
 
     def _go_on(self) -> None:
         self._working = False

@@ -6,6 +6,8 @@ Their lines are bounded: a flood of forged sources must not push the lines about
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 
@@ -16,6 +18,33 @@ SCANNERS = (
     "sipscan", "siparmyknife", "vaxsipuseragent", "pplsip",
 )  # fmt: skip
 """What scanning tools call themselves in User-Agent, in lower case; none of them is a neighbour's exchange."""
+
+
+ANSWERS = 5.0
+"""Answers a second to one address that is nobody's, and so many at once: enough for whoever set up a phone wrongly."""
+MOST = 10_000
+"""Addresses, or trunks, whose rate is remembered; beyond it the oldest is forgotten, and begins anew."""
+
+
+class Buckets:
+    """So many a second for each name, and as many at once: a token bucket each, in bounded memory."""
+
+    __slots__ = ("_buckets", "_most")
+
+    def __init__(self, most: int = MOST) -> None:
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._most = most
+
+    def take(self, name: str, now: float, rate: float) -> bool:
+        """Take one, if there is one left. rate: how many come in a second, and the most that lie there."""
+        size = max(rate, 1.0)
+        left, at = self._buckets.pop(name, (size, now))
+        left = min(left + max(now - at, 0.0) * rate, size)
+        taken = left >= 1
+        self._buckets[name] = (left - 1 if taken else left, now)
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        return taken
 
 
 def scanner(request: Request) -> str:
@@ -30,12 +59,17 @@ def scanner(request: Request) -> str:
 class Strangers:
     """Says whether a line is due, and what stands in it."""
 
-    __slots__ = ("_at", "_left", "unsaid")
+    __slots__ = ("_at", "_heard", "_left", "unsaid")
 
     def __init__(self) -> None:
+        self._heard = Buckets()
         self._left, self._at = BURST, 0.0
         self.unsaid = 0
         """Lines that were not written because there were too many."""
+
+    def answers(self, host: str, now: float) -> bool:
+        """Whether a stranger is answered at all: a few times a second, then it talks to nobody."""
+        return self._heard.take(host, now, ANSWERS)
 
     def noticed(self, request: Request, flow: Flow, now: float) -> dict[str, str] | None:
         """The fields of a line, the source first: the filter relies on it. None where there are too many."""

@@ -293,6 +293,18 @@ def software(request: Request) -> str:
     return f"{agent[:SOFTWARE_LENGTH].decode('utf-8', 'replace') if agent else ''}|{form:08x}"
 
 
+def hear(case: Case, credentials: Credentials, utc: float) -> None:
+    """What the Identity headers of a case are worth; once, unless the judgement was taken back."""
+    if not case.exams or case.judgement is not None:
+        return
+    if case.hearing is not None:
+        case.heard = conclude(case.hearing, credentials, utc)
+        case.judgement = case.heard.judgement
+    else:
+        (exam,) = case.exams
+        case.judgement = judge_identity(exam, credentials.get(exam.url) if exam.url is not None else None, utc)
+
+
 def judge(
     case: Case,
     credentials: Credentials,
@@ -305,13 +317,7 @@ def judge(
 
     looked_up: adds what is remembered of the caller; None: nobody remembers.
     """
-    if case.exams:
-        if case.hearing is not None:
-            case.heard = conclude(case.hearing, credentials, utc)
-            case.judgement = case.heard.judgement
-        else:
-            (exam,) = case.exams
-            case.judgement = judge_identity(exam, credentials.get(exam.url) if exam.url is not None else None, utc)
+    hear(case, credentials, utc)
     lane = case.lane
     call = Call(
         side=lane.side,

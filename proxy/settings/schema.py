@@ -172,6 +172,7 @@ SCHEMA = Table(
                 **ATTESTING,
                 "shell": Key(one_of(*SHELLS), "inline"),
                 "go_on": Key(go_on, 404),
+                "calls_per_second": Key(integer(0, 1_000_000), 0),
                 "contact": Key(kinds.endpoint),
                 "embed": Key(flag, False),
             }

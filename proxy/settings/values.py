@@ -121,6 +121,8 @@ class Trunk:
     """What tells an asker to go on: 404, 503, or 302."""
     contact: str = ""
     """Where a 302 sends it, as host or host:port; empty: to itself."""
+    calls_per_second: int = 0
+    """New calls a second, and as many at once; 0: no limit. Emergency calls are never counted."""
     embed: bool = False
     """The headers of a 302 stand inside its Contact too."""
 

@@ -162,6 +162,27 @@ class Endpoint:
             self._branches.answer(context, status, reason, now, tuple(lines))
         return self._reported()
 
+    def ignore(self, context: Context) -> list[Event]:
+        """Give no answer at all, and forget the request: whoever sent it shall not learn that somebody is here."""
+        if not (context.dead or context.forwarded):
+            self._branches.give_up(context)
+        return self._reported()
+
+    def busy(self, data: bytes, flow: Flow, seconds: int) -> None:
+        """Answer a new INVITE with 503 and how long to stay away, without a transaction (section 21.5.4). Never
+        raises.
+        """
+        try:
+            request = parse(data)
+            if isinstance(request, Request):
+                check(request)
+                lines = (b"Retry-After: %d" % seconds,)
+                tag = reply.stateless_tag(request)
+                answer = reply.answer(request, flow, 503, "Service Unavailable", tag, lines)
+                self._layer.out.append((answer, reply.way_back(request.via, flow)))
+        except ParseError:
+            pass
+
     def forward(self, context: Context, plan: Plan, now: float) -> list[Event]:
         """Send a request on (section 16.6). Does nothing where the caller has given up or has an answer."""
         if context.dead or context.forwarded:
@@ -230,7 +251,9 @@ class Endpoint:
         server = layer.servers.get(key)
         if method == "ACK":
             if server is None or server.state == transactions.ACCEPTED:
-                pending.append(Acked(request, flow))
+                tag = request.to_tag
+                if tag is None or not tag.startswith(reply.STATELESS) or tag != reply.stateless_tag(request):
+                    pending.append(Acked(request, flow))
             else:
                 layer.feed(server, transactions.ACK, now)
             return

@@ -30,6 +30,9 @@ PHRASES = {
 }
 """The words of RFC 3261 section 21 for the answers that we give without being told."""
 
+STATELESS = "z9s"
+"""How the tags of answers without a transaction begin: their ACKs end here."""
+
 
 def answer(request: Request, flow: Flow, status: int, phrase: str, tag: str, lines: Sequence[bytes] = ()) -> bytes:
     """A response to a request (RFC 3261 section 8.2.6). `tag` is our To tag; a 100 has none. Never raises.
@@ -66,13 +69,12 @@ def _tagged(request: Request) -> bool:
 
 
 def stateless_tag(request: Request) -> str:
-    """The To tag of an answer without a transaction: the same each time that the request comes (section 8.2.7)."""
-    lines = [
-        line
-        for line, name in zip(request.lines, request.names, strict=True)
-        if name in ("via", "from", "call-id", "cseq")
-    ]
-    return blake2b(b"\n".join(lines), digest_size=8).hexdigest()
+    """The To tag of an answer without a transaction: the same each time that the request comes (section 8.2.7), and for
+    the ACK that ends it.
+    """
+    number = (request.first("cseq") or b"").split(None, 1)[:1]
+    parts = (request.line("from") or b"", request.line("call-id") or b"", *number)
+    return STATELESS + blake2b(b"\n".join(parts), digest_size=8).hexdigest()
 
 
 def way_back(via: Via, flow: Flow) -> Flow:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.emergency import is_emergency_uri, strings
-from proxy.inbox import MAX_WAITING, STALE, Inbox, Waiting
+from proxy.inbox import MAX_WAITING, REFUSALS, STALE, Inbox, Waiting
 
 HEAD = b" SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\n"
 
@@ -75,6 +75,19 @@ def test_beyond_the_bound_the_oldest_falls() -> None:
         box.put(waiting(INVITE + b"%d" % number))
     first = box.take(100.0)
     assert first is not None and first.data.endswith(b"\r\n3") and (len(box), box.shed) == (MAX_WAITING - 1, 3)
+
+
+@pytest.mark.req("SIP-120")
+def test_who_comes_too_late_is_refused_so_many_a_second_and_else_let_fall() -> None:
+    refused: list[Waiting] = []
+    box = Inbox(lambda uri: False, refused.append)
+    for _ in range(400):
+        box.put(waiting(INVITE))
+    assert box.take(110.0) is None
+    assert len(refused) == 2 * REFUSALS and box.shed == 400
+    for _ in range(400):
+        box.put(waiting(INVITE, 110.0))
+    assert box.take(111.0) is None and len(refused) == 3 * REFUSALS
 
 
 @given(st.binary(max_size=60))

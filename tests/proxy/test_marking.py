@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from policy.attest import Terms
 from policy.verdict import Verdict
-from proxy.marking import counted, diverted, marked
+from proxy.marking import counted, diverted, marked, unscreened
 from proxy.settings.values import MarkingSettings
 from proxy.sip.message import Request
 from shaken.sign import Signer
@@ -91,3 +92,15 @@ def test_an_old_header_is_counted_as_such() -> None:
         ("verified", "identity-legacy", "none"),
         ("verified", "unsigned", "none"),
     ]
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+def test_a_call_that_there_was_no_time_to_judge_says_that_it_was_not_validated(mode: str) -> None:
+    message = request(lines=("P-Asserted-Identity: <sip:+12025550123@carrier.example.net>", "X-Screen-Verdict: forged"))
+    lane = dataclasses.replace(judged(request()).lane, mode=mode)
+    marks = unscreened(world(), message, lane)
+    if mode == "observe":
+        assert not marks.edits.swap and not marks.edits.drop and not marks.edits.add
+        return
+    assert any(b"verstat=No-TN-Validation" in line for line in marks.edits.swap.values())
+    assert {message.names[at] for at in marks.edits.drop} == {"x-screen-verdict"}

@@ -50,6 +50,18 @@ async def test_a_call_comes_by_tcp_goes_on_by_udp_and_comes_back(run: Run) -> No
         assert len(invite.names) and count(app, "connections_begun", "tcp", "in") == 1
 
 
+@pytest.mark.req("SIP-120")
+@on_uvloop
+async def test_what_there_is_no_time_to_judge_goes_on(run: Run) -> None:
+    pbx = Datagrams()
+    async with run(hop(pbx.address, "udp")) as app:
+        app.calls.hurried = True
+        line = await Line.open(where(app))
+        line.send(request())
+        assert (await pbx.hears()).first("call-id") is not None
+        assert count(app, "decisions", "inbound", "unscreened", "none", "none") == 1
+
+
 @pytest.mark.req("SIP-098")
 @on_uvloop
 async def test_tcp_in_and_out_three_calls_in_one_segment_and_in_single_octets(run: Run) -> None:

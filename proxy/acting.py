@@ -1,0 +1,65 @@
+"""What each part of a call's story does in the end: answer, send on, seal, wait beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from proxy import redirecting
+from proxy.record import Story
+from proxy.sip.context import Context
+from proxy.sip.endpoint import Endpoint, Event, Plan
+from proxy.sip.errors import ParseError
+from proxy.world import World
+
+MAX_WAITING = 2_000
+"""Calls that may wait for a certificate, a name or a service at one time; one more goes on without it (fail open)."""
+
+
+class Acting:
+    """The endpoint and the world, as the parts of the story use them."""
+
+    def __init__(self, endpoint: Endpoint, world: World) -> None:
+        self.endpoint, self.world = endpoint, world
+        self.flush: Callable[[], None] = lambda: None
+        """Sends what is to be sent after something outside a turn has acted."""
+        self.handle: Callable[[Sequence[Event], float], None] = lambda events, now: None
+        """Acts on what the endpoint reports."""
+        self.waiting = 0
+        """Calls that wait."""
+
+    @property
+    def room(self) -> bool:
+        """Whether one more may wait."""
+        return self.waiting < MAX_WAITING
+
+    def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run what a call waits for beside the others."""
+        self.world.spawn(self._counted(work), name)
+
+    async def _counted(self, work: Coroutine[Any, Any, None]) -> None:
+        self.waiting += 1
+        try:
+            await work
+        finally:
+            self.waiting -= 1
+
+    def seal(self, story: Story, action: str) -> bytes:
+        try:
+            tag = story.request.from_tag or ""
+        except ParseError:
+            tag = ""
+        return self.world.sealer.close(story.request.call_id, tag, story.utc, action)
+
+    def reply(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> None:
+        if events := self.endpoint.reply(context, status, reason, now, lines):
+            self.handle(events, now)
+
+    def forward(self, context: Context, story: Story, plan: Plan, now: float) -> None:
+        if redirecting.asks(story):
+            told = redirecting.answer(story, plan)
+            self.reply(context, told.status, told.reason, now, told.lines)
+            return
+        story.forwarded = True
+        if events := self.endpoint.forward(context, plan, now):
+            self.handle(events, now)

@@ -1,0 +1,217 @@
+"""The judgement of a call: what it needs is brought together, the verdict is given, and acted on.
+
+A call waits for one thing only, a certificate that is not in memory (or the operator's own service), and only to its
+deadline. When anything of ours fails, it goes on as it came (fail open), and that is counted and said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from policy.decide import rejection
+from policy.refusal import understands
+from policy.verdict import Verdict
+from proxy import redirecting
+from proxy.acting import Acting
+from proxy.hook import DecisionHook
+from proxy.marking import counted, diverted, marked
+from proxy.record import Story
+from proxy.screening.case import Lane, hear, judge, open_case
+from proxy.screening.telling import turn_of
+from proxy.sip.context import Context
+from proxy.sip.endpoint import Plan
+from proxy.sip.errors import ParseError
+from proxy.sip.flow import Flow
+from proxy.sip.routing import Routed
+from shaken.credential import Credential, CredentialFailure
+
+BAD_SIGNATURE = "identity-bad-signature"
+
+
+class Judging:
+    """Judges new requests."""
+
+    def __init__(self, acting: Acting) -> None:
+        self._acting, self._world = acting, acting.world
+
+    def screen(
+        self, context: Context, story: Story, lane: Lane, routed: Routed, targets: Sequence[Flow], now: float
+    ) -> None:
+        """Judge a new INVITE, waiting for certificates only where they are not in memory."""
+        world = self._world
+        try:
+            case = story.case = open_case(story.request, lane, story.utc)
+        except ParseError as error:
+            story.action = "refused"
+            self._acting.reply(context, error.status, error.why, now)
+            return
+        except Exception as error:  # a fault of ours must not cost a call
+            self._fail_open(context, story, routed, targets, error)
+            return
+        if case.caller.tn is not None:
+            story.attempts = world.tally.note(case.caller.tn, now)
+        credentials: dict[str, Credential | CredentialFailure] = {}
+        missing: list[str] = []
+        for url in case.urls:
+            if world.store is None:
+                credentials[url] = CredentialFailure("identity-unreachable", "unreachable", "no trust anchors", url)
+            elif (known := world.store.peek(url)) is not None:
+                credentials[url] = known
+            else:
+                missing.append(url)
+        if case.urls:
+            story.cache = "miss" if missing else "hit"
+            world.metrics.cache(story.cache)
+        if missing and self._acting.room:
+            self._acting.endpoint.trying(context, now)
+            self._acting.beside(self._fetched(context, story, routed, targets, credentials, missing), "certificate")
+            return
+        self._decided(context, story, routed, targets, credentials)
+
+    async def _fetched(
+        self,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        credentials: dict[str, Credential | CredentialFailure],
+        missing: Sequence[str],
+    ) -> None:
+        store, seconds = self._world.store, self._world.settings.identity.deadline_ms / 1000
+        assert store is not None
+        got = await asyncio.gather(*(store.get(url, seconds) for url in missing), return_exceptions=True)
+        for url, result in zip(missing, got, strict=True):
+            if isinstance(result, BaseException):
+                self._world.say("certificate-fault", level="error", fault=repr(result))
+            else:
+                credentials[url] = result
+        if not context.dead:
+            self._decided(context, story, routed, targets, credentials)
+        self._acting.flush()
+
+    def _decided(
+        self,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        credentials: Mapping[str, Credential | CredentialFailure],
+        again: bool = False,
+    ) -> None:
+        """Give the verdict and act on it. `again`: other certificates were looked for already."""
+        world, case, lane = self._world, story.case, story.lane
+        assert case is not None and lane is not None
+        following = world.following if lane.side == "carrier" else None
+        try:
+            hear(case, credentials, story.utc)
+            if not again and self._doubtful(context, story, routed, targets, credentials):
+                return
+            look = partial(following.looked_up, now=world.now()) if following is not None else None
+            verdict = judge(case, credentials, world.book, story.utc, story.attempts, look)
+            if following is not None and case.call is not None:
+                following.judged(case.call, verdict)
+        except Exception as error:  # a fault of ours must not cost a call
+            self._fail_open(context, story, routed, targets, error)
+            return
+        if world.hook is not None and self._acting.room:
+            self._acting.endpoint.trying(context, world.now())
+            self._acting.beside(self._asked(world.hook, context, story, routed, targets, verdict), "hook")
+        else:
+            self._act(context, story, routed, targets, verdict)
+
+    def _doubtful(
+        self,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        credentials: Mapping[str, Credential | CredentialFailure],
+    ) -> bool:
+        """Whether the call waits once more: a signature does not hold, and the certificate may have been replaced since
+        it was fetched (TRAP-82).
+        """
+        case, store = story.case, self._world.store
+        assert case is not None
+        bad = case.judgement.credential if case.judgement is not None and case.judgement.slug == BAD_SIGNATURE else None
+        if bad is None or store is None or not self._acting.room or not store.suspect(bad.url, bad):
+            return False
+        self._acting.endpoint.trying(context, self._world.now())
+        self._acting.beside(self._renewed(context, story, routed, targets, credentials, bad), "certificate")
+        return True
+
+    async def _renewed(
+        self,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        credentials: Mapping[str, Credential | CredentialFailure],
+        bad: Credential,
+    ) -> None:
+        """Judge again, with the certificate that took the place of this one, if one does so in time."""
+        case, store, seconds = story.case, self._world.store, self._world.settings.identity.deadline_ms / 1000
+        assert case is not None and store is not None
+        if (fresh := await store.successor(bad.url, bad, seconds)) is not None:
+            case.judgement = case.heard = None
+            credentials = {**credentials, bad.url: fresh}
+        if not context.dead:
+            self._decided(context, story, routed, targets, credentials, again=True)
+        self._acting.flush()
+
+    async def _asked(
+        self,
+        hook: DecisionHook,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        verdict: Verdict,
+    ) -> None:
+        """Ask the operator's own service; it has its own limit, and fails open."""
+        case, lane = story.case, story.lane
+        assert case is not None and case.call is not None and lane is not None
+        case.verdict = verdict = await hook.ask(case.call, verdict, self._world.book, lane.mode, lane.percent)
+        if not context.dead:
+            self._act(context, story, routed, targets, verdict)
+        self._acting.flush()
+
+    def _act(
+        self, context: Context, story: Story, routed: Routed, targets: Sequence[Flow], verdict: Verdict
+    ) -> None:
+        """Refuse, divert or forward, as the verdict says."""
+        world, case, lane = self._world, story.case, story.lane
+        assert case is not None and lane is not None
+        try:
+            marks = marked(world, story.request, case, verdict, lane)
+        except Exception as error:
+            self._fail_open(context, story, routed, targets, error)
+            return
+        now = world.now()
+        story.action, story.decided = verdict.action, now
+        if verdict.action == "reject":
+            answer = rejection(verdict, world.book, understands(story.request.values("feature-caps")))
+            answer = redirecting.refusal(story, answer)
+            self._acting.reply(context, answer.status, answer.reason, now, answer.lines)
+        elif verdict.action == "divert" and verdict.divert_by == "302":
+            to = b"Contact: <" + verdict.divert_to.encode("utf-8", "replace") + b">"
+            lines = (to, *diverted(world, case, verdict))
+            self._acting.reply(context, 302, "Moved Temporarily", now, lines)
+        else:
+            if verdict.action == "divert":
+                routed = routed._replace(target=verdict.divert_to.encode("utf-8", "replace"))
+            token = self._acting.seal(story, "tag" if verdict.action == "divert" else verdict.action)
+            turn = turn_of(story.request, case) if lane.mode != "observe" else None
+            plan = Plan(targets, routed, marks.edits, token, tuple(marks.give_back), turn)
+            self._acting.forward(context, story, plan, now)
+        counted(world, case, verdict, now - story.arrived)
+
+    def _fail_open(
+        self, context: Context, story: Story, routed: Routed, targets: Sequence[Flow], error: Exception
+    ) -> None:
+        story.action = "fail-open"
+        self._world.metrics.internal_error()
+        self._world.say("screening-fault", level="error", call_id=story.call_id, fault=repr(error))
+        now = self._world.now()
+        self._acting.forward(context, story, Plan(targets, routed, None, self._acting.seal(story, "bypass")), now)
