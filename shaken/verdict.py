@@ -87,6 +87,7 @@ FAILURES = MappingProxyType(
             ("identity-bad-certificate", _CREDENTIAL, FAILED),
             ("identity-untrusted-chain", _CREDENTIAL, FAILED),  # E17
             ("identity-expired", _CREDENTIAL, FAILED),
+            ("identity-revoked", _CREDENTIAL, FAILED),
             ("identity-no-authority", _CREDENTIAL, FAILED),
             ("identity-constraints", _INVALID, FAILED),  # RFC 8226 section 8, RFC 9118: the token, not the certificate
             ("identity-bad-signature", _INVALID, FAILED),  # E18

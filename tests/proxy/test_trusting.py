@@ -201,6 +201,7 @@ async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_
         await told(world, "ringwarden_crl_generation 2.0")
         await call()
         await told(world, 'ringwarden_verify_total{attest="A",result="passed"} 1.0')
+        await told(world, 'ringwarden_verify_total{attest="none",result="identity-revoked"} 1.0')
         assert world.repository.hits["/carrier.pem"] == 1  # known from the list, not fetched again
 
 
