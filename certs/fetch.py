@@ -57,7 +57,9 @@ _URL = re.compile(
     re.ASCII,
 )
 # No userinfo, query or fragment (STI-073), and no character on which two URL parsers could disagree.
-_TYPES = re.compile(r"text/plain|(?:application|binary)/(?:octet-stream|.*(?:pem|x509|pkix|pkcs|cert).*)", re.ASCII)
+_TYPES = re.compile(
+    r"text/plain|(?:application|binary)/(?:octet-stream|tnauthlist|.*(?:pem|x509|pkix|pkcs|cert).*)", re.ASCII
+)
 
 HEADERS = {
     "Accept": "application/pem-certificate-chain, application/x-pem-file, */*;q=0.5",

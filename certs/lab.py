@@ -31,6 +31,8 @@ from certs import LAB
 ORGANISATION = LAB
 """The marker in the subject of each STI root that is made here."""
 TNAUTHLIST = ObjectIdentifier("1.3.6.1.5.5.7.1.26")
+TN_LIST = ObjectIdentifier("1.3.6.1.5.5.7.48.14")
+"""How a certificate points to such a list (RFC 8226 section 10.1)."""
 POLICY = ObjectIdentifier("2.16.840.1.114569.1.1.3")
 """The SHAKEN certificate policy (ATIS-1000080)."""
 FROM = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
@@ -134,13 +136,14 @@ class Authority:
         not_after: float | None = None,
         critical: bool = False,
         organisation: str = "Example Carrier",
+        listed_at: str | None = None,
         bad: str | None = None,
     ) -> Issued:
         """A certificate that signs calls, with its chain up to but without the root.
 
         `spc` is one service provider code or several ("709J" when nothing at all is given); `numbers` and
         `ranges` (first number and count) are what it may speak for besides; `critical` marks the TNAuthList
-        so; `bad` is one of BAD.
+        so; `listed_at` is a URL that the certificate points to instead of holding the list; `bad` is one of BAD.
         """
         if bad is not None and bad not in BAD:
             raise ValueError(f"no such fault: {bad!r} (known: {', '.join(BAD)})")
@@ -175,7 +178,10 @@ class Authority:
         builder = self._builder(
             label, key, subject, vouching, not_before, not_after, ca=bad == "ca-leaf"
         ).add_extension(x509.CertificatePolicies([x509.PolicyInformation(POLICY, None)]), critical=False)
-        if bad != "no-tnauthlist":
+        if listed_at is not None:
+            access = x509.AccessDescription(TN_LIST, x509.UniformResourceIdentifier(listed_at))
+            builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
+        elif bad != "no-tnauthlist":
             value = tnauthlist(spcs, ranges, numbers)
             if bad == "empty-tnauthlist":
                 value = tnauthlist((), (), ())

@@ -31,7 +31,8 @@ from certs.chains import Chains, Held, Kept
 from certs.failures import Failures, Terms
 from certs.fetch import Fetched
 from certs.flights import Bounds, Flights, host_of
-from shaken.credential import Anchors, Credential, CredentialFailure, load_chain, validate
+from shaken import reference
+from shaken.credential import Anchors, Credential, CredentialFailure, load_chain, pointed, validate
 from shaken.errors import CredentialError, ShakenError
 from shaken.revocation import REVOKED, Identity, Revocations, path
 
@@ -292,6 +293,7 @@ class Store:
         try:
             async with asyncio.timeout(self._limits.seconds):
                 found = await self._get(url)
+                body = await self._with_list(found.body)
         except TimeoutError:
             self._breaker.ended(host, "timeout")
             return self._missing(url, "timeout", f"not complete after {self._limits.seconds:g} s")
@@ -303,12 +305,21 @@ class Store:
         self._breaker.ended(host, None)
         limits = self._limits
         seconds = min(max(found.seconds or 0.0, limits.fresh), limits.longest)
-        kept = Kept(found.body, self._utc(), seconds)
+        kept = Kept(body, self._utc(), seconds)
         result = self._judged(url, kept)
         held = self._held.get(url)
         if held is not None and held.kept is kept:
             self._keep(url, kept)
         return result
+
+    async def _with_list(self, body: bytes) -> bytes:
+        """The file with the list of numbers that its certificate points to, if it does. Raises FetchError."""
+        body = reference.bare(body)
+        try:
+            where = pointed(body, self._anchors, self._utc())
+            return body if where is None else reference.attach(body, (await self._get(where)).body)
+        except ShakenError:
+            return body  # what is wrong with it is said where it is judged
 
     def _judged(self, url: str, kept: Kept) -> Credential | CredentialFailure:
         """What the file is worth: held as a credential, or remembered as a failure."""

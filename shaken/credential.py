@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
-from shaken import constraints
+from shaken import constraints, reference
 from shaken.constraints import Constraints
 from shaken.errors import CredentialError, ParseError
-from shaken.tnauthlist import Extension, TNAuthList, of
+from shaken.tnauthlist import OID, Extension, TNAuthList, of
 
 MAX_PEM = 64 * 1024
 """Octets of a certificate file."""
@@ -155,11 +155,11 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
     chain = load_chain(pem)
     # The signer stands first (RFC 9060 section 5); some files begin with the root (TRAP-83).
     leaf = next((one for one in chain if not _is_authority(one)), chain[0])
-    key, authority = _key(leaf), _authority(leaf)
+    key, authority = _key(leaf), _authority(leaf, pem)
     begin, end = _span(leaf)
     if not begin <= utc <= end:
         raise CredentialError("the certificate is not valid now", "identity-expired")
-    path = _path(leaf, [one for one in chain if one is not leaf], anchors, utc)
+    path = _path(leaf, [one for one in chain if one is not leaf], anchors, utc, listed=_listed(leaf))
     _within(path, authority)
     for certificate in path[1:]:  # the anchor's own end counts as well: beyond it nobody vouches for the chain
         begin, end = max(begin, _span(certificate)[0]), min(end, _span(certificate)[1])
@@ -182,6 +182,26 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
         constraints=_limits(path),
     )
+
+
+def pointed(pem: bytes, anchors: Anchors, utc: float) -> str | None:
+    """Where the numbers are listed of a certificate that only points to them (RFC 8226 section 10.1; STI-083), once its
+    chain holds: nobody else may send us anywhere. None for any other. Raises CredentialError.
+    """
+    chain = load_chain(pem)
+    leaf = next((one for one in chain if not _is_authority(one)), chain[0])
+    if _listed(leaf) or (url := reference.where(leaf)) is None:
+        return None
+    _path(leaf, [one for one in chain if one is not leaf], anchors, utc, listed=False)
+    return url
+
+
+def _listed(leaf: x509.Certificate) -> bool:
+    """Whether it says itself which numbers it speaks for."""
+    try:
+        return any(extension.oid == OID for extension in leaf.extensions)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return False
 
 
 def _limits(path: Iterable[x509.Certificate]) -> tuple[Constraints, ...]:
@@ -209,9 +229,11 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
-def _authority(leaf: x509.Certificate) -> TNAuthList:
+def _authority(leaf: x509.Certificate, pem: bytes) -> TNAuthList:
     try:
         authority = of(leaf)
+        if authority is None and reference.where(leaf) is not None:
+            authority = reference.attached(pem)
         basic = next((e.value for e in leaf.extensions if isinstance(e.value, x509.BasicConstraints)), None)
         usage = next((e.value for e in leaf.extensions if isinstance(e.value, x509.KeyUsage)), None)
     except ParseError as error:
@@ -227,16 +249,18 @@ def _authority(leaf: x509.Certificate) -> TNAuthList:
 
 
 def _path(
-    leaf: x509.Certificate, others: Iterable[x509.Certificate], anchors: Anchors, utc: float
+    leaf: x509.Certificate, others: Iterable[x509.Certificate], anchors: Anchors, utc: float, *, listed: bool = True
 ) -> list[x509.Certificate]:
     """The validated path from the leaf to an anchor (RFC 5280 section 6)."""
     if not anchors.certificates:
         raise CredentialError("no trust anchors are configured")
     # The leaf needs a TNAuthList, critical or not, where the web's leaves need a SAN; authorities are held to the
     # usual rules.
-    leaves = verification.ExtensionPolicy.permit_all().require_present(
-        Extension, verification.Criticality.AGNOSTIC, lambda policy, certificate, extension: None
-    )
+    leaves = verification.ExtensionPolicy.permit_all()
+    if listed:
+        leaves = leaves.require_present(
+            Extension, verification.Criticality.AGNOSTIC, lambda policy, certificate, extension: None
+        )
     issuers = verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(
         Extension, verification.Criticality.AGNOSTIC, None
     )

@@ -13,7 +13,7 @@ from certs.chains import EARLY, MAX_KEPT, SPREAD, Kept
 from certs.failures import Terms
 from certs.fetch import Fetched, FetchError
 from certs.flights import Bounds
-from certs.lab import DAY, Authority, Issued
+from certs.lab import DAY, Authority, Issued, tnauthlist
 from certs.store import COUNTS, SUSPICION, UNREACHABLE, Store, StoreLimits
 from shaken.credential import Anchors, Credential, CredentialFailure
 from shaken.revocation import RevocationList, Revocations, path
@@ -581,6 +581,41 @@ async def test_what_is_withheld_counts_as_not_at_hand_and_comes_back_without_a_f
     library.store.replace_revocations(Revocations())
     assert isinstance(library.store.peek(URL), Credential) and isinstance(library.store.peek(other), Credential)
     assert library.asked == {URL: 1, other: 1}
+
+
+@pytest.mark.req("STI-083")
+async def test_numbers_that_a_certificate_points_to_are_fetched_with_it_and_kept(
+    library: Library, authority: Authority
+) -> None:
+    where = "https://cr.example.net/big.tnl"
+    library.files[URL] = authority.leaf(numbers=["12025550100"], listed_at=where).chain_pem()
+    library.files[where] = tnauthlist((), [("12025550100", 50)], ())
+    credential = await library.store.get(URL, 1.0)
+    assert isinstance(credential, Credential) and credential.covers("12025550149")
+    assert library.asked == {URL: 1, where: 1}
+    again = Library(authority)
+    again.store.stock(library.kept)
+    assert isinstance(again.store.peek(URL), Credential) and not again.asked
+    await again.store.close()
+
+
+@pytest.mark.req("STI-083", "TRAP-79")
+async def test_a_list_that_cannot_be_had_is_unreachable_and_a_stranger_sends_us_nowhere(
+    library: Library, authority: Authority
+) -> None:
+    where = "https://cr.example.net/big.tnl"
+    library.files[URL] = authority.leaf(numbers=["12025550100"], listed_at=where).chain_pem()
+    failure = await library.store.get(URL, 1.0)
+    assert isinstance(failure, CredentialFailure) and failure.kind == "unreachable" and library.asked[where] == 1
+    other = "https://cr.example.net/other.pem"
+    library.files[other] = Authority(UTC, seed="another").leaf(numbers=["12025550100"], listed_at=where).chain_pem()
+    failure = await library.store.get(other, 1.0)
+    assert isinstance(failure, CredentialFailure) and failure.kind == "invalid" and library.asked[where] == 1
+    third = "https://cr.example.net/third.pem"
+    library.files[third] = authority.leaf(numbers=["12025550100"], listed_at=where).chain_pem()
+    library.files[where] = b"garbage"
+    failure = await library.store.get(third, 1.0)
+    assert isinstance(failure, CredentialFailure) and failure.slug == "identity-no-authority"
 
 
 async def test_a_fault_of_ours_is_an_answer_a_count_and_a_report(
