@@ -14,16 +14,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from certs import anchors
 from certs.chains import Kept
 from certs.fetch import Limits
 from certs.files import FileError
 from certs.flights import host_of
 from certs.shelf import Shelf, brought
+from certs.trust import Trust
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.settings import Settings
-from shaken.credential import Anchors, Credential, validate
+from proxy.trusting import sources
+from shaken.credential import Anchors, Credential, load_chain, validate
 from shaken.errors import ShakenError
+from shaken.revocation import REVOKED
+from shaken.revocation import path as path_of
 
 
 class Row(NamedTuple):
@@ -48,7 +51,7 @@ def certs(args: argparse.Namespace) -> int:
         return complain(f"{args.config} has no place for certificates: set [certificates] cache, or [paths] state")
     shelf = Shelf(folder)
     try:
-        trusted = trust(settings)
+        trusted = Trust(sources(settings), time.time())
         if args.task == "import":
             return bring_in(shelf, trusted, settings, Path(args.path), args.url, args.json)
         if args.task == "list":
@@ -60,26 +63,24 @@ def certs(args: argparse.Namespace) -> int:
         return complain(f"{folder}: {error.strerror or error}")
 
 
-def trust(settings: Settings) -> Anchors:
-    """Raises FileError."""
-    where = settings.identity.anchors
-    return anchors.load(where, lab=settings.lab.enabled) if where is not None else Anchors()
-
-
-def judged(files: Iterable[tuple[str, Kept | str]], trusted: Anchors) -> Iterator[Row]:
+def judged(files: Iterable[tuple[str, Kept | str]], trusted: Trust) -> Iterator[Row]:
     """Each file as a call would meet it now."""
-    utc = time.time()
+    utc, anchors = time.time(), trusted.anchors or Anchors()
     for url, kept in files:
         if isinstance(kept, str):
             yield Row(url, None, None, kept)
             continue
         try:
-            yield Row(url, kept, validate(url, kept.body, trusted, utc), "")
+            credential = validate(url, kept.body, anchors, utc)
+            if trusted.revocations.revoked(path_of(load_chain(kept.body))) is not None:
+                yield Row(url, kept, None, f"{REVOKED}: it was taken back")
+            else:
+                yield Row(url, kept, credential, "")
         except ShakenError as error:
             yield Row(url, kept, None, f"{error.slug}: {error}")
 
 
-def bring_in(shelf: Shelf, trusted: Anchors, settings: Settings, path: Path, url: str | None, as_json: bool) -> int:
+def bring_in(shelf: Shelf, trusted: Trust, settings: Settings, path: Path, url: str | None, as_json: bool) -> int:
     identity = settings.identity
     hosts = frozenset(host.lower() for host in identity.hosts) or None
     limits = Limits(ports=identity.ports, hosts=hosts, lab=settings.lab.enabled)
@@ -94,7 +95,7 @@ def bring_in(shelf: Shelf, trusted: Anchors, settings: Settings, path: Path, url
     return code
 
 
-def purge(shelf: Shelf, trusted: Anchors, args: argparse.Namespace) -> int:
+def purge(shelf: Shelf, trusted: Trust, args: argparse.Namespace) -> int:
     if not (args.urls or args.host or args.bad or args.all):
         return complain("say what to take away: URLs, --host, --bad or --all")
     entries = {entry.url: entry.kept for entry in shelf.entries()}

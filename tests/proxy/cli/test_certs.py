@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import time
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from certs.lab import Authority
+from certs.lab_pa import Administrator
 from certs.shelf import Shelf
 from proxy.cli import NEGATIVE, OK, USAGE, main
 from proxy.lab.cases import CALLEE
@@ -87,6 +89,28 @@ def test_a_chain_that_holds_no_more_is_listed_as_such_and_can_be_purged(
     assert "identity-untrusted-chain" in capsys.readouterr().out.replace("\n", "")
     assert certs(tmp_path, "purge", "--bad") == OK
     assert not Shelf(tmp_path / "state" / "certificates").load()
+
+
+@pytest.mark.req("STI-091")
+def test_what_was_taken_back_is_listed_as_such_by_the_signed_lists_too(
+    tmp_path: Path, authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pa, leaf = Administrator(time.time()), authority.leaf("709J")
+    for name, octets in {
+        "list.pem": pa.list_pem, "crl.pem": pa.crl_pem, "revoked.crl": pa.crl([leaf.certificate]),
+        "list.jwt": pa.trust_list([authority.root.certificate]), "a.pem": leaf.chain_pem(),
+        "b.pem": authority.leaf("999X").chain_pem(),
+    }.items():  # fmt: skip
+        (tmp_path / name).write_bytes(octets)
+    config = tmp_path / "ringwarden.toml"
+    config.write_text(
+        config.read_text().replace('anchors = "anchors.pem"', "")
+        + '[certificates]\ntrust_list = "list.jwt"\ntrust_list_keys = "list.pem"\n'
+        + 'crls = ["revoked.crl"]\ncrl_signers = "crl.pem"\n'
+    )
+    assert certs(tmp_path, "import", str(tmp_path / "a.pem"), "--url", "https://cr.example.net/a.pem", "--json") == NEGATIVE
+    assert "identity-revoked" in capsys.readouterr().out
+    assert certs(tmp_path, "import", str(tmp_path / "b.pem"), "--url", "https://cr.example.net/b.pem") == OK
 
 
 def test_wrong_use_is_said_with_its_cure(
