@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from shaken import constraints
 from shaken.constraints import Constraints
 from shaken.errors import CredentialError, ParseError
-from shaken.tnauthlist import Extension, TNAuthList, of
+from shaken.tnauthlist import Extension, TNAuthList, from_der, of
 
 MAX_PEM = 64 * 1024
 """Octets of a certificate file."""
@@ -44,6 +44,8 @@ _FRAMES = tuple(
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _SHAKEN = re.compile(r"SHAKEN[ \t]+(\S+)\Z").match
 """The common name of a SHAKEN certificate: the word, and the provider's code (ATIS-1000080)."""
+_BY_REFERENCE = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.14")
+"""The access method of a TNAuthList that lies elsewhere (RFC 8226 section 10.1)."""
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 
@@ -150,16 +152,43 @@ def load_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
         raise CredentialError("a certificate cannot be read", "identity-bad-certificate") from error
 
 
-def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
-    """The credential of a certificate file, the leaf first. Raises CredentialError, with a slug that tells why."""
+def reference(pem: bytes) -> str | None:
+    """Where the TNAuthList of a certificate file lies, if its leaf holds none but names an https URL (RFC 8226 section
+    10.1): DER, `application/tnauthlist`. Raises CredentialError.
+    """
+    leaf = _leaf(load_chain(pem))
+    try:
+        if of(leaf) is not None:
+            return None
+        access = leaf.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except ParseError as error:
+        raise CredentialError(str(error), "identity-bad-certificate") from error
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return None
+    for one in access:
+        place = one.access_location
+        if one.access_method == _BY_REFERENCE and isinstance(place, x509.UniformResourceIdentifier):
+            return place.value if place.value.startswith("https://") else None
+    return None
+
+
+def _leaf(chain: tuple[x509.Certificate, ...]) -> x509.Certificate:
+    """The signer stands first (RFC 9060 section 5); some files begin with the root (TRAP-83)."""
+    return next((one for one in chain if not _is_authority(one)), chain[0])
+
+
+def validate(url: str, pem: bytes, anchors: Anchors, utc: float, listed: bytes | None = None) -> Credential:
+    """The credential of a certificate file, the leaf first. Raises CredentialError, with a slug that tells why.
+
+    listed: the DER that was fetched from the leaf's `reference`, where it has one.
+    """
     chain = load_chain(pem)
-    # The signer stands first (RFC 9060 section 5); some files begin with the root (TRAP-83).
-    leaf = next((one for one in chain if not _is_authority(one)), chain[0])
-    key, authority = _key(leaf), _authority(leaf)
+    leaf = _leaf(chain)
+    key, authority = _key(leaf), _authority(leaf, listed if listed is not None and reference(pem) is not None else None)
     begin, end = _span(leaf)
     if not begin <= utc <= end:
         raise CredentialError("the certificate is not valid now", "identity-expired")
-    path = _path(leaf, [one for one in chain if one is not leaf], anchors, utc)
+    path = _path(leaf, [one for one in chain if one is not leaf], anchors, utc, inside=listed is None)
     _within(path, authority)
     for certificate in path[1:]:  # the anchor's own end counts as well: beyond it nobody vouches for the chain
         begin, end = max(begin, _span(certificate)[0]), min(end, _span(certificate)[1])
@@ -209,9 +238,9 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
-def _authority(leaf: x509.Certificate) -> TNAuthList:
+def _authority(leaf: x509.Certificate, listed: bytes | None = None) -> TNAuthList:
     try:
-        authority = of(leaf)
+        authority = of(leaf) if listed is None else from_der(listed)
         basic = next((e.value for e in leaf.extensions if isinstance(e.value, x509.BasicConstraints)), None)
         usage = next((e.value for e in leaf.extensions if isinstance(e.value, x509.KeyUsage)), None)
     except ParseError as error:
@@ -227,15 +256,20 @@ def _authority(leaf: x509.Certificate) -> TNAuthList:
 
 
 def _path(
-    leaf: x509.Certificate, others: Iterable[x509.Certificate], anchors: Anchors, utc: float
+    leaf: x509.Certificate, others: Iterable[x509.Certificate], anchors: Anchors, utc: float, *, inside: bool = True
 ) -> list[x509.Certificate]:
-    """The validated path from the leaf to an anchor (RFC 5280 section 6)."""
+    """The validated path from the leaf to an anchor (RFC 5280 section 6). inside: the TNAuthList stands in the leaf."""
     if not anchors.certificates:
         raise CredentialError("no trust anchors are configured")
     # The leaf needs a TNAuthList, critical or not, where the web's leaves need a SAN; authorities are held to the
     # usual rules.
-    leaves = verification.ExtensionPolicy.permit_all().require_present(
-        Extension, verification.Criticality.AGNOSTIC, lambda policy, certificate, extension: None
+    anything = verification.ExtensionPolicy.permit_all()
+    leaves = (
+        anything.require_present(
+            Extension, verification.Criticality.AGNOSTIC, lambda policy, certificate, extension: None
+        )
+        if inside
+        else anything.may_be_present(Extension, verification.Criticality.AGNOSTIC, None)
     )
     issuers = verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(
         Extension, verification.Criticality.AGNOSTIC, None

@@ -12,13 +12,23 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shaken import constraints, tnauthlist
 from shaken.constraints import Constraints
-from shaken.credential import MAX_CHAIN, MAX_PEM, ORDER, Anchors, Credential, der_signature, load_chain, validate
+from shaken.credential import (
+    MAX_CHAIN,
+    MAX_PEM,
+    ORDER,
+    Anchors,
+    Credential,
+    der_signature,
+    load_chain,
+    reference,
+    validate,
+)
 from shaken.errors import CredentialError
 from shaken.sign import sign_octets
 from shaken.tnauthlist import TNAuthList
@@ -44,6 +54,7 @@ def issue(
     wrong_key: bool = False,
     bare: bool = False,
     until: float = 1000.0,
+    listed_at: str | None = None,
     key: CertificateIssuerPrivateKeyTypes | None = None,
 ) -> Holder:
     key = key or ec.generate_private_key(ec.SECP256R1())
@@ -69,6 +80,10 @@ def issue(
             .add_extension(mine, critical=False)
             .add_extension(named, critical=False)
         )
+    if listed_at is not None:
+        place = x509.AccessDescription(x509.ObjectIdentifier("1.3.6.1.5.5.7.48.14"), x509.UniformResourceIdentifier(listed_at))
+        other = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("https://a.example/ca"))
+        builder = builder.add_extension(x509.AuthorityInformationAccess([other, place]), critical=False)
     if authority is not None:
         builder = builder.add_extension(x509.UnrecognizedExtension(tnauthlist.OID, tnauthlist.to_der(authority)), critical)
     for oid, value in ((constraints.OID, limits), (constraints.ENHANCED_OID, enhanced)):
@@ -258,3 +273,38 @@ def test_r_and_s_lie_below_the_order() -> None:
     assert der_signature(below + below) is not None
     for bad in (edge + below, below + edge, bytes(32) + below, below + bytes(32), below, below + below + b"\0"):
         assert der_signature(bad) is None
+
+
+LISTED = "https://cr.example.net/numbers.der"
+
+
+@pytest.mark.req("STI-083")
+def test_the_numbers_of_a_certificate_may_lie_elsewhere() -> None:
+    leaf = issue("Company", NUMBERS, ca=False, listed_at=LISTED)
+    file = pem(leaf, NUMBERS)
+    assert reference(file) == LISTED
+    numbers = TNAuthList(numbers=("12025550120",))
+    found = validate(URL, file, ANCHORS, NOW, tnauthlist.to_der(numbers))
+    assert found.authority == numbers and found.covers("12025550120") and not found.covers("12025550121")
+    for listed, slug in (
+        (None, "identity-no-authority"),  # not at hand: it speaks for nobody
+        (b"", "identity-bad-certificate"),
+        (tnauthlist.to_der(TNAuthList(numbers=("12025550199",))), "identity-no-authority"),  # more than its issuer has
+    ):
+        with pytest.raises(CredentialError) as caught:
+            validate(URL, file, ANCHORS, NOW, listed)
+        assert caught.value.slug == slug
+
+
+@pytest.mark.req("STI-083")
+def test_numbers_from_elsewhere_count_for_no_certificate_that_does_not_point_there() -> None:
+    more = tnauthlist.to_der(TNAuthList(numbers=("12025550120",)))
+    own = issue("Company", NUMBERS, TNAuthList(numbers=("12025550121",)), ca=False, listed_at=LISTED)
+    assert reference(pem(own)) is None
+    assert validate(URL, pem(own, NUMBERS), ANCHORS, NOW, more).authority.numbers == ("12025550121",)
+    for url in (None, "http://cr.example.net/numbers.der"):
+        silent = issue("Company", NUMBERS, ca=False, listed_at=url)
+        assert reference(pem(silent)) is None
+        with pytest.raises(CredentialError) as caught:
+            validate(URL, pem(silent, NUMBERS), ANCHORS, NOW, more)
+        assert caught.value.slug == "identity-no-authority"
