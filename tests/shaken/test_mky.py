@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shaken import mky
+from shaken.passport import Passport
 
 SDP = (
     b"v=0\r\no=- 1 1 IN IP4 192.0.2.20\r\nm=audio 9 RTP/SAVP 0\r\n"
@@ -28,3 +29,33 @@ def test_fingerprints_are_upper_case_without_colons_and_sorted_by_algorithm_and_
 def test_any_body_is_read(pieces: list[bytes]) -> None:
     found = mky.fingerprints(b"".join(pieces))
     assert len(found) <= mky.MAX_FINGERPRINTS and list(found) == sorted(found, key="".join)
+
+
+def token(**claims: object) -> Passport:
+    return Passport({}, b"", b"", "ES256", "passport", "shaken", None, 0, "1", None, ("2",), (), None, None, (), claims or None)
+
+
+@pytest.mark.req("STI-017", "TRAP-15")
+@pytest.mark.parametrize(
+    ("claim", "offered", "slug"),
+    [
+        ([{"alg": "SHA-256", "dig": "ab:12"}], (("sha-256", "AB12"),), None),
+        ([{"alg": "sha-256", "dig": "AB12"}, {"alg": "sha-1", "dig": "CD"}], (("sha-1", "CD"), ("sha-256", "AB12")), None),
+        ([{"alg": "sha-256", "dig": "AB12"}], (), "identity-mky-mismatch"),
+        ([{"alg": "sha-256", "dig": "AB12"}], (("sha-1", "AB12"),), "identity-mky-mismatch"),
+        ([{"alg": "sha-256", "dig": "AB12"}], None, None),
+        ([], (), "identity-claims"),
+        ({}, (), "identity-claims"),
+        ({"a": 1}, (), "identity-claims"),
+        ("x", (), "identity-claims"),
+        (["x"], (), "identity-claims"),
+        ([{"alg": "sha-256"}], (), "identity-claims"),
+        ([{"alg": 7, "dig": "AB"}], (), "identity-claims"),
+        ([{"alg": "a", "dig": "AB"}] * mky.MAX_FINGERPRINTS, (("a", "AB"),), None),
+        ([{"alg": "a", "dig": "AB"}] * (mky.MAX_FINGERPRINTS + 1), (("a", "AB"),), "identity-claims"),
+    ],
+)
+def test_keys_are_compared_whatever_their_spelling(claim: object, offered: tuple[tuple[str, str], ...] | None, slug: str | None) -> None:
+    found = mky.fault(token(mky=claim), offered)
+    assert (found[0] if found is not None else None) == slug
+    assert mky.fault(token(), ()) is None and mky.fault(token(iat=1), ()) is None

@@ -7,7 +7,7 @@ import re
 import pytest
 from phonenumbers import PhoneMetadata, region_code_for_country_code
 
-from shaken.number import E164, INTERNATIONAL, NANP, TRUNK, Plan, canonical, party, stripped
+from shaken.number import E164, INTERNATIONAL, NANP, TRUNK, Plan, canonical, is_valid_nanp, nanp_fault, party, stripped
 
 
 @pytest.mark.req("STI-033", "STI-037", "TRAP-36")
@@ -98,3 +98,71 @@ def test_a_uri_is_a_number_wherever_it_can_be_read_as_one(
 ) -> None:
     found = party(scheme, user, host, params)
     assert (found.kind, found.tn if kind == "number" else found.uri) == (kind, name)
+
+
+@pytest.mark.req("STI-032", "STI-033", "TRAP-49", "TRAP-34")
+@pytest.mark.parametrize(
+    ("plan", "user", "tn"),
+    [
+        (NANP, "+" + "1" * 15, "1" * 15),
+        (NANP, "+" + "1" * 16, None),
+        (NANP, "1" * 15, "1" * 15),
+        (NANP, "1" * 33, None),
+        (NANP, "*" * 15, "*" * 15),
+        (NANP, "*" * 16, None),
+        (NANP, "+*67", None),
+        (NANP, "9" * 15 + ";phone-context=+44", "9" * 15),  # of another's plan: as it stands
+        (NANP, "9" * 16 + ";phone-context=+44", None),
+        (NANP, "abc;phone-context=+44", None),
+        (NANP, "001234567", "001234567"),  # too short for a country code and a number
+        (NANP, "0012345678", "12345678"),
+        (NANP, "00" + "2" * 16, None),
+        (NANP, "0002345678", "0002345678"),  # no country begins with 0
+        (NANP, "1025550123", "1025550123"),
+        (NANP, "2025550123", "12025550123"),
+        (Plan(area="202"), "0550123", "0550123"),
+        (Plan(area="202"), "2550123", "12022550123"),
+        (NANP, "-" * 249 + "2025550", "2025550"),
+        (NANP, "(" * 257, None),
+        (Plan("44"), "0123456", "44123456"),
+        (Plan("44"), "012345", "012345"),
+        (Plan("44"), "1234567", "1234567"),
+        (Plan("44"), "0" + "1" * 13, "44" + "1" * 13),
+        (Plan("44"), "0" + "1" * 14, None),
+        (Plan("39"), "0612345", "390612345"),
+        (Plan("39"), "3612345", "3612345"),
+        (Plan("36"), "0712345678", "0712345678"),
+        (Plan("7"), "8495123456", "8495123456"),
+        (Plan("7"), "94951234567", "94951234567"),
+    ],
+)
+def test_numbers_at_the_edges_of_their_plan(plan: Plan, user: str, tn: str | None) -> None:
+    assert canonical(user, plan) == tn
+
+
+@pytest.mark.req("STI-031")
+def test_a_number_of_a_token_has_fifteen_digits_at_most() -> None:
+    assert stripped("+" + "1" * 15) == "1" * 15 and stripped("1" * 16) is None and stripped("") is None
+
+
+@pytest.mark.req("STI-030")
+def test_two_digits_are_a_number_only_where_somebody_says_so() -> None:
+    assert party("sip", "12", "h.example", {}).kind == "uri"
+    assert party("sip", "12", "h.example", {"user": "phone"}).tn == "12" and party("tel", "12", "", {}).tn == "12"
+    assert party("sip", "12", "h.example", {"user": "ip"}).kind == "uri" and party("sip", "123", "h.example", {}).tn == "123"
+
+
+@pytest.mark.req("REG-003", "TRAP-46")
+@pytest.mark.parametrize(
+    ("tn", "why"),
+    [
+        ("12025550123", None), ("442079460000", None), ("120255501234", "11 digits"), ("1", "0 digits"), ("10025550123", "area code begins"),
+        ("12021550123", "exchange begins"), ("14115550123", "411 is a service, not an area"), ("12024110123", "411 is a service, not an exchange"),
+        ("13705550123", "reserved"), ("12905550123", "reserved"), ("19605550123", "reserved"),
+    ],
+)  # fmt: skip
+def test_it_is_said_why_a_number_cannot_exist(tn: str, why: str | None) -> None:
+    found = nanp_fault(tn)
+    assert (found is None) == (why is None) and (why is None or why in (found or ""))
+    assert is_valid_nanp(tn) == (why is None and tn[0] == "1")
+    assert not is_valid_nanp("4" + tn[1:]) and not is_valid_nanp(tn + "0")

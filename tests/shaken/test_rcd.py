@@ -132,3 +132,22 @@ def test_whatever_a_token_says_is_judged_without_an_exception(data: Any, rcdi: A
     rcd.links(data)
     if isinstance(data, dict):
         assert rcd.octets(data) == canonical_json(data)
+
+
+@pytest.mark.parametrize(("claims", "there"), [({"rcd": {"nam": "X"}}, True), ({"crn": "Delivery"}, True), ({"attest": "A"}, False)])
+def test_a_name_or_a_reason_alone_is_rich_data(claims: dict[str, Any], there: bool) -> None:
+    assert rcd.present(token("shaken", **claims)) == there
+
+
+@pytest.mark.parametrize(
+    ("pointer", "found"),
+    [("/a/0", 1), ("/a/1", None), ("/a/00000", None), ("/a/x", None), ("/b~1c", 2), ("/d~0e", 3), ("a", None), ("/f", None), ("/a/0/0", None)],
+)
+def test_a_pointer_points_at_one_thing_or_nothing(pointer: str, found: Any) -> None:
+    assert rcd.resolved({"a": [1], "b/c": 2, "d~e": 3}, pointer) == found
+
+
+def test_only_urls_that_show_something_are_links() -> None:
+    card = ["vcard", [["logo", {}, "uri", "https://a.example/x", "http://a.example/y", "tel:+1"], ["note", {}, "text", "https://a.example/"], ["uri"], "uri", {}]]
+    assert rcd.links(card) == {"/jcd/1/0/3": "https://a.example/x", "/jcd/1/0/4": "http://a.example/y"}
+    assert rcd.links(["vcard"]) == rcd.links(None) == rcd.links(["vcard", {}]) == {}

@@ -78,3 +78,41 @@ def test_no_call_is_accused_unless_another_had_its_token(calls: list[tuple[int, 
         if replays.seen(signature, b"%d" % call, now):
             assert before.get(token, set()) - {call}
         before.setdefault(token, set()).add(call)
+
+
+def placed(bucket: int, number: int) -> bytes:
+    """A signature that falls into this bucket."""
+    return number.to_bytes(8, "little") + bucket.to_bytes(4, "little") + bytes(52)
+
+
+def test_every_place_of_a_bucket_serves_and_no_bucket_takes_anothers() -> None:
+    replays = Replays(table(8 * 2 * WAYS))
+    for bucket in range(8):
+        for number in range(1, WAYS + 1):
+            assert not replays.seen(placed(bucket, number), b"a", 10.0 + number)
+    for bucket in range(8):
+        for number in range(1, WAYS + 1):
+            assert replays.seen(placed(bucket, number), b"b", 20.0)
+    fresh = Replays(table(8 * 2 * WAYS))
+    for number in range(1, WAYS + 1):
+        fresh.seen(placed(7, number), b"a", 10.0)
+    for number in range(1, WAYS + 1):
+        fresh.forget(placed(7, number), b"a")
+        assert not fresh.seen(placed(7, number), b"c", 11.0)
+
+
+def test_forgetting_one_call_leaves_the_others() -> None:
+    replays = Replays(table(2 * WAYS))
+    replays.seen(ONE, b"a", 10.0)
+    replays.seen(TWO, b"a", 10.0)
+    replays.forget(ONE, b"b")
+    assert replays.seen(ONE, b"c", 11.0) and replays.seen(TWO, b"c", 11.0)
+
+
+def test_a_place_that_is_half_written_is_empty() -> None:
+    cells = table(2 * WAYS)
+    Replays(cells).seen(ONE, b"a", 10.0)
+    (at,) = [at for at in range(1, 2 * WAYS, 2) if cells[at]]
+    assert cells[at - 1] == int.from_bytes(ONE[:8], "little") and cells[at] & (2**32 - 1) == 10
+    cells[at] = 0
+    assert not Replays(cells).seen(ONE, b"b", 11.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.screening.telling import inward, turn_of, upstream
@@ -74,6 +76,9 @@ def test_most_calls_have_nothing_to_tell() -> None:
     assert turn_of(good, judged(good)) is None
     failed = turn_of(bad, judged(bad))
     assert failed is not None and failed(response(180)).add[0].startswith(b"Reason: STIR ;cause=438")
+    watched = judged(bad)
+    watched.lane = replace(watched.lane, mode="observe")
+    assert turn_of(bad, watched) is None
     case = judged(request())
     case.ours = (OWN,)
     ended = turn_of(request(), case)
