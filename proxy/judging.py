@@ -18,7 +18,7 @@ from proxy.acting import Acting
 from proxy.hook import DecisionHook
 from proxy.marking import counted, diverted, marked
 from proxy.record import Story
-from proxy.screening.case import Lane, hear, judge, open_case
+from proxy.screening.case import Lane, hear, judge, open_case, stir_reasons
 from proxy.screening.telling import turn_of
 from proxy.sip.context import Context
 from proxy.sip.endpoint import Plan
@@ -193,7 +193,8 @@ class Judging:
         if verdict.action == "reject":
             answer = rejection(verdict, world.book, understands(story.request.values("feature-caps")))
             answer = redirecting.refusal(story, answer)
-            self._acting.reply(context, answer.status, answer.reason, now, answer.lines)
+            told = stir_reasons(story.request, case)
+            self._acting.reply(context, answer.status, answer.reason, now, (*answer.lines, *told))
         elif verdict.action == "divert" and verdict.divert_by == "302":
             to = b"Contact: <" + verdict.divert_to.encode("utf-8", "replace") + b">"
             lines = (to, *diverted(world, case, verdict))

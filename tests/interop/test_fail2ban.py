@@ -92,12 +92,17 @@ async def test_the_lines_of_a_running_ringwarden_are_counted(tmp_path: Path) -> 
         target = f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}"
         async with Phone() as stranger:
             sent = Invitation(target, "<sip:100@1.1.1.1>", lines=("User-Agent: friendly-scanner",))
-            assert (await stranger.call(sent, world.proxy)).status == 403
+            await stranger.invite(sent, world.proxy)  # a scanner hears nothing
+            good = Invitation(target, "<sip:+13015550101@c.example>")
+            assert (await world.carrier.call(good, world.proxy)).status == 200
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as odd:
             odd.sendto(b"INVITE x SIP/2.0\r\nVia: ;;\r\n\r\n", world.proxy)
         await world.carrier.send(b"INVITE x SIP/2.0\r\nVia: ;;\r\n\r\n", world.proxy)
         # The peer's own nonsense is answered after that of the stranger, so all lines are written by then.
         assert (await world.carrier.call(Invitation(target, "<sip:+13015550101@c.example>"), world.proxy)).status == 200
     events = [one for one in world.said if '"stranger"' in one or '"bad-message"' in one]
-    assert [counted(one) is not None for one in events] == [True, True, False], events
+    scans = [one for one in events if '"scanner"' in one]
+    # It may have come again before the test went on: each time is a line.
+    assert scans and all(counted(one) is not None for one in scans)
+    assert [counted(one) is not None for one in events if one not in scans] == [True, False], events
     assert '"scanner":"friendly-scanner"' in events[0]
