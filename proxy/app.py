@@ -327,6 +327,7 @@ class App:
         options = Options(
             self.listeners,
             large=self.routes.large,
+            preloaded=self.routes.preloaded,
             silence=settings.health.silence_ms / 1000,
             vital=lambda uri: emergency.is_emergency_uri(uri, self.parts.book.emergency),
         )

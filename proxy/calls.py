@@ -252,7 +252,9 @@ class Calls:
         self._onward.go(
             routed,
             reached,
-            lambda target: self._acting.forward(context, story, Plan((target,), routed, edits, None), self.world.now()),
+            lambda target: self._acting.forward(
+                context, story, Plan((target,), routed, edits, None, preload=False), self.world.now()
+            ),
             lambda: self._acting.reply(context, 404, "Not Found", self.world.now()),
         )
         return True

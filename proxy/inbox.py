@@ -2,8 +2,8 @@
 
 New calls wait in a queue of their own: requests of calls in progress, responses, ACKs and emergency calls pass them by.
 One that has waited a while is served without screening, which is what costs most; one that has waited so long that
-its sender sends it again is refused (RFC 3261 section 17.1.1.2, 21.5.4), so that those that are served are served in
-time. Bytes are looked at, not parsed: a guess costs an order, never a message.
+its sender sends it again is let fall (RFC 3261 section 17.1.1.2), so that those that are served are served in time.
+When that goes on for seconds it is no pause of ours but too much, and they are refused (section 21.5.4). Bytes are looked at, not parsed: a guess costs an order, never a message.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ STALE = 0.2
 """Seconds: by then a 100 was due (section 17.2.1). Whoever waited longer hears nothing before he repeats himself."""
 HURRY = 0.05
 """Seconds: whoever has waited longer goes on unscreened. Screening is most of what a call costs."""
+LASTING = 2.0
+"""Seconds of waiting calls after which those that fall are refused: until then their senders repeat them, and are
+served.
+"""
 RETRY = 5
 """Seconds that a refused caller's next element is asked to stay away (Retry-After)."""
 REFUSALS = 50.0
@@ -41,7 +45,7 @@ class Waiting(NamedTuple):
 class Inbox:
     """Not thread-safe: it belongs to one event loop."""
 
-    __slots__ = ("_left", "_queue", "_refuse", "_refused_at", "_vital", "shed")
+    __slots__ = ("_left", "_queue", "_refuse", "_refused_at", "_vital", "_well", "shed")
 
     def __init__(
         self, vital: Callable[[bytes], bool], refuse: Callable[[Waiting], None] = lambda waiting: None
@@ -49,6 +53,8 @@ class Inbox:
         """vital: told a Request-URI, says whether it is an emergency call. refuse: answers one that came too late."""
         self._vital, self._refuse = vital, refuse
         self._left, self._refused_at = 2 * REFUSALS, 0.0
+        self._well = 0.0
+        """When nobody waited, or who was served had not waited long."""
         self._queue: deque[Waiting] = deque()
         self.shed = 0
         """New calls that were refused or let fall."""
@@ -74,11 +80,18 @@ class Inbox:
     def take(self, now: float) -> Waiting | None:
         """Whose turn it is; None if nobody waits. What is stale falls; a CANCEL never is."""
         queue = self._queue
+        if not queue:
+            self._well = now
         while queue:
             one = queue.popleft()
-            if now - one.arrived <= STALE or one.data[:7] == b"CANCEL ":
+            waited = now - one.arrived
+            if waited <= HURRY:
+                self._well = now
+            if waited <= STALE or one.data[:7] == b"CANCEL ":
                 return one
             self.shed += 1
+            if now - self._well < LASTING:
+                continue
             self._left = min(self._left + max(now - self._refused_at, 0.0) * REFUSALS, 2 * REFUSALS)
             self._refused_at = now
             if self._left >= 1:

@@ -14,10 +14,28 @@ from proxy.sip.uri import parse as parse_uri
 from proxy.world import World
 
 
+def hidden(world: World, request: Request, lane: Lane) -> list[int]:
+    """The lines of P-Asserted-Identity that the other side may not see: the caller asked for privacy, and nobody there
+    is trusted with identities (RFC 3325 section 7). Identity stays (RFC 8224 section 11).
+    """
+    if "privacy" not in request.names or "p-asserted-identity" not in request.names:
+        return []
+    asked = {token.strip().lower() for value in request.all("privacy") for token in value.split(b";")}
+    if b"id" not in asked:
+        return []
+    side = lane.trunk.side
+    if any(one.trust != "none" for one in world.settings.trunks if one.side != side):
+        return []
+    return request.where("p-asserted-identity")
+
+
 def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: Lane) -> Marks:
     """The header edits of a call that goes on: taken off and put on in tag and enforce, only counted in observe."""
     marking = world.settings.marking
     marks = _strip(world, request, lane, case)
+    if lane.mode != "observe" and (private := hidden(world, request, lane)):
+        marks.edits.drop.update(private)
+        marks.stripped += len(private)
     if lane.trunk.side == "pbx":
         if lane.trunk.name in world.signers:
             signer, terms = world.signers[lane.trunk.name]

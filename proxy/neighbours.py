@@ -32,7 +32,7 @@ def configured(settings: Settings, outlet: Callable[[Target], Flow | None]) -> l
             if is_address(hop.host) and outlet(Target(hop.transport or "UDP", hop.host, hop.port or 5060)) is None:
                 raise OSError(f"no listener reaches {hop.host} of the peer {one.name} by {hop.transport}")
         ping = one.ping and settings.health.ping_seconds > 0
-        peers.append(Peer(one.name, one.side, hops, one.priority, one.weight, ping, one.domains))
+        peers.append(Peer(one.name, one.side, hops, one.priority, one.weight, ping, one.domains, one.route))
     return peers
 
 

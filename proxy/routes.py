@@ -42,6 +42,8 @@ class Routes(Mapping[str, Sequence[Flow]]):
         self._outlet, self._now, self._silence, self._draw = outlet, now, silence, draw
         self.large: dict[Flow, Flow] = {}
         """UDP flows that have TCP too, for `Options.large`; it knows a flow before a call gets it."""
+        self.preloaded: dict[Flow, tuple[bytes, ...]] = {}
+        """Flows that are reached by a route set of our own, for `Options.preloaded`."""
         self._short: dict[Flow, Target] = {}
         """And back: what is heard by TCP is told of the UDP target that it stands in for."""
         self._flows: dict[Target, Flow | None] = {}
@@ -92,6 +94,10 @@ class Routes(Mapping[str, Sequence[Flow]]):
 
     def _found(self, target: Target) -> Flow | None:
         flow = self._outlet(target)
+        if flow is not None and (route := self.directory.route(target)):
+            if len(self.preloaded) >= MAX_REMEMBERED:
+                self.preloaded.clear()
+            self.preloaded[flow] = tuple(b"Route: <" + uri.encode() + b">" for uri in route)
         if flow is not None and self.directory.long_by_tcp(target):
             stream = self._outlet(target._replace(transport="TCP"))
             if stream is not None:

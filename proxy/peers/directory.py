@@ -324,6 +324,11 @@ class Directory:
         hops = (hop for peer in self.peers for hop in peer.hops if hop.long_by_tcp)
         return any(place.target == target for hop in hops for place in self._places.get(hop, ()))
 
+    def route(self, target: Target) -> tuple[str, ...]:
+        """The loose routers that requests to a target pass."""
+        found = (peer.route for peer in self.peers if peer.route for place in self._of(peer) if place.target == target)
+        return next(found, ())
+
     def domain(self, target: Target) -> str:
         """The domain that a target was found by; empty: it was configured by address, or is not known."""
         for peer in self.peers:

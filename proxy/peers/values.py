@@ -62,3 +62,5 @@ class Peer:
     """Whether it is asked how it is (OPTIONS)."""
     domains: tuple[str, ...] = ()
     """Lower case: requests for these hosts are its business, and of no other peer of its side."""
+    route: tuple[str, ...] = ()
+    """URIs of loose routers that stand before its own, the first one first (RFC 3261 section 16.6(6))."""

@@ -279,7 +279,7 @@ def peers_of(tables: list[tuple[str, Raw]], next_hop: Raw, faults: Faults) -> Pe
         if table["hops"] and table["name"] is not None and table["side"] is not None:
             one = PeerSettings(
                 table["name"], table["side"], table["hops"], table["priority"], table["weight"], table["ping"],
-                tuple(domain.lower() for domain in table["domains"]),
+                tuple(domain.lower() for domain in table["domains"]), table["route"],
             )  # fmt: skip
             peers.append((f"{path}.hops", one))
     for side in SIDES:

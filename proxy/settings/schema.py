@@ -4,6 +4,7 @@ knows a key's name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,12 @@ REJECTIONS = (403, 404, 428, 433, 436, 437, 438, 480, 486, 603, 607, 608)
 """SIP codes that a verdict may answer with: `policy.refusal` has a phrase for each. Others would be misread
 by a caller's phone.
 """
+
+
+def loose_router(value: object, folder: Path) -> str:
+    if not re.fullmatch(r"sips?:[^\s<>\",;?]+(;[^\s<>\",;?]+)*;lr(;[^\s<>\",;?]+)*", str(value)):
+        raise Wrong(f"{kinds.said(value)} is no URI of a loose router", 'write it as "sip:edge.example.net;lr"')
+    return str(value)
 
 
 def rejection(value: object, folder: Path) -> int | str:
@@ -169,6 +176,7 @@ SCHEMA = Table(
                 "area": Key(kinds.digits(0, 5), ""),
                 "sign": Key(flag),
                 "domains": Key(many(kinds.hostname), ()),
+                "route": Key(many(loose_router), ()),
                 **ATTESTING,
                 "shell": Key(one_of(*SHELLS), "inline"),
                 "go_on": Key(go_on, 404),

@@ -150,6 +150,8 @@ class PeerSettings:
     ping: bool = True
     domains: tuple[str, ...] = ()
     """Lower case: requests for these hosts go to it, and to nobody else of its side."""
+    route: tuple[str, ...] = ()
+    """URIs of loose routers that its requests pass, written into Route."""
 
 
 @dataclass(frozen=True, slots=True)

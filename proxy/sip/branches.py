@@ -179,6 +179,8 @@ class Branches:
             head.append(records[far.listener] + token + b">")
             if context.flow.listener != far.listener:
                 head.append(records[context.flow.listener] + token + b">")
+        if plan.preload and (ahead := self._options.preloaded.get(target)) is not None:
+            head += ahead
         head += self.length(request, target)
         start = request.start
         if plan.routed.target != request.target:

@@ -32,6 +32,8 @@ class Plan(NamedTuple):
     """(line as we sent it, line as we received it): given back in the responses."""
     turn: Callable[[Response], Edits] | None = None
     """What else changes in the responses that go upstream; never raises."""
+    preload: bool = True
+    """Our own route set to the target, if there is one, is written; not for a request that has the dialog's."""
     insist: bool = False
     """Every target is tried until one takes the request, whatever the others answer: an emergency call."""
 

@@ -43,6 +43,10 @@ class Options:
     """New requests beyond it are dropped and reported; a quarter more is kept for requests of dialogs (SIP-120)."""
     large: Mapping[Flow, Flow] = field(default_factory=dict)
     """UDP targets that have TCP too -> how they are reached by it, for what is too long for a datagram."""
+    preloaded: Mapping[Flow, tuple[bytes, ...]] = field(default_factory=dict)
+    """Targets that are reached by a route set of our own -> its Route lines, for requests outside of dialogs (section
+    16.6(6)).
+    """
     server_name: str = ""
     """For the Server header of our own answers; empty: none."""
     vital: Callable[[bytes], bool] | None = None

@@ -11,7 +11,7 @@ import pytest
 from policy.attest import Terms
 from policy.verdict import Verdict
 from proxy.marking import counted, diverted, marked, unscreened
-from proxy.settings.values import MarkingSettings
+from proxy.settings.values import MarkingSettings, Trunk
 from proxy.sip.message import Request
 from shaken.sign import Signer
 from tests.proxy.screening.test_case import OLD, judged, request
@@ -31,7 +31,7 @@ class Counts:
 
 def world(*, signing: bool = True) -> Any:
     return SimpleNamespace(
-        settings=SimpleNamespace(marking=MarkingSettings()),
+        settings=SimpleNamespace(marking=MarkingSettings(), trunks=()),
         book=SimpleNamespace(psap=()),
         metrics=Counts(),
         inventory=INVENTORY,
@@ -104,3 +104,34 @@ def test_a_call_that_there_was_no_time_to_judge_says_that_it_was_not_validated(m
         return
     assert any(b"verstat=No-TN-Validation" in line for line in marks.edits.swap.values())
     assert {message.names[at] for at in marks.edits.drop} == {"x-screen-verdict"}
+
+
+ASSERTED = "P-Asserted-Identity: <sip:+12025550123@carrier.example.net>"
+
+
+@pytest.mark.req("SIP-126", "SIP-128", "SIP-129")
+@pytest.mark.parametrize(
+    ("privacy", "trust", "seen"),
+    [
+        ("Privacy: id", "none", False), ("Privacy: header; ID", "none", False), ("Privacy: id;critical", "identity", True),
+        ("Privacy: none", "none", True), ("Privacy: user", "none", True),
+    ],
+)  # fmt: skip
+def test_privacy_hides_who_calls_from_a_side_that_nobody_trusts_and_never_identity(privacy: str, trust: str, seen: bool) -> None:
+    message = request(vector("VEC-1"), lines=(ASSERTED, privacy))
+    around = world()
+    around.settings.trunks = (Trunk("pbx", "pbx", (), trust=trust),)
+    case = judged(message)
+    marks = marked(around, message, case, Verdict("allow"), case.lane)
+    dropped = {message.names[at] for at in marks.edits.drop}
+    assert ("p-asserted-identity" not in dropped) == seen
+    assert not dropped & {"identity", "privacy", "from"}
+    # While only observing nothing is hidden.
+    lane = dataclasses.replace(case.lane, mode="observe")
+    assert not marked(around, message, case, Verdict("allow"), lane).edits.drop
+
+
+@pytest.mark.req("SIP-127")
+def test_a_preferred_identity_is_of_no_use_to_us_and_stays_for_whom_it_is_meant() -> None:
+    names, _ = gone(request(vector("VEC-1"), lines=("P-Preferred-Identity: <sip:+12025550123@pbx.example.com>",)))
+    assert "p-preferred-identity" not in names
