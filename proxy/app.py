@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -99,6 +100,8 @@ from shaken.verify import Rules
 
 WELCOME_SECONDS = 0.1
 """How long a worker that begins waits to hear what the others know: orders, and who is out of use."""
+TURN_SECONDS, USUAL_TURN_SECONDS = 0.0002, sys.getswitchinterval()
+"""How long a thread keeps the interpreter that another one waits for: while a configuration is read, and else."""
 PINGS = 0
 """The worker that asks the peers how they are, for all."""
 STRICTNESS = ("observe", "tag", "enforce")
@@ -428,7 +431,12 @@ class App:
         """
         old = self.settings
         try:
-            settings, parts, tls, shelved = await asyncio.to_thread(self._read_again)
+            # The thread that reads has the interpreter for a turn each time that a call sends or receives something.
+            sys.setswitchinterval(TURN_SECONDS)
+            try:
+                settings, parts, tls, shelved = await asyncio.to_thread(self._read_again)
+            finally:
+                sys.setswitchinterval(USUAL_TURN_SECONDS)
         except (SettingsError, OSError, ValueError) as error:
             self.metrics.reloaded("refused")
             self.log.say("reload-refused", level="error", why=str(error))
