@@ -1,9 +1,10 @@
 """The order in which datagrams are served when more arrive than can be: what must not wait goes first.
 
 New calls wait in a queue of their own: requests of calls in progress, responses, ACKs and emergency calls pass them by.
-One that has waited a while is served without screening, which is what costs most; one that has waited so long that
-its sender sends it again is let fall (RFC 3261 section 17.1.1.2), so that those that are served are served in time.
-When that goes on for seconds it is no pause of ours but too much, and they are refused (section 21.5.4). Bytes are looked at, not parsed: a guess costs an order, never a message.
+One that has waited a while is served without screening, which is what costs most; one that has waited so long that its
+sender sends it again is let fall (RFC 3261 section 17.1.1.2), so that those that are served are served in time. When
+that goes on for seconds it is no pause of ours but too much, and they are refused (section 21.5.4). Bytes are looked
+at, not parsed: a guess costs an order, never a message.
 """
 
 from __future__ import annotations
