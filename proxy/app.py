@@ -375,7 +375,8 @@ class App:
         self.calls = Calls(self.endpoint, me, world)
         vital = options.vital or bool
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
-        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital, self.tap)
+        hurry = settings.load.unscreened_ms / 1000 or float("inf")
+        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital, self.tap, hurry)
         self._closing.insert(0, self.server.stop)
         self._closing.insert(0, self.tending.stop)
         await self.tending.start()  # the hops are known before the first message is read
@@ -465,7 +466,7 @@ class App:
         self.swap(parts.book)
         kept = [
             name
-            for name in ("listeners", "paths", "admin", "secret", "health", "hep", "lab")
+            for name in ("listeners", "paths", "admin", "secret", "health", "hep", "lab", "load")
             if getattr(old, name) != getattr(settings, name)
         ]
         if errands(old, was.trust).keys() != errands(settings, parts.trust).keys():

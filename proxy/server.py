@@ -39,9 +39,11 @@ class Server:
         elsewhere: Callable[[bytes, Flow], bool] | None = None,
         vital: Callable[[bytes], bool] = lambda target: False,
         tap: Tap | None = None,
+        hurry: float = HURRY,
     ) -> None:
         """elsewhere: hands a message to the worker that it belongs to, and says whether it did. vital: told a
-        Request-URI, says whether it is an emergency call. tap: gets a copy of each message.
+        Request-URI, says whether it is an emergency call. tap: gets a copy of each message. hurry: seconds
+        after which a new call goes on unscreened.
         """
         self._inbox = Inbox(vital, self._refuse)
         self._working = False
@@ -51,6 +53,7 @@ class Server:
         self._now = now
         self._elsewhere = elsewhere
         self._tap = tap
+        self._hurry = hurry
         self._loop = asyncio.get_running_loop()
         self._armed: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -110,7 +113,7 @@ class Server:
             one = self._inbox.take(now)
             if one is None:
                 break
-            self._calls.hurried = now - one.arrived > HURRY
+            self._calls.hurried = now - one.arrived > self._hurry
             self._serve(one.data, Flow(one.listener, one.host, one.port), now)
         self._calls.hurried = False
         self._after(now)

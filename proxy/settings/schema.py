@@ -185,6 +185,7 @@ SCHEMA = Table(
                 "embed": Key(flag, False),
             }
         ),
+        "load": Table({"unscreened_ms": Key(integer(0, 10_000), 50)}),
         "registration": Table({"through": Key(one_of(*REGISTRATIONS), "contact")}),
         "health": Table(
             {

@@ -325,6 +325,14 @@ class ListSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """What gives way when more calls come than can be served."""
+
+    unscreened_ms: int = 50
+    """A new call that has waited so long goes on unscreened; 0: none does."""
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrationSettings:
     """What becomes of the contacts that a PBX registers through us."""
 
@@ -444,6 +452,7 @@ class Settings:
     customers: tuple[CustomerSettings, ...] = ()
     connections: ConnectionSettings = ConnectionSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    load: LoadSettings = LoadSettings()
     certificates: CertificateSettings = CertificateSettings()
     hep: HepSettings | None = None
     secret: bytes | None = field(default=None, repr=False)
