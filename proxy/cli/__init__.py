@@ -101,6 +101,15 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--state", metavar="DIR", help="the state folder itself")
         one.add_argument("--json", action="store_true")
 
+    judged = commands.add_parser("evaluate", help="what the checks do to a made-up month of calls whose truth is known")
+    judged.add_argument("--seed", type=int, default=1, metavar="N", help="the first seed (default: 1)")
+    judged.add_argument("--seeds", type=int, default=1, metavar="N", help="how many, one after the other (default: 1)")
+    judged.add_argument("--calls", type=int, default=125_000, metavar="N", help="of each seed (default: 125000)")
+    judged.add_argument(
+        "--check", action="append", default=[], metavar="NAME=MODE", help="off, shadow or enforce (default: enforce)"
+    )
+    judged.add_argument("--json", action="store_true")
+
     certs = commands.add_parser("certs", help="certificate files that a start begins with")
     steps = certs.add_subparsers(dest="task", required=True, metavar="import|list|purge")
     bring = steps.add_parser("import", help="put certificate files where the next start or reload finds them")
@@ -175,6 +184,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import passport
 
         return passport.sign(args) if args.kind == "sign" else passport.check(args)
+    if args.command == "evaluate":
+        from proxy.cli import evaluate
+
+        return evaluate.run(args.seed, args.seeds, args.calls, args.check, args.json)
     if args.command == "certs":
         from proxy.cli import certs
 
