@@ -23,7 +23,7 @@ ENOUGH = 20
 """Calls, or ends of calls, before a share says anything."""
 EVERY = 64
 """Calls that are gathered before the counters are brought up to date."""
-LATEST = 2.0
+LATEST = 20.0
 """Seconds until they are, where calls are few."""
 FADES = 336
 """Half-windows, a week, in which the longer memory of a source halves."""
@@ -79,23 +79,32 @@ class _Count:
             self.past = [left * figure for figure in self.past]
             self.before = self.now if half - self.half == 1 else [0] * 6
             self.now, self.half = [0] * 6, half
-        for at in range(6):
-            self.now[at] += more[at]
-        attempts, new, near, ended, short, unanswered = map(sum, zip(self.now, self.before, strict=True))
-        past, *_, over, hung, unheard, talked, dead = self.past, *more
-        past[0] += over
-        past[1] += hung + unheard
-        past[2] += talked
-        past[3] += dead
+        calls, newcomers, near, over, hung, quiet, talked, dead = more
+        now, before, past = self.now, self.before, self.past
+        now[0] += calls
+        now[1] += newcomers
+        now[2] += near
+        if over:
+            now[3] += over
+            now[4] += hung
+            now[5] += quiet
+            past[0] += over
+            past[1] += hung + quiet
+            past[2] += talked
+            past[3] += dead
+        attempts, ended = now[0] + before[0], now[3] + before[3]
         known = past[0] >= LONG and half - self.born >= AGE
         if attempts < ENOUGH and not known:
             self.shown = None
             return
-        calls = attempts if attempts >= ENOUGH else float("inf")
-        of = ended if ended >= ENOUGH else float("inf")
+        new = neighbours = short = unanswered = 0.0
+        if attempts >= ENOUGH:
+            new, neighbours = (now[1] + before[1]) / attempts, (now[2] + before[2]) / attempts
+        if ended >= ENOUGH:
+            short, unanswered = (now[4] + before[4]) / ended, (now[5] + before[5]) / ended
         self.shown = Source(
-            self.kind, self.name, attempts, ended, short / of, unanswered / of, near / calls, new / calls,
-            Ends(*map(round, past)) if known else NONE,
+            self.kind, self.name, attempts, ended, short, unanswered, neighbours, new,
+            Ends(int(past[0]), int(past[1]), int(past[2]), int(past[3])) if known else NONE,
         )  # fmt: skip
 
 

@@ -35,8 +35,8 @@ class Screen:
     ) -> Verdict:
         """The verdict of a call that comes at its own time (`call.utc`; calls come in order).
 
-        duration: seconds that it is talked if it goes on, None if nobody answers; status: its final answer; rings:
-        seconds until then; profile: another one than that of the screen.
+        duration: seconds that it is talked if it goes on, None if nobody answers; status: its final answer, 0 where
+        nobody knows how it ended; rings: seconds until then; profile: another one than that of the screen.
         """
         utc, following, ends = call.utc, self.following, self._ends
         while ends and ends[0][0] <= utc:
@@ -52,7 +52,7 @@ class Screen:
         verdict = decide(call, self.book, profile or self.profile, self.mode)
         if inbound:
             following.judged(call, verdict)
-            if verdict.action != "reject":
+            if verdict.action != "reject" and status:
                 self._count += 1
                 heappush(ends, (utc + rings + (duration or 0.0), self._count, call, duration, status))
         return verdict

@@ -109,6 +109,15 @@ def parser() -> argparse.ArgumentParser:
         "--check", action="append", default=[], metavar="NAME=MODE", help="off, shadow or enforce (default: enforce)"
     )
     judged.add_argument("--json", action="store_true")
+    judged.add_argument("--out", metavar="FILE", help="only write the month of --seed as JSON lines")
+
+    again = commands.add_parser("backtest", help="what a candidate policy would have changed about past calls")
+    again.add_argument("--calls", required=True, metavar="FILE", help="a journal, JSON lines, or CSV")
+    again.add_argument(
+        "--policy", required=True, metavar="FILE", help="the candidate: a configuration, or the part that is to change"
+    )
+    again.add_argument("--config", metavar="FILE", help="the present policy (default: as it is shipped)")
+    again.add_argument("--json", action="store_true")
 
     certs = commands.add_parser("certs", help="certificate files that a start begins with")
     steps = certs.add_subparsers(dest="task", required=True, metavar="import|list|purge")
@@ -187,7 +196,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "evaluate":
         from proxy.cli import evaluate
 
+        if args.out is not None:
+            return evaluate.write(args.seed, args.calls, args.out)
         return evaluate.run(args.seed, args.seeds, args.calls, args.check, args.json)
+    if args.command == "backtest":
+        from proxy.cli import backtest
+
+        return backtest.run(args.calls, args.policy, args.config, args.json)
     if args.command == "certs":
         from proxy.cli import certs
 

@@ -18,7 +18,9 @@ from rich.table import Table
 
 from policy.verdict import CheckMode
 from proxy.cli import NEGATIVE, OK, complain
+from proxy.lab.corpus import corpus
 from proxy.lab.evaluation import CHECKS, Figures, Tracked, evaluate, together
+from proxy.pastcalls import PastCall, written
 
 MOST_CALLS = 2_000_000
 """Of one seed: a call takes about a kilobyte."""
@@ -61,6 +63,20 @@ def run(seed: int, seeds: int, calls: int, settings: Sequence[str], as_json: boo
     else:
         told(figures, perf_counter() - began, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     return OK if all(met for *_, met in figures.goals()) else NEGATIVE
+
+
+def write(seed: int, calls: int, path: str) -> int:
+    """Write one month as JSON lines."""
+    try:
+        made = corpus(seed, calls)
+        with open(path, "w", encoding="utf-8") as stream:
+            for one in made.placed:
+                past = PastCall(one.call, one.duration, one.status, one.rings, one.kind == "911")
+                stream.write(json.dumps(written(past)) + "\n")
+    except (OSError, ValueError) as error:
+        return complain(str(error))
+    print(f"{len(made.placed):,} calls of seed {seed} in {path}")
+    return OK
 
 
 def plain(figures: Figures) -> dict[str, Any]:
