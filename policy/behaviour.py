@@ -1,7 +1,7 @@
 """What callers did lately: figures per caller, thousand-block and called number, in memory that never grows.
 
 Nothing is judged here: `facts` gives the figures, the checks compare them. Larger groups (trunk, signer, …) are in
-`policy.sources`; calls per minute are in `policy.tally`.
+`policy.sources`; calls per minute are in `policy.tally`, the ends of the last days in `policy.past`.
 
 **The memory.** Small tuples in two generations: this half-window's, and those of the one before. Who calls again is
 taken over into the present generation, so busy callers stay. It looks back over half a window at least and a whole one
@@ -26,6 +26,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from policy.call import Call
+from policy.past import NONE, Ends, Past, keys
 
 WINDOW = 3600.0
 """Seconds that are looked back on."""
@@ -66,6 +67,10 @@ class Seen(NamedTuple):
     """Distinct callers to the number called (an estimate)."""
     neighbour: bool = False
     """Caller and called number share area and exchange, and are not the same."""
+    past: Ends = NONE
+    """How its calls of the last days ended (`policy.past`)."""
+    block_past: Ends = NONE
+    """How those of the thousand numbers around it ended."""
 
 
 NOTHING = Seen()
@@ -82,7 +87,7 @@ class Behaviour:
     """Figures per caller, thousand-block and called number."""
 
     __slots__ = ("_half", "_until", "_people", "_people_before", "_blocks", "_blocks_before", "_called",
-                 "_called_before", "_mine", "_others", "_salt", "_most", "_room", "_mark")  # fmt: skip
+                 "_called_before", "_mine", "_others", "_salt", "_most", "_room", "_mark", "_past")  # fmt: skip
 
     def __init__(
         self,
@@ -111,6 +116,7 @@ class Behaviour:
         self._blocks_before: dict[int, Place] = {}
         self._called: dict[int, Place] = {}
         self._called_before: dict[int, Place] = {}
+        self._past = Past()
         self._mine = mine
         self._others = tuple(one for one in slices if one is not mine) if mine is not None else ()
         self._salt = int.from_bytes(blake2b(salt, digest_size=4, person=b"behaviour").digest(), "big")
@@ -173,10 +179,13 @@ class Behaviour:
         if number >= 0:
             crowd = self._counted(self._called, self._called_before, number, sign, "c")[1]
         near = key // 10 == number // 10_000 and own != number and len(caller) == 11
+        known = self._past.of
+        mine, around = keys(call, caller)
         # A named tuple makes itself in Python, which would take a tenth of all this.
-        return _seen(
-            Seen, (attempts, callees, run, names, ended, short, unanswered, block, callers, crowd, near)
-        )
+        return _seen(Seen, (
+            attempts, callees, run, names, ended, short, unanswered, block, callers, crowd, near, known(mine, now),
+            known(around, now),
+        ))  # fmt: skip
 
     def _counted(
         self, places: dict[int, Place], before: dict[int, Place], key: int, sign: int, kind: str
@@ -207,6 +216,7 @@ class Behaviour:
             return
         if now >= self._until:
             self._turn(now)
+        self._past.note(call, duration, status, now)
         one = self._people.get(caller)
         if one is None:
             # Its call came in the generation before, or it is forgotten.

@@ -53,7 +53,11 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         "pattern-sequence": 45,
         "pattern-spread": 25,
         "pattern-neighbour": 30,
+        # Two traits in one: nobody listens, and nobody who calls knows which numbers there are.
+        "answers-dead": 80,
+        "answers-machine": 80,
         "answers-caller": 45,
+        "answers-block": 30,
         "answers-company": 30,
         "reputation": 25,
         "reputation-trunk": 15,
@@ -135,6 +139,12 @@ class Thresholds:
     wasted: float = 0.8
     """Share of calls hung up on at once or not answered."""
     strangers: float = 0.8
+    dials: int = 20
+    """Ended calls of some days from which on it can be told that nobody knows who is called."""
+    blind: float = 5.0
+    """From this sum on (`policy.past.Ends.blind`) it is told: for a poll, one chance in a hundred and fifty."""
+    talked: float = 0.06
+    """Share of talks over weeks: no more than this is a machine."""
     bad: float = 0.1
     """Share of proved bad calls in a standing."""
     unknown_zone_is_open: bool = True

@@ -1,4 +1,5 @@
-"""What the larger groups did lately: trunk, customer, signer, certificate host, and the looks of the sending software.
+"""What the larger groups did lately: trunk, customer, signer, certificate host, the looks of the sending software, and
+the origination (`origid`) that a signer names, which is often one customer of it.
 
 They are few, and each has many calls, so every worker follows its own share of them in plain counters: a share of short
 calls is the same in a fair sample. At most `MOST` are followed; when a flood of invented ones fills the memory it
@@ -11,16 +12,27 @@ from typing import NamedTuple
 
 from policy.behaviour import SHORT, WINDOW, Seen
 from policy.call import Call
+from policy.past import DEAD, NONE, TALK, Ends
 from shaken.verdict import Fact
 
 _PASS = Fact.PASS
-KINDS = ("trunk", "customer", "print", "signer", "host")
+KINDS = ("trunk", "customer", "print", "signer", "host", "origid")
 MOST = 4096
 """Sources, and combinations of them, that are followed: there are a few hundred signers in all."""
 ENOUGH = 20
 """Calls, or ends of calls, before a share says anything."""
 EVERY = 64
 """Calls that are gathered before the counters are brought up to date."""
+LATEST = 20.0
+"""Seconds until they are, where calls are few."""
+FADES = 336
+"""Half-windows, a week, in which the longer memory of a source halves."""
+LONG = 100
+"""Ended calls before the longer memory says anything."""
+AGE = 12
+"""Half-windows, six hours, before it does: the first that is seen of a shared source may be its worst customer."""
+ONCE = 8192
+"""Originations that were seen once: some signers name a new one for each call, and those are not followed."""
 
 
 class Source(NamedTuple):
@@ -37,6 +49,8 @@ class Source(NamedTuple):
     """Share of calls whose caller looks like a neighbour of the called number."""
     strangers: float = 0.0
     """Share of calls by callers that were not seen in the window before."""
+    past: Ends = NONE
+    """How its calls ended over weeks; nothing below `LONG` ends and `AGE`."""
 
     @property
     def wasted(self) -> float:
@@ -44,31 +58,54 @@ class Source(NamedTuple):
         return self.short + self.unanswered
 
 
-class _Count:
-    """Counters of one source: attempts, strangers, neighbours, ended, short, unanswered."""
+_FIGURES = 8
 
-    __slots__ = ("kind", "name", "half", "now", "before", "shown")
+
+class _Count:
+    """Counters of one source: attempts, strangers, neighbours, ended, short, unanswered, talked, dead."""
+
+    __slots__ = ("kind", "name", "half", "now", "before", "born", "past", "shown")
 
     def __init__(self, kind: str, name: str, half: int) -> None:
         self.kind, self.name, self.half = kind, name, half
         self.now, self.before = [0] * 6, [0] * 6
+        self.born, self.past = half, [0.0] * 4  # ended, unheard, talked, dead
         self.shown: Source | None = None
 
     def add(self, more: list[int], half: int) -> None:
         """Add what came together since the last time, and reckon the shares."""
         if self.half != half:
+            left = 0.5 ** ((half - self.half) / FADES)
+            self.past = [left * figure for figure in self.past]
             self.before = self.now if half - self.half == 1 else [0] * 6
             self.now, self.half = [0] * 6, half
-        for at, count in enumerate(more):
-            self.now[at] += count
-        attempts, new, near, ended, short, unanswered = map(sum, zip(self.now, self.before, strict=True))
-        if attempts < ENOUGH:
+        calls, newcomers, near, over, hung, quiet, talked, dead = more
+        now, before, past = self.now, self.before, self.past
+        now[0] += calls
+        now[1] += newcomers
+        now[2] += near
+        if over:
+            now[3] += over
+            now[4] += hung
+            now[5] += quiet
+            past[0] += over
+            past[1] += hung + quiet
+            past[2] += talked
+            past[3] += dead
+        attempts, ended = now[0] + before[0], now[3] + before[3]
+        known = past[0] >= LONG and half - self.born >= AGE
+        if attempts < ENOUGH and not known:
             self.shown = None
             return
-        of = ended if ended >= ENOUGH else float("inf")
+        new = neighbours = short = unanswered = 0.0
+        if attempts >= ENOUGH:
+            new, neighbours = (now[1] + before[1]) / attempts, (now[2] + before[2]) / attempts
+        if ended >= ENOUGH:
+            short, unanswered = (now[4] + before[4]) / ended, (now[5] + before[5]) / ended
         self.shown = Source(
-            self.kind, self.name, attempts, ended, short / of, unanswered / of, near / attempts, new / attempts
-        )
+            self.kind, self.name, attempts, ended, short, unanswered, neighbours, new,
+            Ends(int(past[0]), int(past[1]), int(past[2]), int(past[3])) if known else NONE,
+        )  # fmt: skip
 
 
 class _Group:
@@ -77,21 +114,23 @@ class _Group:
     __slots__ = ("members", "more", "waits", "shown")
 
     def __init__(self, members: tuple[_Count, ...]) -> None:
-        self.members, self.more, self.waits = members, [0] * 6, False
+        self.members, self.more, self.waits = members, [0] * _FIGURES, False
         self.shown: tuple[Source, ...] = ()
 
 
 class Sources:
     """Counters per source, of one worker."""
 
-    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at", "_until")
+    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at", "_until", "_due", "_once")
 
     def __init__(self, window: float = WINDOW) -> None:
         if window <= 0:
             raise ValueError("the window is a positive number of seconds")
         self._half, self._at, self._until, self._ticks = window / 2, 0, 0.0, 0
         self._counts: dict[tuple[str, str], _Count] = {}
-        self._groups: dict[tuple[str, str, str, str], _Group] = {}
+        self._groups: dict[tuple[str, str, str, str, str], _Group] = {}
+        self._due = 0.0
+        self._once: dict[str, None] = {}
         self._waiting: list[_Group] = []
 
     def __len__(self) -> int:
@@ -105,8 +144,9 @@ class Sources:
         more[0] += 1
         if seen.attempts == 1:
             more[1] += 1
-        if seen.neighbour:
-            more[2] += 1
+            # Who calls all the town from one number of the town borrows nobody's.
+            if seen.neighbour:
+                more[2] += 1
         return group.shown
 
     def note_end(self, call: Call, duration: float | None, status: int, now: float) -> None:
@@ -115,23 +155,36 @@ class Sources:
         more[3] += 1
         if duration is None:
             more[5] += 1
+            if status in DEAD:
+                more[7] += 1
+        elif duration >= TALK:
+            more[6] += 1
         elif duration < SHORT and 200 <= status < 300:
             more[4] += 1
 
     def _of(self, call: Call, now: float) -> _Group:
         """The combination that a call belongs to."""
-        if self._ticks >= EVERY or now >= self._until:
+        if self._ticks >= EVERY or now >= self._due:
             self._brought_up_to_date()
+            self._due = now + LATEST
             if now >= self._until:
                 self._at = int(now / self._half)
                 self._until = (self._at + 1) * self._half
         judgement = call.judgement
-        url = ""
+        url = origid = ""
         if judgement is not None and judgement.failure is None and judgement.signature is _PASS:
             passport = judgement.passport
-            url = passport.x5u or "" if passport is not None else ""
-        key = (call.trunk, call.customer, call.print, url)
+            if passport is not None:
+                url, origid = passport.x5u or "", passport.origid or ""
+        key = (call.trunk, call.customer, call.print, url, origid)
         group = self._groups.get(key)
+        if group is None and origid and origid not in self._once:
+            # The first call of an origination: it counts for all others that it comes from.
+            if len(self._once) >= ONCE:
+                self._once.clear()
+            self._once[origid] = None
+            key = (*key[:4], "")
+            group = self._groups.get(key)
         if group is None:
             group = self._met(call, key)
         if not group.waits:
@@ -143,19 +196,22 @@ class Sources:
         for group in self._waiting:
             for count in group.members:
                 count.add(group.more, self._at)
-            group.more, group.waits = [0] * 6, False
+            group.more, group.waits = [0] * _FIGURES, False
         for group in self._waiting:
             group.shown = tuple(count.shown for count in group.members if count.shown is not None)
         self._waiting.clear()
         self._ticks = 0
 
-    def _met(self, call: Call, key: tuple[str, str, str, str]) -> _Group:
+    def _met(self, call: Call, key: tuple[str, str, str, str, str]) -> _Group:
         if len(self._groups) >= MOST or len(self._counts) >= MOST:
             self._brought_up_to_date()
             self._groups.clear()
             self._counts.clear()
-        url = key[3]
-        names = (*key[:3], call.spc if url else None, call.host if url else None)
+        url, origid = key[3:]
+        names = (
+            *key[:3], call.spc if url else None, call.host if url else None,
+            f"{call.spc or url} {origid[:64]}" if origid else None,
+        )  # fmt: skip
         found: list[_Count] = []
         for kind, name in zip(KINDS, names, strict=True):
             if name:

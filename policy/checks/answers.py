@@ -1,32 +1,59 @@
-"""How calls end: people hang up on robocalls within seconds, or do not answer at all.
+"""How calls end: people hang up on robocalls within seconds, or do not answer at all, hardly anybody talks, and some of
+the numbers do not exist, because nobody who calls them knows who is there.
 
-A caller is judged by its own calls. Whoever has no past of its own (a new number for each call) is judged by the
-company it keeps: calls with the same looks of the sending software, the same customer or signer; there the share must
-be high, the callers mostly strangers, and the finding tags at most, because good callers are among them.
+A caller is judged by its own calls, of the last days; whoever uses many numbers of one
+thousand-block, by the block. Whoever has no past of its own (a new number for each call) is judged by the company it
+keeps: calls with the same looks of the sending software, the same customer, origination or signer. Good callers are
+among those, so such a finding tags at most, unless hardly anybody ever talked with that company at all.
 """
 
 from __future__ import annotations
 
+from policy.behaviour import Seen
 from policy.call import Call
-from policy.rulebook import Rulebook
+from policy.past import Ends
+from policy.rulebook import Rulebook, Thresholds
 from policy.sources import ENOUGH
 from policy.verdict import Finding, analytics
 
 SIDES = ("carrier",)
-SLUGS = ("answers-caller", "answers-company")
+SLUGS = ("answers-dead", "answers-caller", "answers-block", "answers-company", "answers-machine")
+
+OWN = ("print", "customer", "origid")
+"""Sources that may be one caller's alone; signers, hosts and trunks have many customers."""
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
-    """Notice a caller, or a group of strangers, whose calls nobody wants."""
+    """Notice a caller, a block, or a group of strangers, whose calls nobody wants."""
     seen, limits = call.seen, book.limits
     if seen is None:
         return None
-    if seen.ended >= limits.ends:
-        wasted = (seen.short + seen.unanswered) / seen.ended
-        if wasted >= limits.wasted:
-            why = f"{seen.short} of {seen.ended} calls hung up at once, {seen.unanswered} not answered"
-            return analytics("answers-caller", book.weight("answers-caller"), why)
-    if seen.ended < 3:
+    past = seen.past
+    if past.ended >= limits.dials and past.wasted >= limits.wasted and past.blind >= limits.blind:
+        why = f"{past.dead} of {past.ended} calls to numbers that nobody has, {past.talked} talked"
+        return analytics("answers-dead", book.weight("answers-dead"), why)
+    for source in call.sources:
+        if (ends := source.past).ended and source.kind in OWN and _machine(ends, limits) and not past.talked:
+            why = f"{ends.unheard} of {ends.ended} calls of this {source.kind} ended unheard, {ends.talked} talked"
+            return analytics("answers-machine", book.weight("answers-machine"), why)
+    if past.ended >= limits.ends and past.wasted >= limits.wasted:
+        why = f"{past.unheard} of {past.ended} calls not answered or hung up at once"
+        return analytics("answers-caller", book.weight("answers-caller"), why)
+    return _of_others(call, seen, book)
+
+
+def _of_others(call: Call, seen: Seen, book: Rulebook) -> Finding | None:
+    """What those around the caller say of it, where it has hardly a past of its own."""
+    limits, past, block = book.limits, seen.past, seen.block_past
+    if past.talked:
+        return None
+    if block.ended >= limits.dials and block.wasted >= limits.wasted and block.ended > 2 * past.ended:
+        if block.blind >= limits.blind:
+            why = f"{block.dead} of {block.ended} calls of its thousand-block to numbers that nobody has"
+            return analytics("answers-block", book.weight("answers-dead"), why)
+        why = f"{block.unheard} of {block.ended} calls of its thousand-block ended unheard"
+        return analytics("answers-block", book.weight("answers-block"), why, "", "tag")
+    if seen.ended < 3 and past.ended < 3:
         for source in call.sources:
             if (
                 source.ended >= ENOUGH
@@ -38,3 +65,12 @@ def check(call: Call, book: Rulebook) -> Finding | None:
                 why = f"{wasted} % of the calls of this {source.kind} end unheard, {new} % are by new numbers"
                 return analytics("answers-company", book.weight("answers-company"), why, ceiling="tag")
     return None
+
+
+def _machine(past: Ends, limits: Thresholds) -> bool:
+    """Is this source one machine that dials blindly, and was it never anything else?"""
+    return (
+        past.blind >= limits.blind
+        and past.wasted >= limits.wasted
+        and past.talked <= limits.talked * past.ended
+    )

@@ -101,6 +101,24 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--state", metavar="DIR", help="the state folder itself")
         one.add_argument("--json", action="store_true")
 
+    judged = commands.add_parser("evaluate", help="what the checks do to a made-up month of calls whose truth is known")
+    judged.add_argument("--seed", type=int, default=1, metavar="N", help="the first seed (default: 1)")
+    judged.add_argument("--seeds", type=int, default=1, metavar="N", help="how many, one after the other (default: 1)")
+    judged.add_argument("--calls", type=int, default=125_000, metavar="N", help="of each seed (default: 125000)")
+    judged.add_argument(
+        "--check", action="append", default=[], metavar="NAME=MODE", help="off, shadow or enforce (default: enforce)"
+    )
+    judged.add_argument("--json", action="store_true")
+    judged.add_argument("--out", metavar="FILE", help="only write the month of --seed as JSON lines")
+
+    again = commands.add_parser("backtest", help="what a candidate policy would have changed about past calls")
+    again.add_argument("--calls", required=True, metavar="FILE", help="a journal, JSON lines, or CSV")
+    again.add_argument(
+        "--policy", required=True, metavar="FILE", help="the candidate: a configuration, or the part that is to change"
+    )
+    again.add_argument("--config", metavar="FILE", help="the present policy (default: as it is shipped)")
+    again.add_argument("--json", action="store_true")
+
     certs = commands.add_parser("certs", help="certificate files that a start begins with")
     steps = certs.add_subparsers(dest="task", required=True, metavar="import|list|purge")
     bring = steps.add_parser("import", help="put certificate files where the next start or reload finds them")
@@ -175,6 +193,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import passport
 
         return passport.sign(args) if args.kind == "sign" else passport.check(args)
+    if args.command == "evaluate":
+        from proxy.cli import evaluate
+
+        if args.out is not None:
+            return evaluate.write(args.seed, args.calls, args.out)
+        return evaluate.run(args.seed, args.seeds, args.calls, args.check, args.json)
+    if args.command == "backtest":
+        from proxy.cli import backtest
+
+        return backtest.run(args.calls, args.policy, args.config, args.json)
     if args.command == "certs":
         from proxy.cli import certs
 

@@ -6,7 +6,7 @@ import pytest
 
 from policy.behaviour import Seen
 from policy.call import Call
-from policy.sources import ENOUGH, EVERY, MOST, Source, Sources
+from policy.sources import AGE, ENOUGH, EVERY, LATEST, MOST, ONCE, Source, Sources
 
 NEW = Seen(attempts=1, neighbour=True)
 KNOWN = Seen(attempts=2)
@@ -72,3 +72,46 @@ def test_only_a_proved_signer_is_a_source(judged: object) -> None:
 def test_the_window_is_positive() -> None:
     with pytest.raises(ValueError, match="window"):
         Sources(0)
+
+
+def ended(sources: Sources, call: Call, count: int, now: float, duration: float | None, status: int = 200) -> None:
+    for _ in range(count):
+        sources.facts(call, NEW, now)
+        sources.note_end(call, duration, status, now)
+
+
+def test_weeks_are_remembered_but_not_before_the_source_has_some_age() -> None:
+    sources, call = Sources(), Call(print="dialer")
+    ended(sources, call, 90, 0.0, None, 480)
+    ended(sources, call, 20, 0.0, None, 404)
+    sources.facts(call, NEW, 10.0)
+    (young,) = sources.facts(call, NEW, 20.0)
+    assert not young.past.ended
+    later = (AGE + 1) * 1800.0
+    sources.facts(call, NEW, later)
+    (known,) = sources.facts(call, NEW, later + LATEST)
+    assert known.past.ended == pytest.approx(107, abs=3)
+    assert known.past.dead == pytest.approx(20, abs=1) and known.past.talked == 0
+    assert known.wasted == 0.0  # of the last hour nothing is known
+    for week in (1, 2):
+        sources.facts(call, NEW, later + week * 7 * 86_400.0)
+    assert sources.facts(call, NEW, later + 14 * 86_400.0 + 5) == ()  # too little is left
+
+
+def test_one_number_that_calls_all_its_neighbours_borrows_nobody() -> None:
+    sources = Sources()
+    shown = busy(sources, Call(trunk="t"), Seen(attempts=9, neighbour=True), 3 * EVERY)
+    assert shown[0].neighbours == 0.0
+
+
+def test_an_origination_is_followed_from_its_second_call_on(judged: object) -> None:
+    judgement = judged("A")  # type: ignore[operator]
+    sources = Sources()
+    for origid in ("one", "two", "one"):
+        token = judgement.passport._replace(origid=origid)
+        sources.facts(Call(judgement=judgement._replace(passport=token)), NEW, 1.0)
+    assert len(sources) == 2  # the host, and `one`
+    for number in range(3 * ONCE):
+        token = judgement.passport._replace(origid=f"new {number}")
+        sources.facts(Call(judgement=judgement._replace(passport=token)), NEW, 1.0)
+    assert len(sources) == 2

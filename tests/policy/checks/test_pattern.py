@@ -5,10 +5,12 @@ import pytest
 from policy.behaviour import Seen
 from policy.call import Call
 from policy.checks.pattern import SIDES, SLUGS, check
+from policy.past import Ends
 from policy.rulebook import Rulebook, Thresholds
 from policy.sources import Source
 
 BOOK = Rulebook()
+UNHEARD = Ends(10, 8)
 NEIGHBOURS = (Source("trunk", "carrier", 100, neighbours=0.4),)
 FEW = (Source("trunk", "carrier", 100, neighbours=0.39),)
 
@@ -22,7 +24,7 @@ FEW = (Source("trunk", "carrier", 100, neighbours=0.39),)
         (Seen(run=4), (), None),
         (Seen(run=5), (), "pattern-sequence"),
         (Seen(callees=60), (), None),
-        (Seen(callees=61), (), "pattern-spread"),
+        (Seen(callees=61, past=UNHEARD), (), "pattern-spread"),
         (Seen(names=3), (), None),
         (Seen(names=4), (), "pattern-names"),
         (Seen(crowd=40), (), None),
@@ -50,3 +52,14 @@ def test_a_way_of_calling_is_noticed_from_its_limit_on(
 def test_the_limits_are_settings_and_calls_that_leave_are_not_judged() -> None:
     assert check(Call(seen=Seen(run=3)), Rulebook(limits=Thresholds(sequence=3))) is not None
     assert SIDES == ("carrier",)
+
+
+def test_many_calls_weigh_by_how_they_end() -> None:
+    """A school that warns its parents calls as many (REG-018)."""
+    at_first, heard, unheard = (
+        check(Call(caller="12025550100", seen=Seen(callees=90, past=past)), BOOK)
+        for past in (Ends(9, 9), Ends(10, 7), UNHEARD)
+    )
+    assert at_first is not None and at_first.weight == 8
+    assert heard is None
+    assert unheard is not None and unheard.weight == 25

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from policy.behaviour import Seen
 from policy.call import Call
 from policy.checks.velocity import SIDES, check
+from policy.past import Ends
 from policy.rulebook import Rulebook, Velocity
 from policy.verdict import Class
 
@@ -23,3 +25,11 @@ def test_more_calls_than_the_limit_are_a_finding(attempts: int, found: bool) -> 
 
 def test_calls_that_leave_are_not_judged() -> None:
     assert SIDES == ("carrier",)
+
+
+@pytest.mark.parametrize(
+    ("past", "weight"), [(Ends(), 13), (Ends(9, 9), 13), (Ends(10, 7), None), (Ends(10, 8), 40), (Ends(900, 400), None)]
+)
+def test_a_burst_weighs_by_how_its_calls_end(past: Ends, weight: int | None) -> None:
+    finding = check(Call(caller="12025550100", attempts=11, seen=Seen(past=past)), BOOK)
+    assert (finding.weight if finding is not None else None) == weight

@@ -1,0 +1,58 @@
+"""Past or made-up calls through the screening, at the time of their own clock, without the wire.
+
+`Screen` does with a call what `proxy.calls` does: it is counted, looked up (`proxy.following`), decided, and its end is
+told once it is over. A call that is refused has no end, so a stricter policy learns less of a caller than a milder one.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+from policy.behaviour import Behaviour
+from policy.call import Call
+from policy.decide import decide
+from policy.emergency import is_emergency_uri
+from policy.reputation import Reputation
+from policy.rulebook import Profile, Rulebook
+from policy.sources import Sources
+from policy.tally import CELLS, Tally
+from policy.verdict import EMERGENCY, Mode, Verdict
+from proxy.following import Following
+
+
+class Screen:
+    """The memory of one worker, and the ends of calls that it waits for."""
+
+    def __init__(self, book: Rulebook, profile: Profile | None = None, mode: Mode = "enforce") -> None:
+        self.book, self.profile, self.mode = book, profile or Profile(), mode
+        self.tally = Tally(memoryview(bytearray(CELLS * 8)).cast("Q"), window=book.velocity.seconds)
+        self.following = Following(Behaviour(), Sources(), Reputation())
+        self._ends: list[tuple[float, int, Call, float | None, int]] = []
+        self._count = 0
+
+    def judged(
+        self, call: Call, duration: float | None, status: int, rings: float = 0.0, profile: Profile | None = None
+    ) -> Verdict:
+        """The verdict of a call that comes at its own time (`call.utc`; calls come in order).
+
+        duration: seconds that it is talked if it goes on, None if nobody answers; status: its final answer, 0 where
+        nobody knows how it ended; rings: seconds until then; profile: another one than that of the screen.
+        """
+        utc, following, ends = call.utc, self.following, self._ends
+        while ends and ends[0][0] <= utc:
+            at, _, over, talked, answer = heappop(ends)
+            following.ended(over, talked, answer, at)
+        if call.callee is not None and is_emergency_uri(f"sip:{call.callee}@example.net".encode(), self.book.emergency):
+            return EMERGENCY
+        if call.caller is not None:
+            call = call._replace(attempts=self.tally.note(call.caller, utc))
+        inbound = call.side == "carrier"
+        if inbound:
+            call = following.looked_up(call, utc)
+        verdict = decide(call, self.book, profile or self.profile, self.mode)
+        if inbound:
+            following.judged(call, verdict)
+            if verdict.action != "reject" and status:
+                self._count += 1
+                heappush(ends, (utc + rings + (duration or 0.0), self._count, call, duration, status))
+        return verdict

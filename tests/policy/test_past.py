@@ -1,0 +1,99 @@
+"""How calls of the last days ended: by caller and by thousand-block, in bounded memory."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.call import Call
+from policy.past import NONE, SETTLED, WINDOW, Ends, Past, keys
+
+CALL = Call(caller="12025550123")
+ENDS = st.lists(
+    st.tuples(st.floats(0, 1000), st.one_of(st.none(), st.floats(0, 600)), st.sampled_from((200, 404, 480, 486)))
+)
+
+
+def noted(*ends: tuple[float | None, int], now: float = 0.0) -> Past:
+    past = Past()
+    for duration, status in ends:
+        past.note(CALL, duration, status, now)
+    return past
+
+
+@pytest.mark.parametrize(
+    ("duration", "status", "told"),
+    [
+        (None, 480, (1, 1, 0, 0)),
+        (None, 404, (1, 1, 0, 1)),
+        (5.9, 200, (1, 1, 0, 0)),
+        (6.0, 200, (1, 0, 0, 0)),
+        (59.9, 200, (1, 0, 0, 0)),
+        (60.0, 200, (1, 0, 1, 0)),
+    ],
+)
+def test_an_end_counts_as_what_it_was(duration: float | None, status: int, told: tuple[int, ...]) -> None:
+    past = noted((duration, status))
+    for key in ("12025550123", "12025550"):
+        assert past.of(key, SETTLED)[:4] == told
+
+
+def test_nothing_is_told_before_the_first_calls_have_had_time_to_last() -> None:
+    past = noted((None, 480), (None, 480))
+    assert past.of("12025550123", SETTLED - 1) is NONE
+    past.note(CALL, 70.0, 200, SETTLED - 1)
+    assert past.of("12025550123", SETTLED).ended == 3
+
+
+def test_days_later_it_is_forgotten_by_halves() -> None:
+    past = noted((None, 480))
+    past.note(CALL, None, 480, WINDOW / 2)
+    assert past.of("12025550123", WINDOW / 2).ended == 2
+    past.note(Call(caller="12025550199"), None, 480, WINDOW)
+    assert past.of("12025550123", WINDOW).ended == 1
+    past.note(Call(caller="12025550199"), None, 480, 3 * WINDOW)
+    assert past.of("12025550123", 3 * WINDOW) is NONE
+
+
+def test_a_proved_caller_is_not_taken_for_those_who_borrow_its_number(judged: object) -> None:
+    proved = CALL._replace(judgement=judged("A"))  # type: ignore[operator]
+    assert keys(proved, "12025550123") == ("12025550123A", "12025550")
+    past = noted((None, 480))
+    assert past.of(keys(proved, "12025550123")[0], SETTLED) is NONE
+
+
+def test_a_flood_of_callers_costs_no_more_than_its_bound() -> None:
+    past = Past(most=100)
+    for number in range(5000):
+        past.note(Call(caller=str(12_000_000_000 + 1000 * number)), None, 480, 1.0)
+        assert len(past) <= 202
+    past.note(Call(), None, 480, 1.0)
+    past.note(Call(caller="1" * 99), None, 480, 1.0)
+    assert len(past) <= 202
+
+
+@given(ENDS)
+def test_the_figures_are_those_of_a_plain_count(ends: list[tuple[float, float | None, int]]) -> None:
+    past = Past()
+    for now, duration, status in sorted(ends, key=lambda end: end[0]):
+        past.note(CALL, duration, status if duration is None else 200, now)
+    told = past.of("12025550123", 2000.0)
+    assert told.ended == len(ends)
+    assert told.unheard == sum(duration is None or duration < 6 for _, duration, _ in ends)
+    assert told.talked == sum(duration is not None and duration >= 60 for _, duration, _ in ends)
+    assert told.dead == sum(duration is None and status == 404 for _, duration, status in ends)
+    assert told.dead <= told.unheard <= told.ended - told.talked
+
+
+def test_the_sum_grows_for_a_machine_and_falls_for_people() -> None:
+    assert Ends(100, 90, 2, 12).blind > 5
+    assert Ends(1000, 780, 100, 40).blind < 0  # a poll
+    assert Ends(1000, 330, 500, 10).blind < -100
+    assert NONE.blind == 0.0 and NONE.wasted == 0.0
+
+
+def test_its_bounds_are_positive() -> None:
+    for faulty in ({"window": 0}, {"most": 0}):
+        with pytest.raises(ValueError, match="window"):
+            Past(**faulty)  # type: ignore[arg-type]
