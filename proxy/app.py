@@ -80,6 +80,7 @@ from proxy.settings import Settings, SettingsError, load, shared_secret
 from proxy.sip.endpoint import Endpoint, Listener, Options
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
+from proxy.storage.care import Care, journal_key
 from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
@@ -191,6 +192,12 @@ def prepare(settings: Settings) -> Parts:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
     return Parts(book, trust, inventory, tls_ca, keyring, secret, places, told, tuple(remarks))
 
+
+
+def care(settings: Settings, secret: bytes) -> Care:
+    """How long the journal keeps what, and what it hides numbers with."""
+    kept = settings.journal
+    return Care(kept.keep_days, kept.mask_days, kept.mask == "hash", journal_key(secret))
 
 
 def terms(settings: Settings) -> dict[str, Terms]:
@@ -314,7 +321,7 @@ class App:
         self._bind()
         journal: Journal | RemoteJournal | None = None
         if settings.paths.journal is not None:
-            journal = Journal(settings.paths.journal, self.log.say) if seat is None else seat.journal()
+            journal = self._journal(settings.paths.journal) if seat is None else seat.journal()
             self._closing.insert(0, journal.close)
         self.store = self._store()
         self._believe()
@@ -383,6 +390,9 @@ class App:
             await self._admin(journal)
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
+
+    def _journal(self, path: Path) -> Journal:
+        return Journal(path, self.log.say, care=care(self.settings, self.parts.secret), utc=self.clock.utc)
 
     async def _join(self, seat: Seat, hearsay: Hearsay) -> None:
         """Begin to read as one of several, once it is known what the others know."""

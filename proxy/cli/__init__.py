@@ -125,6 +125,30 @@ def parser() -> argparse.ArgumentParser:
     told.add_argument("--csv", metavar="FILE", help="the calls as a table with the columns caller and time")
     told.add_argument("--json", action="store_true")
 
+    journal = commands.add_parser("journal", help="the decision journal itself")
+    looks = journal.add_subparsers(dest="task", required=True, metavar="verify")
+    look = looks.add_parser("verify", help="whether its chain holds, and where rows are missing; 1 if it does not")
+    look.add_argument("--journal", metavar="FILE")
+    look.add_argument("--config", metavar="FILE", help="whose journal")
+    look.add_argument("--head", default="", metavar="HASH", help="a hash noted earlier, which must be in it")
+    look.add_argument("--json", action="store_true")
+
+    kept = commands.add_parser("records", help="the calls of a time, one record each")
+    kept.add_argument("--since", metavar="TIME", help="2025-11-20 or 2025-11-20T14:03Z (default: a day before --until)")
+    kept.add_argument("--until", metavar="TIME", help="default: now")
+    kept.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+
+    trace = commands.add_parser("trace", help="answer a traceback request; 1 if the call is not found")
+    trace.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
+    trace.add_argument("--to", dest="callee", required=True, metavar="NUMBER")
+    trace.add_argument("--at", required=True, metavar="TIME", help="2025-11-20T14:03 (UTC), or with +hh:mm")
+    trace.add_argument("--window", default="15m", metavar="TIME", help="either side of it (default: 15m)")
+    trace.add_argument("--request", default="", metavar="ID", help="the number of the request, kept with the answer")
+    trace.add_argument("--format", choices=("text", "json", "csv"), default="text")
+    for one in (kept, trace):
+        one.add_argument("--journal", metavar="FILE")
+        one.add_argument("--config", metavar="FILE", help="whose journal")
+
     peer = commands.add_parser("peer", help="where calls go: the hops, their state, and orders to them")
     orders = peer.add_subparsers(dest="task", required=True, metavar="list|drain|enable|force")
     for task, text in (
@@ -188,6 +212,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         name, state = getattr(args, "name", None), getattr(args, "state", None)
         return peer.peer(args.task, name, state, args.config, args.admin, args.json)
+    if args.command in ("records", "trace"):
+        from proxy.cli import records
+
+        return records.records(args) if args.command == "records" else records.trace(args)
+    if args.command == "journal":
+        from proxy.cli import journal
+
+        return journal.verify(args.journal, args.config, args.head, args.json)
     if args.command == "attest":
         from proxy.cli import attest
 

@@ -148,6 +148,11 @@ def _links(
     return found
 
 
+def journal_key(secret: bytes) -> bytes:
+    """What numbers are hashed with: made from the secret that all processes share."""
+    return blake2b(secret, digest_size=32, person=b"journal").digest()
+
+
 def hashed(number: str, key: bytes) -> str:
     """The keyed hash of a number; with or without a plus it is the same."""
     return HASHED + blake2b(number.lstrip("+").encode("utf-8", "replace"), key=key[:64], digest_size=10).hexdigest()
