@@ -145,7 +145,18 @@ def parser() -> argparse.ArgumentParser:
     trace.add_argument("--window", default="15m", metavar="TIME", help="either side of it (default: 15m)")
     trace.add_argument("--request", default="", metavar="ID", help="the number of the request, kept with the answer")
     trace.add_argument("--format", choices=("text", "json", "csv"), default="text")
-    for one in (kept, trace):
+    report = commands.add_parser("report", help="the journal over a time, counted")
+    report.add_argument("kind", choices=("campaign", "period", "dnc", "e911", "blocked"))
+    report.add_argument("--line", metavar="NUMBER", help="blocked: whose calls")
+    rehearsal = commands.add_parser("shadow", help="what the checks in shadow would have done")
+    rehearsed = rehearsal.add_subparsers(dest="task", required=True, metavar="report").add_parser("report")
+    rehearsed.set_defaults(kind="shadow")
+    for one in (report, rehearsed):
+        one.add_argument("--since", metavar="TIME")
+        one.add_argument("--until", metavar="TIME", help="default: now")
+        one.add_argument("--days", type=int, default=28, metavar="N", help="where no --since is given (default: 28)")
+        one.add_argument("--format", choices=("text", "json", "csv"), default="text")
+    for one in (kept, trace, report, rehearsed):
         one.add_argument("--journal", metavar="FILE")
         one.add_argument("--config", metavar="FILE", help="whose journal")
 
@@ -216,6 +227,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import records
 
         return records.records(args) if args.command == "records" else records.trace(args)
+    if args.command in ("report", "shadow"):
+        from proxy.cli import report
+
+        return report.report(args)
     if args.command == "journal":
         from proxy.cli import journal
 
