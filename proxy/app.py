@@ -58,6 +58,7 @@ from proxy.hook import DecisionHook
 from proxy.lists import copies, force
 from proxy.lists.copies import Copies
 from proxy.lists.files import Parse
+from proxy.lists.pardons import forgiven, spared
 from proxy.lists.promises import Promises
 from proxy.lists.upkeep import Upkeep
 from proxy.log import Log
@@ -239,11 +240,11 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         allow=numbers(files.allow) | brought.allow,
         psap=NumberSet.of(*settings.numbers.psap),
         own=NumberSet.of(*settings.numbers.own),
-        dno=numbers(files.dno, parse_dno) | brought.dno,
-        deny=numbers(files.deny) | brought.deny,
+        dno=spared(numbers(files.dno, parse_dno), brought.pardons) | brought.dno,
+        deny=spared(numbers(files.deny), brought.pardons) | brought.deny,
         areas=brought.areas,
         casebook=brought.casebook,
-        campaigns=campaigns | brought.campaigns,
+        campaigns=forgiven(campaigns, brought.pardons) | brought.campaigns,
         dnc=Registry(numbers(files.dnc)) if files.dnc else None,
         national=brought.national,
         agreements=brought.agreements,
