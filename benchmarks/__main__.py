@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import blackhole, certificates, decide, dnc, failover, invite, slow, urls, verify
+from benchmarks import adversity, blackhole, certificates, decide, dnc, failover, invite, slow, urls, verify
 
 
 def main() -> int:
@@ -26,6 +26,8 @@ def main() -> int:
     worst = max(worst, certificates.main(quick))
     print()
     worst = max(worst, failover.main(quick))
+    print()
+    worst = max(worst, adversity.main(quick))
     print()
     return max(worst, slow.main(quick))
 

@@ -110,6 +110,17 @@ class Pair:
                     handle(data, source)
         return list(self._legs.values())
 
+    def urgent(self) -> None:
+        """One emergency call from the callee's side, of which nothing is waited for."""
+        mark = f"{time.monotonic_ns():x}".encode()
+        me = str(self._callee).encode()
+        self._in.sendto(
+            b"INVITE sip:911@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-%s\r\nMax-Forwards: 70\r\n"
+            b"From: <sip:+12025550177@%s>;tag=%s\r\nTo: <sip:911@%s>\r\nCall-ID: urgent.%s\r\nCSeq: 1 INVITE\r\n"
+            b"Contact: <sip:pbx@%s>\r\nContent-Length: 0\r\n\r\n" % (me, me, mark, me, mark, me, mark, me),
+            self._to,
+        )
+
     def _at(self, when: float, act: Callable[[], None]) -> None:
         self._number += 1
         heapq.heappush(self._due, (when, self._number, act))

@@ -59,6 +59,7 @@ from proxy.hook import DecisionHook
 from proxy.lists import copies, force
 from proxy.lists.copies import Copies
 from proxy.lists.files import Parse
+from proxy.lists.pardons import forgiven, spared
 from proxy.lists.promises import Promises
 from proxy.lists.upkeep import Upkeep
 from proxy.log import Log
@@ -81,6 +82,7 @@ from proxy.settings import Settings, SettingsError, load, shared_secret
 from proxy.sip.endpoint import Endpoint, Listener, Options
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
+from proxy.storage.care import Care, journal_key
 from proxy.storage.journal import Journal
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
@@ -196,6 +198,12 @@ def prepare(settings: Settings) -> Parts:
 
 
 
+def care(settings: Settings, secret: bytes) -> Care:
+    """How long the journal keeps what, and what it hides numbers with."""
+    kept = settings.journal
+    return Care(kept.keep_days, kept.mask_days, kept.mask == "hash", journal_key(secret))
+
+
 def terms(settings: Settings) -> dict[str, Terms]:
     """What the calls of each trunk may get when they are signed."""
     customers = MappingProxyType(
@@ -235,11 +243,11 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         allow=numbers(files.allow) | brought.allow,
         psap=NumberSet.of(*settings.numbers.psap),
         own=NumberSet.of(*settings.numbers.own),
-        dno=numbers(files.dno, parse_dno) | brought.dno,
-        deny=numbers(files.deny) | brought.deny,
+        dno=spared(numbers(files.dno, parse_dno), brought.pardons) | brought.dno,
+        deny=spared(numbers(files.deny), brought.pardons) | brought.deny,
         areas=brought.areas,
         casebook=brought.casebook,
-        campaigns=campaigns | brought.campaigns,
+        campaigns=forgiven(campaigns, brought.pardons) | brought.campaigns,
         dnc=Registry(numbers(files.dnc)) if files.dnc else None,
         national=brought.national,
         agreements=brought.agreements,
@@ -317,7 +325,7 @@ class App:
         self._bind()
         journal: Journal | RemoteJournal | None = None
         if settings.paths.journal is not None:
-            journal = Journal(settings.paths.journal, self.log.say) if seat is None else seat.journal()
+            journal = self._journal(settings.paths.journal) if seat is None else seat.journal()
             self._closing.insert(0, journal.close)
         self.store = self._store()
         self._believe()
@@ -388,6 +396,9 @@ class App:
             await self._admin(journal)
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
+
+    def _journal(self, path: Path) -> Journal:
+        return Journal(path, self.log.say, care=care(self.settings, self.parts.secret), utc=self.clock.utc)
 
     async def _join(self, seat: Seat, hearsay: Hearsay) -> None:
         """Begin to read as one of several, once it is known what the others know."""

@@ -19,7 +19,7 @@ from policy.decide import reason_slugs
 from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
-from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Figure, Parts
+from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Figure, Parts, care
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.lists import force
@@ -69,7 +69,8 @@ class Desk:
         self.log.capture()
         self.metrics = Metrics(reason_slugs(), tuple(FAILURES))
         path = settings.paths.journal
-        self.journal = Journal(path, self.log.say) if path is not None else None
+        kept = care(settings, self.parts.secret)
+        self.journal = Journal(path, self.log.say, care=kept) if path is not None else None
         identity = settings.identity
         hosts = frozenset(host.lower() for host in identity.hosts) or None
         lab = settings.lab.enabled

@@ -81,8 +81,11 @@ def row(story: Story) -> Row:
             status=story.status,
             decision_us=round((decided - story.arrived) * 1e6),
             forwarded_to=hostport(at) if at is not None else "",
+            method=story.request.method,
+            customer=story.lane.trunk.customer if story.lane is not None else "",
         )
     judgement, verdict = case.judgement, case.verdict
+    findings = verdict.findings if verdict is not None else ()
     token = judgement.passport if judgement is not None else None
     signer = judgement.credential if judgement is not None else None
     if judgement is None:
@@ -126,7 +129,25 @@ def row(story: Story) -> Row:
         status=story.status,
         decision_us=round((decided - story.arrived) * 1e6),
         forwarded_to=hostport(at) if at is not None else "",
+        method=story.request.method,
+        customer=(case.call.customer if case.call is not None else "") or case.lane.trunk.customer,
+        shown=case.caller_text if case.caller_field == "From" else user_in(story.request.first("from")),
+        asserted=user_in(story.request.first("p-asserted-identity")),
+        rehearsed=verdict.rehearsed if verdict is not None else "",
+        shadows=" ".join([one.slug for one in findings if one.shadow]) if findings else "",
+        ceilings=" ".join([f"{one.slug}={one.ceiling}" for one in findings if one.ceiling != "reject"])
+        if findings
+        else "",
+        tag_at=case.lane.profile.tag_at if findings else 0,
+        reject_at=case.lane.profile.reject_at if findings else 0,
     )
+
+
+def user_in(value: bytes | None) -> str:
+    """The user part of a header's first address, as it came; empty where there is none."""
+    if value is None:
+        return ""
+    return value.rpartition(b"<")[2].partition(b":")[2].partition(b"@")[0][:64].decode("utf-8", "replace")
 
 
 def ended(story: Story, started: float) -> End:

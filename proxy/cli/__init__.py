@@ -73,8 +73,8 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("--lab", action="store_true", help="allow web servers on loopback")
     card.add_argument("--time", type=float, metavar="SECONDS", help="Unix time of the check (default: now)")
 
-    lists = commands.add_parser("lists", help="bring lists in, look at them, go back")
-    tasks = lists.add_subparsers(dest="task", required=True, metavar="import|status|rollback")
+    lists = commands.add_parser("lists", aliases=["list"], help="bring lists in, look at them, go back")
+    tasks = lists.add_subparsers(dest="task", required=True, metavar="import|status|rollback|why|pardon")
     load = tasks.add_parser(
         "import",
         help="read a list, check it and put it into force; without a LIST, only read a table of traced calls",
@@ -96,7 +96,13 @@ def parser() -> argparse.ArgumentParser:
     shown.add_argument("--deep", action="store_true", help="read every octet")
     undo = tasks.add_parser("rollback", help="put the generation before the present one into force")
     undo.add_argument("kind", metavar="LIST")
-    for one in (load, shown, undo):
+    why = tasks.add_parser("why", help="what the lists and the journal say of a number, for the one who asks why")
+    pardon = tasks.add_parser("pardon", help="take a number off every list, whatever is imported afterwards")
+    for one in (why, pardon):
+        one.add_argument("number", metavar="NUMBER")
+        one.add_argument("--by", default="", metavar="NAME", help="who asks, or decides: kept in the journal")
+    pardon.add_argument("--because", required=True, metavar="TEXT", help="kept with it")
+    for one in (load, shown, undo, why, pardon):
         one.add_argument("--config", metavar="FILE", help="whose state folder holds the lists")
         one.add_argument("--state", metavar="DIR", help="the state folder itself")
         one.add_argument("--json", action="store_true")
@@ -142,6 +148,41 @@ def parser() -> argparse.ArgumentParser:
     told.add_argument("--journal", metavar="FILE", help="the calls (default: the journal of --config)")
     told.add_argument("--csv", metavar="FILE", help="the calls as a table with the columns caller and time")
     told.add_argument("--json", action="store_true")
+
+    journal = commands.add_parser("journal", help="the decision journal itself")
+    looks = journal.add_subparsers(dest="task", required=True, metavar="verify")
+    look = looks.add_parser("verify", help="whether its chain holds, and where rows are missing; 1 if it does not")
+    look.add_argument("--journal", metavar="FILE")
+    look.add_argument("--config", metavar="FILE", help="whose journal")
+    look.add_argument("--head", default="", metavar="HASH", help="a hash noted earlier, which must be in it")
+    look.add_argument("--json", action="store_true")
+
+    kept = commands.add_parser("records", help="the calls of a time, one record each")
+    kept.add_argument("--since", metavar="TIME", help="2025-11-20 or 2025-11-20T14:03Z (default: a day before --until)")
+    kept.add_argument("--until", metavar="TIME", help="default: now")
+    kept.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+
+    trace = commands.add_parser("trace", help="answer a traceback request; 1 if the call is not found")
+    trace.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
+    trace.add_argument("--to", dest="callee", required=True, metavar="NUMBER")
+    trace.add_argument("--at", required=True, metavar="TIME", help="2025-11-20T14:03 (UTC), or with +hh:mm")
+    trace.add_argument("--window", default="15m", metavar="TIME", help="either side of it (default: 15m)")
+    trace.add_argument("--request", default="", metavar="ID", help="the number of the request, kept with the answer")
+    trace.add_argument("--format", choices=("text", "json", "csv"), default="text")
+    report = commands.add_parser("report", help="the journal over a time, counted")
+    report.add_argument("kind", choices=("campaign", "period", "dnc", "e911", "blocked"))
+    report.add_argument("--line", metavar="NUMBER", help="blocked: whose calls")
+    rehearsal = commands.add_parser("shadow", help="what the checks in shadow would have done")
+    rehearsed = rehearsal.add_subparsers(dest="task", required=True, metavar="report").add_parser("report")
+    rehearsed.set_defaults(kind="shadow")
+    for one in (report, rehearsed):
+        one.add_argument("--since", metavar="TIME")
+        one.add_argument("--until", metavar="TIME", help="default: now")
+        one.add_argument("--days", type=int, default=28, metavar="N", help="where no --since is given (default: 28)")
+        one.add_argument("--format", choices=("text", "json", "csv"), default="text")
+    for one in (kept, trace, report, rehearsed):
+        one.add_argument("--journal", metavar="FILE")
+        one.add_argument("--config", metavar="FILE", help="whose journal")
 
     peer = commands.add_parser("peer", help="where calls go: the hops, their state, and orders to them")
     orders = peer.add_subparsers(dest="task", required=True, metavar="list|drain|enable|force")
@@ -216,6 +257,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         name, state = getattr(args, "name", None), getattr(args, "state", None)
         return peer.peer(args.task, name, state, args.config, args.admin, args.json)
+    if args.command in ("records", "trace"):
+        from proxy.cli import records
+
+        return records.records(args) if args.command == "records" else records.trace(args)
+    if args.command in ("report", "shadow"):
+        from proxy.cli import report
+
+        return report.report(args)
+    if args.command == "journal":
+        from proxy.cli import journal
+
+        return journal.verify(args.journal, args.config, args.head, args.json)
     if args.command == "attest":
         from proxy.cli import attest
 

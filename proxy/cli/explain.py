@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from policy.grounds import ground
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.clock import iso
 from proxy.settings import SettingsError, load
 from proxy.storage.find import JournalError, find
-from proxy.storage.rows import Record
+from proxy.storage.rows import Record, Row
 
 LAST_DEMO = Path(".ringwarden") / "demo-journal"
 """Below the home folder: where the demo notes which journal it wrote."""
@@ -47,6 +48,32 @@ def explain(call: str, journal: str | None, config: str | None, as_json: bool) -
     return OK
 
 
+def arithmetic(row: Row) -> list[str]:
+    """How the findings became the score, and what it was compared with (`policy.decide`)."""
+    if not row.reject_at:
+        return []
+    shadows, ceilings = row.shadows.split(), dict(word.split("=", 1) for word in row.ceilings.split())
+    weighed = [(slug, kind, weight) for slug, kind, weight, _ in row.findings if weight and slug not in shadows]
+    proof = [f"{slug} {weight}" for slug, kind, weight in weighed if kind == "identity"]
+    evidence = [f"{slug} {weight}" for slug, kind, weight in weighed if kind in ("analytics", "duty")]
+    most, whole = row.reject_at // 2, sum(weight for _, kind, weight in weighed if kind == "identity")
+    parts = [f"{' + '.join(proof)} (of identity {min(whole, most)} counts, {most} at most)"] if proof else []
+    parts += [" + ".join(evidence)] if evidence else []
+    added = " + ".join(parts) or "nothing weighs"
+    lines = [f"  sum       {added} = {row.score}; tag from {row.tag_at}, reject from {row.reject_at}"]
+    sure = ("deterministic", "subscriber")
+    acting = [slug for slug, kind, *_ in row.findings if kind in sure and slug not in shadows]
+    if acting:
+        lines.append(f"  acts      {', '.join(acting)}: without a threshold")
+    for slug, ceiling in ceilings.items():
+        lines.append(f"  ceiling   {slug} leads to {ceiling} at most: it is added, and does not help to refuse")
+    if shadows:
+        lines.append(f"  shadow    {', '.join(shadows)}: told, not added; with it {row.rehearsed or '-'}")
+    if row.reason and (stands := ground(row.reason)):
+        lines.append(f"  stands on {stands}")
+    return lines
+
+
 def told(record: Record) -> list[str]:
     """A row in lines for a person."""
     row = record.row
@@ -68,6 +95,7 @@ def told(record: Record) -> list[str]:
         lines.append(f"  finding   {slug} ({kind}, weight {weight}): {why}")
     if not row.findings and not row.emergency:
         lines.append("  finding   none")
+    lines += arithmetic(row)
     did = f"enforce would {row.would or '-'}, {row.mode} did {row.action}"
     lines.append(f"  score     {row.score}, deciding: {row.reason or 'none'}; {did}")
     if row.signed:

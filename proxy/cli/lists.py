@@ -39,6 +39,10 @@ def run(args: Namespace) -> int:
         if len(args.names) > 1:
             return complain(f"there is no list {args.names[0]}: name one of {', '.join(KINDS)}, or one file alone")
         return table(args.names[0] if args.names else None, args.expect, args.out, args.against, args.json)
+    if args.task in ("why", "pardon"):
+        from proxy.cli import redress
+
+        return redress.why(args) if args.task == "why" else redress.pardon(args)
     state = folder_of(args.config, args.state)
     if state is None:
         return USAGE

@@ -5,7 +5,7 @@ A list that cannot be read, and has no good generation before, is absent and rem
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from policy.traits import parse as parse_traits
 from proxy.lists import registry
 from proxy.lists.files import ListError, import_letter, text
 from proxy.lists.kinds import AREAS, FOLDER, KINDS, NATIONAL, NUMBERS, TRACED, TRAITS
+from proxy.lists.pardons import Pardon, cleared, forgiven, kept, spared
 from proxy.lists.shelf import Generation, Shelf, verify
 from proxy.metrics import Metrics
 
@@ -39,6 +40,8 @@ class InForce:
     agreements: Agreements = field(default_factory=Agreements)
     campaigns: CampaignList = field(default_factory=CampaignList)
     casebook: Casebook | None = None
+    pardons: Mapping[str, Pardon] = field(default_factory=dict)
+    """By their numbers; the lists above are without them already."""
     remarks: tuple[str, ...] = ()
 
 
@@ -59,6 +62,11 @@ def in_force(state: Path | None, utc: float) -> InForce:
         remarks.extend(found[2])
         return found[0]
 
+    try:
+        pardons = kept(state)
+    except OSError as error:
+        pardons = {}
+        remarks.append(f"{error.filename}: the pardons cannot be read ({error.strerror}); make it readable")
     numbers = {kind: load(kind, _numbers) or NumberSet() for kind in NUMBERS}
     areas = load(AREAS, lambda path: callers(dno_areas(text(path))[0]))
     if areas is not None and (made := Shelf(folder, AREAS).current()) is not None:
@@ -71,9 +79,11 @@ def in_force(state: Path | None, utc: float) -> InForce:
     records = {kind: load(kind, lambda path, kind=kind: parse_agreements(kind, text(path))[0]) for kind in COLUMNS}  # type: ignore[misc]
     traced = load(TRACED, lambda path: import_letter(path).campaigns())
     return InForce(
-        numbers["allow"], numbers["deny"], numbers["dno"], areas or GIVEN_OUT, national,
+        numbers["allow"], spared(numbers["deny"], pardons), spared(numbers["dno"], pardons), areas or GIVEN_OUT,
+        national,
         Agreements(record for found in records.values() for record in found or ()),
-        traced or CampaignList(), load(TRAITS, lambda path: Casebook(parse_traits(text(path)).traits)), tuple(remarks),
+        forgiven(traced or CampaignList(), pardons),
+        load(TRAITS, lambda path: cleared(Casebook(parse_traits(text(path)).traits), pardons)), pardons, tuple(remarks),
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from proxy.settings.values import (
     HookSettings,
     HopSettings,
     IdentitySettings,
+    JournalSettings,
     LabSettings,
     ListenSettings,
     ListSettings,
@@ -121,6 +122,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         load=LoadSettings(**raw["load"]),
         certificates=certificates_of(raw, faults),
         hep=hep_of(raw["hep"]),
+        journal=journal_of(raw["journal"], faults),
         secret=secret_of(raw, faults, environ),
     )
 
@@ -405,6 +407,20 @@ def admin_of(raw: Raw | None) -> AdminSettings | None:
         return None
     address: Endpoint = raw["address"]
     return AdminSettings(address.host, 9495 if address.port is None else address.port)
+
+
+def journal_of(raw: Raw, faults: Faults) -> JournalSettings:
+    """A list of blocked calls must reach back 28 days, whoever asks for it (47 CFR 64.1200(k)(10))."""
+    days: Mapping[str, int] = raw["keep_days"]
+    for key, kept in (("keep_days.blocked", days["blocked"]), ("mask_days", raw["mask_days"])):
+        if 0 < kept < BLOCKED_DAYS:
+            faults.add(
+                f"journal.{key}", f"blocked calls must be told for {BLOCKED_DAYS} days", f"write {BLOCKED_DAYS} or more"
+            )
+    return JournalSettings(MappingProxyType(dict(days)), raw["mask_days"], raw["mask"])
+
+
+BLOCKED_DAYS = 28
 
 
 def secret_of(raw: Raw, faults: Faults, environ: Mapping[str, str]) -> bytes | None:

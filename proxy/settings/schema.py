@@ -20,8 +20,10 @@ from proxy.settings.values import (
     DIVERSIONS,
     FACILITIES,
     JUDGED,
+    KEPT,
     LEVELS,
     MAIL_TLS,
+    MASKS,
     MODES,
     REGISTRATIONS,
     ROLES,
@@ -330,6 +332,13 @@ SCHEMA = Table(
         ),
         "admin": Table({"address": Key(kinds.numeric_endpoint, REQUIRED)}, optional=True),
         "paths": Table({"journal": Key(kinds.pathname), "state": Key(kinds.pathname)}),
+        "journal": Table(
+            {
+                "keep_days": Table({name: Key(integer(0, 36_500), 0) for name in KEPT}),
+                "mask_days": Key(integer(0, 36_500), 0),
+                "mask": Key(one_of(*MASKS), "hash"),
+            }
+        ),
         "log": Table({"level": Key(one_of(*LEVELS), "info")}),
         "lab": Table({"enabled": Key(flag, False), "clock": Key(kinds.clock)}),
     }

@@ -18,6 +18,8 @@ DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
 JUDGED = ("INVITE", "MESSAGE", "SUBSCRIBE", "REFER")
 CLASSES = ("deterministic", "subscriber", "analytics", "identity", "duty", "note")
+KEPT = ("allowed", "blocked", "outbound", "emergency", "notes")
+MASKS = ("hash", "digits")
 CHECK_MODES = ("off", "shadow", "enforce")
 SHELLS = ("inline", "redirect")
 MODES = ("observe", "tag", "enforce")
@@ -360,6 +362,18 @@ class PathSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """How long the journal keeps what."""
+
+    keep_days: Mapping[str, int] = field(default_factory=dict)
+    """By class (`storage.care`); 0: for ever."""
+    mask_days: int = 0
+    """After which numbers are masked; 0: never."""
+    mask: str = "hash"
+    """hash (keyed, so that a number can be looked for), or digits (the last are hidden)"""
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookSettings:
     """Where the notice of an emergency call is posted to."""
 
@@ -455,6 +469,7 @@ class Settings:
     load: LoadSettings = LoadSettings()
     certificates: CertificateSettings = CertificateSettings()
     hep: HepSettings | None = None
+    journal: JournalSettings = field(default_factory=JournalSettings)
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
 

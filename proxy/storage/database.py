@@ -9,15 +9,33 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from proxy.storage.rows import INSERT, TABLE, UPDATE, VERSION, End, Row, inserted, offset_at, plain, updated
+from proxy.storage import chain
+from proxy.storage.rows import (
+    ENDED,
+    FIRST,
+    INSERT,
+    LATEST,
+    TABLE,
+    VERSION,
+    End,
+    Item,
+    Note,
+    Row,
+    inserted,
+    offset_at,
+    plain,
+)
 
 _CORRUPT, _NOT_A_DATABASE = 11, 26
 _UNBINDABLE = (OverflowError, ValueError, TypeError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 """What one bad row raises: its own fault, not the file's."""
+MAGIC = b"SQLite format 3\0"
 CACHE_KIB = 8192
+MOVED_AT_ONCE = 500
+"""Rows of an older version that one link covers."""
 
 
 class OtherVersion(sqlite3.DatabaseError):
@@ -31,73 +49,161 @@ class Database:
         """patience: seconds to wait for somebody else's lock."""
         path.parent.mkdir(parents=True, exist_ok=True)
         # It holds who called whom: for the owner alone.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Held as long as the file is open: to close it would also let go of SQLite's locks.
+        self._beside = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._path = path
-        self._link = sqlite3.connect(path, timeout=patience, isolation_level=None)
+        try:
+            self.link = sqlite3.connect(path, timeout=patience, isolation_level=None)
+        except BaseException:
+            os.close(self._beside)
+            raise
         try:
             # The bound comes first: whatever is asked of a locked file waits no longer than this.
-            version = self._link.execute("PRAGMA user_version").fetchone()[0]
-            tables = self._link.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if version != VERSION and (version or tables):
+            version = self.link.execute("PRAGMA user_version").fetchone()[0]
+            tables = self.link.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if version not in (1, VERSION) and (version or tables):
                 raise OtherVersion(f"it is of version {version}, not {VERSION}")
-            self._link.execute("PRAGMA journal_mode = WAL")
-            self._link.execute("PRAGMA synchronous = NORMAL")
-            self._link.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            self.link.execute("PRAGMA journal_mode = WAL")
+            self.link.execute("PRAGMA synchronous = NORMAL")
+            self.link.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             if not tables:
-                self._link.executescript(f"BEGIN IMMEDIATE; {TABLE} COMMIT;")
-            self._file = self._identity()
+                self.link.executescript(f"BEGIN IMMEDIATE; {TABLE} COMMIT;")
+            elif version == 1:
+                self._take_over()
+            self.file = self._identity()
         except BaseException:
-            self._link.close()
+            self.close()
             raise
 
     def is_there(self) -> bool:
-        """Whether the path still leads to the file that is open: SQLite would go on writing into a deleted
-        one.
+        """Whether the path still leads to the file that is open, and that begins as it should: SQLite would go on
+        writing into a deleted one, and out of its memory into one that was overwritten.
         """
         try:
-            return self._identity() == self._file
+            return self._identity() == self.file and os.pread(self._beside, len(MAGIC), 0) == MAGIC
         except OSError:
             return False
 
-    def write(self, batch: Sequence[Row | End]) -> int:
-        """Write a batch in one transaction; returns how many rows were unfit to be written."""
+    def write(self, batch: Sequence[Item], dropped: int = 0) -> int:
+        """Write a batch in one transaction; returns how many rows were unfit to be written. `dropped`: rows lost
+        since the last batch.
+        """
         try:
-            self._transact(batch)
+            self._transact(batch, dropped)
             return 0
         except _UNBINDABLE:
             self._roll_back()
         unfit = 0
         for item in batch:
             try:
-                self._transact((plain(item),))
+                self._transact((plain(item),), dropped)
+                dropped = 0
             except _UNBINDABLE:
                 self._roll_back()
                 unfit += 1
         return unfit
 
-    def close(self) -> None:
-        self._link.close()
+    def mark(self, kind: str, dropped: int = 0) -> str:
+        """Write a link without rows: that a writer began, or stopped. The head of the chain then, in hex."""
+        with Transaction(self.link) as link:
+            before = chain.last(link)
+            counts = before.calls, before.ends, before.notes
+            return chain.add(link, before, kind, time.time(), (), counts, dropped).hash.hex()
 
-    def _transact(self, batch: Sequence[Row | End]) -> None:
-        link = self._link
+    def head(self) -> str:
+        """The hash of the newest link, in hex."""
+        return chain.last(self.link).hash.hex()
+
+    def close(self) -> None:
+        beside, self._beside = self._beside, -1
+        try:
+            self.link.close()
+        finally:
+            if beside >= 0:
+                os.close(beside)
+
+    def _transact(self, batch: Sequence[Item], dropped: int) -> None:
+        link = self.link
         # One look at the time zone a batch: its rows are seconds apart.
         offset = next((offset_at(item.utc) for item in batch if isinstance(item, Row)), 0)
         link.execute("BEGIN IMMEDIATE")
+        before = chain.last(link)
+        calls, ends, notes = before.calls, before.ends, before.notes
+        rows: list[list[Any]] = []
+        ended: list[Sequence[Any]] = []
+        noted: list[Sequence[Any]] = []
+        written = 0
         # In their order, because a Call-ID may end and begin again within one batch.
-        for is_row, items in groupby(batch, lambda item: isinstance(item, Row)):
-            if is_row:
-                link.executemany(INSERT, [inserted(item, offset) for item in items if isinstance(item, Row)])
+        for item in batch:
+            if isinstance(item, Row):
+                calls += 1
+                rows.append(inserted(item, calls, offset))
+            elif isinstance(item, End):
+                link.executemany(INSERT, rows[written:])
+                written = len(rows)
+                call = link.execute(LATEST, (item.call_id,)).fetchone()[0]
+                end = (ends + 1, call, item.utc, item.duration, item.cause)
+                if call is not None and link.execute(ENDED, end).rowcount:  # else it has ended before
+                    ends += 1
+                    ended.append(end)
             else:
-                link.executemany(UPDATE, [updated(item) for item in items if isinstance(item, End)])
+                notes += 1
+                noted.append((notes, *item))
+        link.executemany(INSERT, rows[written:])
+        link.executemany("INSERT INTO notes VALUES (?, ?, ?, ?, ?)", noted)
+        chain.add(link, before, chain.WROTE, time.time(), [*rows, *ended, *noted], (calls, ends, notes), dropped)
         link.execute("COMMIT")
 
+    def _take_over(self) -> None:
+        """Bring a file of version 1 into the present form, in one transaction."""
+        names = ", ".join(FIRST)
+        with Transaction(self.link) as link:
+            link.execute("ALTER TABLE calls RENAME TO older")
+            link.execute("DROP INDEX IF EXISTS calls_call_id")
+            link.execute("DROP INDEX IF EXISTS calls_refusal")
+            for statement in TABLE.split(";")[:-1]:
+                link.execute(statement)
+            absent = [repr(Row._field_defaults[name]) for name in Row._fields[len(FIRST) :]]
+            link.execute(
+                f"INSERT INTO calls SELECT id, {names}, {', '.join(absent)}, utc_offset FROM older ORDER BY id"
+            )
+            link.execute(
+                "INSERT INTO ends SELECT row_number() OVER (ORDER BY id), id, ended, duration, cause FROM older"
+                " WHERE ended IS NOT NULL ORDER BY id"
+            )
+            link.execute("DROP TABLE older")
+            now, before = time.time(), chain.NOTHING
+            for table in ("calls", "ends"):
+                last = link.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
+                for start in range(0, last, MOVED_AT_ONCE):
+                    to = min(start + MOVED_AT_ONCE, last)
+                    calls, ends = (to, before.ends) if table == "calls" else (before.calls, to)
+                    after = before._replace(calls=calls, ends=ends)
+                    rows = chain.covered(link, before, after)
+                    before = chain.add(link, before, chain.MOVED, now, rows, (calls, ends, 0))
+
     def _roll_back(self) -> None:
-        if self._link.in_transaction:
-            self._link.execute("ROLLBACK")
+        if self.link.in_transaction:
+            self.link.execute("ROLLBACK")
 
     def _identity(self) -> tuple[int, int]:
         found = os.stat(self._path)
         return found.st_dev, found.st_ino
+
+
+class Transaction:
+    """All of it or nothing, and no other writer meanwhile."""
+
+    def __init__(self, link: sqlite3.Connection) -> None:
+        self._link = link
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._link.execute("BEGIN IMMEDIATE")
+        return self._link
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if self._link.in_transaction:
+            self._link.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
 def is_damaged(error: Exception) -> bool:
@@ -110,6 +216,17 @@ def is_damaged(error: Exception) -> bool:
         and code is not None
         and code & 0xFF in (_CORRUPT, _NOT_A_DATABASE)
     )
+
+
+def note(path: Path, item: Note, patience: float = 2.0) -> None:
+    """Write one note into a journal that somebody else may be writing. Raises sqlite3.Error, OSError."""
+    if not path.is_file():
+        raise FileNotFoundError(2, "there is no journal", str(path))
+    database = Database(path, patience)
+    try:
+        database.write((item,))
+    finally:
+        database.close()
 
 
 def set_aside(path: Path) -> Path:

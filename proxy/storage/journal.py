@@ -2,7 +2,7 @@
 
 A full disk, a locked or damaged file, a folder that is gone: rows are tried again a few times, then dropped
 and counted, and the file is opened anew later. Nothing of this is ever seen by a call: `put` appends to a
-bounded queue and neither waits nor raises.
+bounded queue and neither waits nor raises. The same thread masks and takes away what is older than the operator keeps.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from proxy.storage.care import Care
+from proxy.storage.chain import BEGAN, STOPPED
 from proxy.storage.database import Database, is_damaged, set_aside
 from proxy.storage.find import JournalError, find
-from proxy.storage.rows import End, Record, Row
+from proxy.storage.rows import End, Item, Note, Record, Row
 
-__all__ = ["End", "Health", "Journal", "JournalError", "Pace", "Record", "Row", "find"]
+__all__ = ["Care", "End", "Health", "Journal", "JournalError", "Note", "Pace", "Record", "Row", "find"]
 
 MAX_WAITING = 65_536
 """Rows that may wait to be written: half a minute of 2,000 calls a second, some 60 MB at worst."""
@@ -32,6 +34,8 @@ MAX_ASIDE = 8
 SAY_SECONDS = 60.0
 """A fault that lasts is said once in this time."""
 CLOSE_SECONDS = 5.0
+SAY_HEAD_SECONDS = 86_400.0
+"""How often the head of the chain is said in the log, so that it is known elsewhere too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Pace:
     """For a lock that somebody else holds."""
     pauses: tuple[float, ...] = (0.25, 1.0, 2.0)
     """Before each further try of one batch; after the last it is dropped."""
+    care: float = 600.0
+    """Between two looks at what is old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,12 @@ class Journal:
         say: Callable[..., None] = lambda event, **fields: None,
         pace: Pace = Pace(),
         bound: int = MAX_WAITING,
+        care: Care | None = None,
+        utc: Callable[[], float] = time.time,
     ) -> None:
-        """say: a log line, `say(event, level=..., **fields)`. Never raises, whatever the path leads to."""
+        """say: a log line, `say(event, level=..., **fields)`. care: what is kept, and how long (all, for ever).
+        Never raises, whatever the path leads to.
+        """
         self.path = path
         self.written = 0
         self.dropped = 0
@@ -76,7 +86,13 @@ class Journal:
         self._say = say
         self._pace = pace
         self._bound = bound
-        self._queue: deque[Row | End] = deque()
+        self._care, self._utc = care or Care(), utc
+        self._cared = time.monotonic()
+        self._head_said = time.monotonic()
+        self._lost = 0
+        """Of `dropped`: how many the chain has been told of."""
+        self._begun: tuple[int, int] | None = None
+        self._queue: deque[Item] = deque()
         self._database: Database | None = None
         self._fault = ""
         self._said = float("-inf")
@@ -87,7 +103,7 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def put(self, row: Row | End) -> None:
+    def put(self, row: Item) -> None:
         """Hand over a row: never waits, never raises; dropped and counted when too many wait already."""
         if len(self._queue) >= self._bound:
             self.dropped += 1
@@ -108,10 +124,11 @@ class Journal:
     def _run(self) -> None:
         while not self._stop.wait(self._pace.beat):
             self._drain()
+            self._look_after()
         self._drain()
         self.dropped += len(self._queue)
         self._queue.clear()
-        self._shut()
+        self._finish()
 
     def _drain(self) -> None:
         queue = self._queue
@@ -124,11 +141,37 @@ class Journal:
                 self.dropped += len(batch)
                 self._failed(error)
 
-    def _keep(self, batch: list[Row | End]) -> None:
+    def _look_after(self) -> None:
+        """Mask and take away what is old, a part at a time: the rows that come meanwhile wait no longer than that."""
+        now = time.monotonic()
+        if not self._care or now - self._cared < self._pace.care or self._database is None or self._queue:
+            return
+        try:
+            if self._care.once(self._database.link, self._utc()):
+                return  # there is more: the next beat goes on
+        except (sqlite3.Error, OSError, ValueError) as error:
+            self._say("journal-uncared", level="error", path=str(self.path), why=f"{type(error).__name__}: {error}")
+            self._shut()
+        self._cared = now
+
+    def _finish(self) -> None:
+        """Say in the chain that this was a stop, and let the file go."""
+        database = self._database
+        if database is not None and not self._fault:
+            try:
+                head = database.mark(STOPPED, self.dropped - self._lost)
+                self._say("journal-head", head=head, path=str(self.path))
+            except (sqlite3.Error, OSError) as error:
+                self._fault = f"{type(error).__name__}: {error}"
+        self._shut()
+
+    def _keep(self, batch: list[Item]) -> None:
         """Write a batch, trying again after each pause; then give it up."""
         for pause in (*self._pace.pauses, None):
             try:
-                unfit = self._opened().write(batch)
+                lost = self.dropped
+                unfit = self._opened().write(batch, lost - self._lost)
+                self._lost = lost
             except (sqlite3.Error, OSError) as error:
                 again = self._failed(error)
                 # A file that was just replaced can be written at once; a stop leaves no time for pauses.
@@ -151,7 +194,14 @@ class Journal:
             self._shut()
         if self._database is None:
             self._database = Database(self.path, self._pace.patience)
-        return self._database
+        database = self._database
+        if self._begun != database.file:
+            database.mark(BEGAN)
+            self._begun = database.file
+        elif time.monotonic() - self._head_said >= SAY_HEAD_SECONDS:
+            self._head_said = time.monotonic()
+            self._say("journal-head", head=database.head(), path=str(self.path))
+        return database
 
     def _failed(self, error: Exception) -> bool:
         """Note a fault and close the file; True when a damaged one was set aside, so that trying again is

@@ -1,7 +1,9 @@
 """What the journal keeps of a call, and how it lies in a table.
 
-A Row is written once the call has its final answer, an End when it is over. Numbers are kept as they are: a
-block must be explained to the one who was blocked, and a traceback answered (REG-019).
+A Row is written once the call has its final answer, an End when it is over, a Note when somebody did something with
+what is kept. Nothing written is changed by what comes later: an end is a row of its own. Numbers are kept as they are,
+for as long as the operator says (`storage.care`): a block must be explained to the one who was blocked, and a traceback
+answered (REG-019).
 """
 
 from __future__ import annotations
@@ -74,6 +76,22 @@ class Row(NamedTuple):
     decision_us: int = 0
     forwarded_to: str = ""
     """The hop that answered, or the last one tried, as `host:port`."""
+    method: str = "INVITE"
+    customer: str = ""
+    """Whose call it was, of ours."""
+    shown: str = ""
+    """The user part of From, as it came."""
+    asserted: str = ""
+    """The user part of P-Asserted-Identity, as it came, whether it is believed or not."""
+    rehearsed: str = ""
+    """What enforce would have done, were the checks in shadow enforced."""
+    shadows: str = ""
+    """Slugs of the findings without effect, with a space between them."""
+    ceilings: str = ""
+    """`slug=action` of the findings that may lead to less than a refusal."""
+    tag_at: int = 0
+    reject_at: int = 0
+    """The thresholds that the score was compared with; 0: it was not."""
 
 
 class End(NamedTuple):
@@ -85,6 +103,20 @@ class End(NamedTuple):
     """Seconds from the INVITE to the end."""
     cause: str = ""
     """Who or what ended it: `caller`, `callee`, `timeout` ..."""
+
+
+class Note(NamedTuple):
+    """Something that was done with what is kept: a traceback answered, a number pardoned."""
+
+    utc: float
+    kind: str
+    about: str
+    """What it is about, in a word or two: a number, a Call-ID."""
+    text: str
+    """The whole of it, as JSON."""
+
+
+Item = Row | End | Note
 
 
 class Record(NamedTuple):
@@ -99,38 +131,45 @@ class Record(NamedTuple):
     cause: str
 
 
-VERSION = 1
-"""Of the table; `PRAGMA user_version`."""
+VERSION = 2
+"""Of the tables; `PRAGMA user_version`."""
 _FINDINGS = Row._fields.index("findings")
+_IAT_AGE = Row._fields.index("iat_age")
 _EMERGENCY = Row._fields.index("emergency")
+FIRST = Row._fields[: Row._fields.index("method")]
+"""The fields of version 1, in which the end of a call stood in its row."""
 
 COLUMNS = ", ".join(Row._fields)
 TABLE = (
-    f"CREATE TABLE calls (id INTEGER PRIMARY KEY, {COLUMNS}, utc_offset, ended, duration, cause DEFAULT '');"
+    f"CREATE TABLE calls (id INTEGER PRIMARY KEY, {COLUMNS}, utc_offset);"
     "CREATE INDEX calls_call_id ON calls (call_id);"
     "CREATE INDEX calls_refusal ON calls (refusal) WHERE refusal <> '';"
+    "CREATE INDEX calls_utc ON calls (utc);"
+    "CREATE TABLE ends (id INTEGER PRIMARY KEY, call UNIQUE, ended, duration, cause);"
+    "CREATE TABLE notes (id INTEGER PRIMARY KEY, utc, kind, about, text);"
+    "CREATE TABLE chain (seq INTEGER PRIMARY KEY, utc, kind, calls, ends, notes, dropped, seals, salt, digest, hash);"
+    "CREATE TABLE cared (rule PRIMARY KEY, utc);"
     f"PRAGMA user_version = {VERSION};"
 )
-INSERT = f"INSERT INTO calls ({COLUMNS}, utc_offset) VALUES ({', '.join('?' * (len(Row._fields) + 1))})"
-# A Call-ID may come again; its end belongs to the latest call of that name.
-UPDATE = (
-    "UPDATE calls SET ended = ?, duration = ?, cause = ? "
-    "WHERE id = (SELECT max(id) FROM calls WHERE call_id = ?) AND ended IS NULL"
+INSERT = f"INSERT INTO calls VALUES (?, {', '.join('?' * len(Row._fields))}, ?)"
+# A Call-ID may come again; its end belongs to the latest call of that name, and a call ends once.
+LATEST = "SELECT max(id) FROM calls WHERE call_id = ?"
+ENDED = "INSERT OR IGNORE INTO ends VALUES (?, ?, ?, ?, ?)"
+SELECT = f"SELECT calls.id, {COLUMNS}, utc_offset, ended, duration, cause FROM calls LEFT JOIN ends ON call = calls.id"
+OLDER = "SELECT id, {}, utc_offset, ended, duration, cause FROM calls".format(
+    ", ".join(name if name in FIRST else f"{Row._field_defaults[name]!r} AS {name}" for name in Row._fields)
 )
-SELECT = f"SELECT id, {COLUMNS}, utc_offset, ended, duration, cause FROM calls"
+"""The same of a file of version 1."""
 
 
-def inserted(row: Row, utc_offset: int) -> list[Any]:
-    """A row as the values of INSERT."""
-    values: list[Any] = list(row)
-    values[_FINDINGS] = json.dumps(row.findings, separators=(",", ":")) if row.findings else "[]"
-    values.append(utc_offset)
+def inserted(row: Row, number: int, utc_offset: int) -> list[Any]:
+    """A row as the values of INSERT, in the form in which they are read again."""
+    values: list[Any] = [number, *row, utc_offset]
+    values[_FINDINGS + 1] = json.dumps(row.findings, separators=(",", ":")) if row.findings else "[]"
+    values[_EMERGENCY + 1] = 1 if row.emergency else 0
+    if row.iat_age is not None and row.iat_age != row.iat_age:
+        values[_IAT_AGE + 1] = None  # what is no number comes back as nothing
     return values
-
-
-def updated(end: End) -> tuple[Any, ...]:
-    """An end as the values of UPDATE."""
-    return end.utc, end.duration, end.cause, end.call_id
 
 
 def offset_at(utc: float) -> int:
@@ -138,12 +177,12 @@ def offset_at(utc: float) -> int:
     return time.localtime(utc).tm_gmtoff
 
 
-def plain(item: Row | End) -> Row | End:
+def plain(item: Item) -> Item:
     """The same with text that SQLite takes: half a surrogate pair, as undecodable bytes become, is shown as
     `?`. Nearly no row needs it, so it is asked for only when one was refused.
     """
     values = [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in item]
-    return Row._make(values) if isinstance(item, Row) else End._make(values)
+    return type(item)._make(values)
 
 
 def record(values: Sequence[Any]) -> Record:

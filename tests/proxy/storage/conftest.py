@@ -12,7 +12,7 @@ import pytest
 
 from proxy.storage.journal import Journal, Pace, Row
 
-QUICK = Pace(beat=0.005, patience=0.02, pauses=(0.005, 0.01))
+QUICK = Pace(beat=0.005, patience=0.02, pauses=(0.005, 0.01), care=0.01)
 
 
 def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -31,7 +31,7 @@ class Said(list[tuple[str, dict[str, Any]]]):
         self.append((event, fields))
 
     def events(self) -> list[str]:
-        return [event for event, _ in self]
+        return [event for event, _ in self if event != "journal-head"]
 
 
 @pytest.fixture
@@ -71,4 +71,6 @@ def whole() -> Row:
         reason="campaign", score=100, campaign="Utility-SupplyCharges", list_age=3.5,
         findings=(("campaign", "analytics", 100, "on list of 3 days"), ("anonymous", "note", 0, "no name")),
         refusal="c-8842_1", signed="B", status=603, decision_us=81, forwarded_to="192.0.2.20:5060",
+        method="INVITE", customer="clinic", shown="+12025550101", asserted="+12025550101", rehearsed="reject",
+        shadows="brand-unproved", ceilings="campaign=tag", tag_at=30, reject_at=80,
     )  # fmt: skip

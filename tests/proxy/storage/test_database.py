@@ -34,10 +34,20 @@ def test_a_batch_keeps_its_order(tmp_path: Path) -> None:
     database.write([Row(1.0, "a"), End("a", 2.0, 1.0), Row(3.0, "a"), End("a", 5.0, 2.0)])
     database.close()
     with closing(sqlite3.connect(path)) as link:
-        assert link.execute("SELECT utc, duration FROM calls ORDER BY id").fetchall() == [
+        assert link.execute("SELECT utc, duration FROM calls JOIN ends ON call = calls.id ORDER BY utc").fetchall() == [
             (1.0, 1.0),
             (3.0, 2.0),
         ]
+
+
+def test_an_end_belongs_to_the_latest_call_of_its_name_once(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    database = Database(path, 0.1)
+    database.write([Row(1.0, "same"), Row(2.0, "same"), End("same", 9.0, 7.0, "caller")])
+    database.write([End("same", 99.0, 97.0, "again"), End("unknown", 9.0, 7.0)])
+    database.close()
+    with closing(sqlite3.connect(path)) as link:
+        assert link.execute("SELECT * FROM ends").fetchall() == [(1, 2, 9.0, 7.0, "caller")]
 
 
 BAD: list[Any] = [

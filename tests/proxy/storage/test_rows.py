@@ -12,14 +12,13 @@ from proxy.storage.rows import (
     INSERT,
     SELECT,
     TABLE,
-    UPDATE,
     End,
+    Note,
     Row,
     inserted,
     offset_at,
     plain,
     record,
-    updated,
 )
 
 
@@ -31,21 +30,10 @@ def table() -> sqlite3.Connection:
 
 
 def test_a_row_comes_back_as_it_went_in(table: sqlite3.Connection, whole: Row) -> None:
-    table.execute(INSERT, inserted(whole, 3600))
+    table.execute(INSERT, inserted(whole, 1, 3600))
     found = record(table.execute(SELECT).fetchone())
     assert (found.id, found.row, found.utc_offset) == (1, whole, 3600)
     assert (found.ended, found.duration, found.cause) == (None, None, "")
-    table.close()
-
-
-def test_an_end_completes_the_latest_call_of_its_name_once(table: sqlite3.Connection) -> None:
-    for utc in (1.0, 2.0):
-        table.execute(INSERT, inserted(Row(utc, "same"), 0))
-    table.execute(UPDATE, updated(End("same", 9.0, 7.0, "caller")))
-    table.execute(UPDATE, updated(End("same", 99.0, 97.0, "again")))
-    table.execute(UPDATE, updated(End("unknown", 9.0, 7.0)))
-    rows = [record(values) for values in table.execute(SELECT)]
-    assert [(row.ended, row.duration, row.cause) for row in rows] == [(None, None, ""), (9.0, 7.0, "caller")]
     table.close()
 
 
@@ -61,6 +49,7 @@ def test_a_record_has_what_a_block_must_be_explained_with() -> None:
 
 def test_text_that_is_no_unicode_is_made_so() -> None:
     assert plain(Row(1.0, "a\udcffb")).call_id == "a?b"  # type: ignore[union-attr]
+    assert plain(Note(1.0, "\udcff", "b", "{}")).kind == "?"  # type: ignore[union-attr]
     assert plain(End("é\ud800", 1.0, 2.0)) == End("é?", 1.0, 2.0)
 
 
@@ -73,6 +62,6 @@ def test_any_text_can_be_kept(call_id: str, caller: str, findings: list[tuple[st
     link = sqlite3.connect(":memory:")
     link.executescript(TABLE)
     row = Row(1.0, call_id, caller=caller, findings=tuple(findings))
-    link.execute(INSERT, inserted(row, 0))
+    link.execute(INSERT, inserted(row, 1, 0))
     assert record(link.execute(SELECT).fetchone()).row == row
     link.close()

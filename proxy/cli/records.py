@@ -1,0 +1,134 @@
+"""`records`: the calls of a time, one record each, as JSON lines or CSV. `trace`: the answer to a traceback request.
+
+A traceback (47 CFR 64.1200(n)(1)) is answered within 24 hours with whom the call came from: the upstream, its address,
+the Call-ID and what the signature says. That it was answered is kept in the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from policy.letter import moment
+from proxy.cli import NEGATIVE, OK, USAGE, complain
+from proxy.cli.journal import journal_of
+from proxy.settings import Settings, shared_secret
+from proxy.storage.care import hashed, journal_key
+from proxy.storage.database import note
+from proxy.storage.find import JournalError, since
+from proxy.storage.rows import Note, Record
+from proxy.storage.telling import flat, lines, told
+from shaken.number import canonical
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+WINDOW = "15m"
+"""Either side of the time that a request names: clocks of several carriers differ (REG-020)."""
+ANSWER = (
+    "id", "start", "end", "direction", "trunk", "source", "call_id", "caller", "from", "pai", "to", "display", "attest",
+    "verify_result", "origid", "signer", "spc", "x5u_host", "customer", "action", "final_code", "forwarded_to",
+    "duration",
+)  # fmt: skip
+"""What a traceback asks for (REG-021, REG-022)."""
+
+
+def seconds(text: str) -> float:
+    """`5m`, `24h`, `28d` in seconds. Raises ValueError."""
+    if text[-1:] not in UNITS or not text[:-1].isdigit() or len(text) > 8:
+        raise ValueError(f"{text!r} is no time: write 90s, 15m, 24h or 28d")
+    return int(text[:-1]) * UNITS[text[-1]]
+
+
+def span(start: str | None, end: str | None, days: float, now: float) -> tuple[float, float]:
+    """A time from its two ends; without a start it is so many days before the end. Raises ValueError."""
+    until = moment(end) if end is not None else now
+    return (moment(start) if start is not None else until - days * UNITS["d"]), until
+
+
+def records(args: Namespace) -> int:
+    """Print the records of a time."""
+    path, _ = journal_of(args.journal, args.config)
+    if path is None:
+        return USAGE
+    try:
+        start, end = span(args.since, args.until, 1, time.time())
+        for line in lines((flat(one) for one in since(path, start, end)), args.format):
+            print(line)
+    except (ValueError, JournalError) as error:
+        return complain(str(error))
+    except BrokenPipeError:
+        return OK  # who reads has seen enough
+    return OK
+
+
+def forms(number: str, settings: Settings | None) -> tuple[str, ...]:
+    """How the journal may have a number: in full, and as the hash that took its place. Raises ValueError."""
+    tn = canonical(number)
+    if tn is None:
+        raise ValueError(f"{number!r} is no number")
+    if settings is None:
+        return (tn,)
+    secret, kept = shared_secret(settings)
+    return (tn, hashed(tn, journal_key(secret))) if kept else (tn,)
+
+
+def trace(args: Namespace) -> int:
+    """Find a call, tell what is known of it, and keep that it was told. 0: found."""
+    path, settings = journal_of(args.journal, args.config)
+    if path is None:
+        return USAGE
+    try:
+        callers, callees = forms(args.caller, settings), forms(args.callee, settings)
+        at, window = moment(args.at), seconds(args.window)
+        found = [flat(one, ANSWER) for one in _between(path, callers, callees, at - window, at + window)]
+    except (ValueError, JournalError) as error:
+        return complain(str(error))
+    utc = time.time()
+    asked = {"from": callers[0], "to": callees[0], "at": told(at), "window": window, "request": args.request}
+    if args.format == "json":
+        print(json.dumps({"request": asked, "answered": told(utc), "calls": found}, ensure_ascii=False, indent=2))
+    elif args.format == "csv":
+        print("\n".join(lines(found, "csv", ANSWER)))
+    else:
+        print("\n".join(worded(asked, found, utc)))
+    said = {**asked, "calls": [one["id"] for one in found]}
+    try:
+        note(path, Note(utc, "traceback", args.request or callers[0], json.dumps(said)))
+    except (sqlite3.Error, OSError) as error:
+        complain(f"that it was answered could not be written down: {error}")
+    return OK if found else NEGATIVE
+
+
+def _between(
+    path: Path, callers: tuple[str, ...], callees: tuple[str, ...], start: float, end: float
+) -> Iterator[Record]:
+    names = [f"{column} IN ({', '.join('?' * len(one))})" for column, one in (("caller", callers), ("callee", callees))]
+    orig = f"orig IN ({', '.join('?' * len(callers))})"
+    where = f"({names[0]} OR {orig}) AND {names[1]}"
+    return since(path, start, end + 0.001, where, (*callers, *callers, *callees))
+
+
+def worded(asked: dict[str, Any], found: list[dict[str, Any]], utc: float) -> list[str]:
+    """The answer as a person may paste it."""
+    head = f"Traceback of a call from +{asked['from']} to +{asked['to']} at {asked['at']} +/- {asked['window']:g} s"
+    told_lines = [head, f"answered {told(utc)}: {len(found)} call(s)"]
+    for one in found:
+        side = "upstream trunk" if one["direction"] == "inbound" else "customer's trunk"
+        told_lines += ["", f"  {side}: {one['trunk'] or 'unknown'}, source address {one['source']}"]
+        if one["customer"]:
+            told_lines.append(f"  customer: {one['customer']}")
+        told_lines += [
+            f"  time: {one['start']}, Call-ID {one['call_id']}",
+            f"  caller: {one['caller']} (From {one['from'] or '-'}, P-Asserted-Identity {one['pai'] or '-'})"
+            + (f", name {one['display']!r}" if one["display"] else ""),
+            f"  signature: {one['verify_result'] or 'not looked at'}, attestation {one['attest'] or 'none'},"
+            f" origid {one['origid'] or '-'}",
+            f"  signer: {one['signer'] or '-'}, SPC {one['spc'] or '-'}, certificate from {one['x5u_host'] or '-'}",
+            f"  what became of it: {one['action']}, answered {one['final_code']}, went to {one['forwarded_to'] or '-'},"
+            f" duration {one['duration'] if one['duration'] is not None else '-'} s, row {one['id']}",
+        ]
+    return told_lines

@@ -1,0 +1,136 @@
+"""`list why NUMBER` and `list pardon NUMBER`: redress for a number that was blocked (47 CFR 64.1200(k)(8)).
+
+Both are kept in the journal, so that it can be shown who asked, and what was done when.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from policy.rulebook import Rulebook
+from proxy.app import prepare
+from proxy.cli import OK, USAGE, complain
+from proxy.cli.records import forms
+from proxy.clock import iso
+from proxy.lists.pardons import Pardon, add, kept
+from proxy.settings import Settings, SettingsError, load
+from proxy.storage.database import note
+from proxy.storage.find import JournalError, notes, since
+from proxy.storage.rows import Note
+
+DAYS = 28
+"""How far back the journal is asked."""
+MOST = 10
+"""Calls that are shown."""
+
+
+def _settings(args: Namespace) -> Settings | None:
+    if args.config is None:
+        complain("whose lists? Name --config FILE")
+        return None
+    try:
+        return load(Path(args.config))
+    except SettingsError as error:
+        complain(str(error))
+        return None
+
+
+def _noted(settings: Settings, kind: str, number: str, said: dict[str, object]) -> None:
+    """Keep that it was done. Without a journal there is nothing to keep it in."""
+    if settings.paths.journal is None:
+        return
+    try:
+        note(settings.paths.journal, Note(time.time(), kind, number, json.dumps(said, ensure_ascii=False)))
+    except (sqlite3.Error, OSError) as error:
+        complain(f"the journal could not take it down: {error}")
+
+
+def listed(book: Rulebook, number: str, utc: float) -> list[str]:
+    """A sentence for each list that says something of a number."""
+    found = []
+    for name, numbers in (
+        ("psap (emergency centres): it always passes", book.psap), ("allow: it always passes", book.allow),
+        ("own: from outside nobody may show it", book.own), ("dno: its holder says that it never calls", book.dno),
+        ("deny: the subscriber does not want it", book.deny),
+    ):  # fmt: skip
+        if number in numbers:
+            how = "" if number in numbers.exact else ", as part of a range"
+            found.append(f"on list {name}{how}")
+    hit = book.campaigns.match(number, utc)
+    for entry in book.campaigns.entries:
+        if entry.number == number:
+            weight = f"counts {hit.weight_factor:.0%} today" if hit is not None and hit.entry == entry else "history"
+            found.append(f"campaign {entry.campaign}: told by {entry.source} on {iso(entry.notified)}, {weight}")
+    if book.casebook is not None:
+        for trait in book.casebook.traits:
+            if trait.kind == "number" and trait.value.lstrip("+") == number:
+                found.append(f"campaign {trait.campaign}: one of its numbers since {iso(trait.notified)}")
+    if book.learned is not None and book.learned.knows(number, utc):
+        found.append("learned: our own people called it lately, so it may call back")
+    return found
+
+
+def why(args: Namespace) -> int:
+    """Say what is known of a number. 0, whatever it is."""
+    settings = _settings(args)
+    if settings is None:
+        return USAGE
+    utc, lines = time.time(), []
+    try:
+        known = forms(args.number, settings)
+        book = prepare(settings).book
+        pardoned = kept(settings.paths.state).get(known[0])
+        if pardoned is not None:
+            lines.append(f"pardoned on {iso(pardoned.utc)} by {pardoned.by or '-'}: {pardoned.why}")
+        lines += listed(book, known[0], utc) or ["on no list"]
+        if settings.paths.journal is not None and settings.paths.journal.exists():
+            where = f"caller IN ({','.join('?' * len(known))})"
+            calls = list(since(settings.paths.journal, utc - DAYS * 86_400, utc + 1, where, known))
+            stopped = [one for one in calls if one.row.action in ("reject", "divert", "tag")]
+            lines.append(f"{len(calls)} call(s) in {DAYS} days, {len(stopped)} of them refused, diverted or tagged")
+            for one in stopped[-MOST:]:
+                told = next((said for slug, _, _, said in one.row.findings if slug == one.row.reason), "")
+                id = f", id {one.row.refusal}" if one.row.refusal else ""
+                row = one.row
+                lines.append(f"  {iso(row.utc)} {row.action} for {row.reason}: {told}{id} (explain {one.id})")
+            before = notes(settings.paths.journal, about=known[0])
+            lines += [f"asked before: {iso(one.utc)} {one.kind}" for one in before]
+    except (ValueError, JournalError, SettingsError, OSError) as error:
+        return complain(str(error))
+    if args.json:
+        print(json.dumps({"number": known[0], "said": lines}, ensure_ascii=False))
+    else:
+        print("\n".join((f"+{known[0]}", *(f"  {line}" for line in lines))))
+    _noted(settings, "why", known[0], {"by": args.by, "said": lines})
+    return OK
+
+
+def pardon(args: Namespace) -> int:
+    """Take a number off every list, for good."""
+    settings = _settings(args)
+    if settings is None:
+        return USAGE
+    if settings.paths.state is None:
+        return complain(f"{args.config}: paths.state is not set, and pardons are kept there")
+    try:
+        number = forms(args.number, None)[0]
+        before = listed(prepare(settings).book, number, time.time())
+        add(settings.paths.state, Pardon(number, time.time(), args.by, args.because))
+        after = listed(prepare(settings).book, number, time.time())
+    except (ValueError, SettingsError, OSError) as error:
+        return complain(str(error))
+    _noted(settings, "pardon", number, {"by": args.by, "because": args.because, "before": before, "after": after})
+    taken = [line for line in before if line not in after]
+    if args.json:
+        print(json.dumps({"number": number, "taken_off": taken, "left": after}, ensure_ascii=False))
+        return OK
+    print(f"+{number} is pardoned")
+    for word, lines in (("was", taken), ("still", after)):
+        for line in lines:
+            print(f"  {word} {line}")
+    print("in force after `ringwarden reload`, or at the next start")
+    return OK
