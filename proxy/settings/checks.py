@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from proxy.settings.api import api_of
 from proxy.settings.certificates import certificates_of, signing_of
 from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.hep import hep_of
@@ -119,6 +120,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         registration=RegistrationSettings(**raw["registration"]),
         certificates=certificates_of(raw, faults),
         hep=hep_of(raw["hep"]),
+        api=api_of(raw["api"], signing is not None, faults),
         secret=secret_of(raw, faults, environ),
     )
 

@@ -14,8 +14,10 @@ from proxy.settings.certificates import origin
 from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
 from proxy.settings.values import (
+    API_RIGHTS,
     CHECK_MODES,
     CLASSES,
+    DIALECTS,
     DIVERSIONS,
     FACILITIES,
     JUDGED,
@@ -320,6 +322,14 @@ SCHEMA = Table(
             optional=True,
         ),
         "admin": Table({"address": Key(kinds.numeric_endpoint, REQUIRED)}, optional=True),
+        "api": Table(
+            {
+                "address": Key(kinds.numeric_endpoint, REQUIRED),
+                "sign": Key(one_of(*API_RIGHTS), "no"),
+                "dialect": Key(one_of(*DIALECTS), "atis"),
+            },
+            optional=True,
+        ),
         "paths": Table({"journal": Key(kinds.pathname), "state": Key(kinds.pathname)}),
         "log": Table({"level": Key(one_of(*LEVELS), "info")}),
         "lab": Table({"enabled": Key(flag, False), "clock": Key(kinds.clock)}),
