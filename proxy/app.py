@@ -48,6 +48,9 @@ from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin, Hook
 from proxy.aftermath import Aftermath
+from proxy.api.server import Api
+from proxy.api.signing import Signing
+from proxy.api.verification import Verification
 from proxy.callback import Callback
 from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
@@ -394,6 +397,7 @@ class App:
             await self.server.start()
             self._declare(journal)
             await self._admin(journal)
+        await self._api()
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
 
@@ -477,7 +481,7 @@ class App:
         self.swap(parts.book)
         kept = [
             name
-            for name in ("listeners", "paths", "admin", "secret", "health", "hep", "lab", "load")
+            for name in ("listeners", "paths", "admin", "api", "secret", "health", "hep", "lab", "load")
             if getattr(old, name) != getattr(settings, name)
         ]
         if errands(old, was.trust).keys() != errands(settings, parts.trust).keys():
@@ -626,14 +630,17 @@ class App:
         elif name.startswith("failed-"):
             self.metrics.fetched(name.removeprefix("failed-"))
 
-    def _lanes(self, book: Rulebook) -> dict[str, Lane]:
-        identity, lab = self.settings.identity, self.settings.lab.enabled
-        rules = Rules(
+    def _rules(self) -> Rules:
+        identity = self.settings.identity
+        return Rules(
             freshness=float(identity.freshness_seconds),
             ports=identity.ports,
             hosts=frozenset(host.lower() for host in identity.hosts) or None,
-            lab=lab,
+            lab=self.settings.lab.enabled,
         )
+
+    def _lanes(self, book: Rulebook) -> dict[str, Lane]:
+        lab, rules = self.settings.lab.enabled, self._rules()
         return {
             trunk.name: Lane(
                 trunk=trunk,
@@ -815,6 +822,25 @@ class App:
             "allow": len(book.allow), "deny": len(book.deny), "dno": len(book.dno), "own": len(book.own),
             "campaigns": len(book.campaigns),
         }  # fmt: skip
+
+    async def _api(self) -> None:
+        """Sign and verify for others. Each worker does: keys and certificates are at hand in all of them."""
+        wanted = self.settings.api
+        if wanted is None:
+            return
+        utc, world = self.clock.utc, self.calls.world
+        signing = Signing(
+            wanted.sign, lambda: self.parts.keyring.serving(utc()).get(""), lambda: world.inventory, utc
+        )
+        verification = Verification(
+            lambda: world.store, self._rules, lambda: self.settings.identity.deadline_ms / 1000, utc
+        )
+        api = Api(
+            signing, verification, wanted.dialect, say=self.log.say, count=self.metrics.asked  # type: ignore[arg-type]  # settings allow these two
+        )
+        self.api = api.site(wanted.host, wanted.port, shared=self.seat is not None and self.seat.workers > 1)
+        await self.api.start()
+        self._closing.insert(0, self.api.stop)
 
     async def _admin(self, journal: Journal | None) -> None:
         where, lab = self.settings.admin, self.settings.lab.enabled

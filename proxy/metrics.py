@@ -36,6 +36,8 @@ CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
 ACTIONS = ("allow", "tag", "divert", "reject", "emergency", "fail-open", "bypass", "unscreened")
 ATTESTATIONS = ("A", "B", "C", "none")
 STATUSES = ("400", "408", "413", "416", "420", "482", "483", "501", "505", "513")
+API = ("signing", "verification", "other")
+API_RESULTS = ("done", "failed", "misused", "busy", "fault")
 HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
 FETCHED = (
     "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken",
@@ -104,6 +106,7 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("unknown_sources", "Requests from an address of no trunk."),
         Family("over_rate", "Calls refused because their trunk placed more a second than it may."),
         Family("hook", "Questions to the operator's decision service.", {"result": HOOKED}),
+        Family("api", "Requests of others to sign or verify.", {"operation": API, "result": API_RESULTS}),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
         Family("failovers", "Calls that went to the next hop in the row.", {"why": FAILOVERS}),
@@ -228,6 +231,10 @@ class Metrics:
 
     def fetched(self, result: str) -> None:
         self.add("cert_fetches", result)
+
+    def asked(self, operation: str, result: str) -> None:
+        """How a request of somebody else to sign or verify ended."""
+        self.add("api", operation, result)
 
     def hooked(self, result: str) -> None:
         """How a question to the operator's service ended."""

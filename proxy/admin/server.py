@@ -7,7 +7,6 @@ management network.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
@@ -15,15 +14,10 @@ from typing import Protocol
 from aiohttp import web
 
 from proxy.admin.health import Vitals, report
+from proxy.admin.site import FIRST_PAUSE, Site
 
 MAX_BODY = 64 * 1024
 """Octets of a lab request."""
-MAX_URL = 2048
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds between two tries to bind: doubled each time, up to the longest."""
-SHUTDOWN_SECONDS = 1.0
-IDLE_SECONDS = 30.0
-"""A kept connection that asks nothing is closed then."""
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -43,8 +37,8 @@ Hook = Callable[[object], object]
 """A lever of the lab: takes the JSON value of the body, gives one back; raises ValueError with a sentence."""
 
 
-class Admin:
-    """The server. `start` never raises; `address` is where it listens, None while it does not."""
+class Admin(Site):
+    """The server."""
 
     def __init__(
         self,
@@ -65,64 +59,15 @@ class Admin:
         more: what other rooms serve here.
         clock, hooks: given in the lab only; without `vitals.lab` they are not served.
         """
-        self.address: tuple[str, int] | None = None
-        self._host, self._port = host, port
-        self._metrics, self._vitals, self._say, self._restarted = metrics, vitals, say, restarted
+        super().__init__(
+            "admin", host, port, self._routed, say=say, restarted=restarted, first_pause=first_pause
+        )
+        self._metrics, self._vitals = metrics, vitals
         self._clock = clock if vitals.lab else None
         self._hooks = dict(hooks or {}) if vitals.lab else {}
         self._more = tuple(more)
-        self._pause = first_pause
-        self._runner: web.AppRunner | None = None
-        self._trying: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Listen, or say why not and go on trying beside the calls."""
-        if not await self._bind():
-            self._trying = asyncio.create_task(self._keep_trying(), name="admin")
-
-    async def stop(self) -> None:
-        """Listen no more. Open answers get a second to finish."""
-        if self._trying is not None:
-            self._trying.cancel()
-            await asyncio.gather(self._trying, return_exceptions=True)
-            self._trying = None
-        runner, self._runner, self.address = self._runner, None, None
-        if runner is not None:
-            await runner.cleanup()
-
-    async def _keep_trying(self) -> None:
-        pause = self._pause
-        while True:
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            self._restarted()
-            if await self._bind():
-                return
-
-    async def _bind(self) -> bool:
-        runner = web.AppRunner(
-            self._application(),
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=SHUTDOWN_SECONDS,
-            keepalive_timeout=IDLE_SECONDS,
-            max_line_size=MAX_URL,
-        )
-        try:
-            await runner.setup()
-            site = web.TCPSite(runner, self._host, self._port)
-            await site.start()
-        except Exception as error:
-            # Whatever it is, calls need no metrics.
-            self._say("admin-down", level="error", address=f"{self._host}:{self._port}", why=str(error))
-            await runner.cleanup()
-            return False
-        self._runner = runner
-        self.address = (self._host, runner.addresses[0][1])
-        self._say("admin-up", address=f"{self._host}:{self.address[1]}")
-        return True
-
-    def _application(self) -> web.Application:
+    def _routed(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_get("/metrics", self._read_metrics)
         application.router.add_get("/healthz", self._read_health)

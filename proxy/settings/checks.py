@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from proxy.settings.api import api_of
 from proxy.settings.certificates import certificates_of, signing_of
 from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.hep import hep_of
@@ -123,6 +124,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         certificates=certificates_of(raw, faults),
         hep=hep_of(raw["hep"]),
         journal=journal_of(raw["journal"], faults),
+        api=api_of(raw["api"], signing is not None, faults),
         secret=secret_of(raw, faults, environ),
     )
 

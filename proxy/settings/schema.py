@@ -15,8 +15,10 @@ from proxy.settings.certificates import origin
 from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
 from proxy.settings.values import (
+    API_RIGHTS,
     CHECK_MODES,
     CLASSES,
+    DIALECTS,
     DIVERSIONS,
     FACILITIES,
     JUDGED,
@@ -331,6 +333,14 @@ SCHEMA = Table(
             optional=True,
         ),
         "admin": Table({"address": Key(kinds.numeric_endpoint, REQUIRED)}, optional=True),
+        "api": Table(
+            {
+                "address": Key(kinds.numeric_endpoint, REQUIRED),
+                "sign": Key(one_of(*API_RIGHTS), "no"),
+                "dialect": Key(one_of(*DIALECTS), "atis"),
+            },
+            optional=True,
+        ),
         "paths": Table({"journal": Key(kinds.pathname), "state": Key(kinds.pathname)}),
         "journal": Table(
             {

@@ -13,6 +13,8 @@ from proxy.settings.trunks import TrunkTable
 
 ROLES = ("enterprise", "hosted", "terminating", "intermediate", "gateway", "originating")
 SIDES = ("carrier", "pbx")
+API_RIGHTS = ("no", "entitled", "asked")
+DIALECTS = ("atis", "3gpp")
 TRUST = ("none", "identity", "verdicts")
 DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
@@ -356,6 +358,18 @@ class AdminSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Signing and verification for others, by HTTP."""
+
+    host: str
+    port: int
+    sign: str = "no"
+    """no; entitled (the inventory says what a caller may get); or asked (the asker says it)"""
+    dialect: str = "atis"
+    """Of errors, and of requests that could be either: atis (ATIS-1000082) or 3gpp (TS 24.229 Annex V)"""
+
+
+@dataclass(frozen=True, slots=True)
 class PathSettings:
     journal: Path | None = None
     state: Path | None = None
@@ -470,6 +484,7 @@ class Settings:
     certificates: CertificateSettings = CertificateSettings()
     hep: HepSettings | None = None
     journal: JournalSettings = field(default_factory=JournalSettings)
+    api: ApiSettings | None = None
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
 
