@@ -115,6 +115,9 @@ def parser() -> argparse.ArgumentParser:
         "--check", action="append", default=[], metavar="NAME=MODE", help="off, shadow or enforce (default: enforce)"
     )
     judged.add_argument("--json", action="store_true")
+    judged.add_argument(
+        "--letter", action="store_true", help="instead: the 125 calls of the bundled letter with and without each check"
+    )
     judged.add_argument("--out", metavar="FILE", help="only write the month of --seed as JSON lines")
 
     again = commands.add_parser("backtest", help="what a candidate policy would have changed about past calls")
@@ -237,6 +240,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "evaluate":
         from proxy.cli import evaluate
 
+        if args.letter:
+            return evaluate.letter()
         if args.out is not None:
             return evaluate.write(args.seed, args.calls, args.out)
         return evaluate.run(args.seed, args.seeds, args.calls, args.check, args.json)

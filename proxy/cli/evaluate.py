@@ -18,6 +18,7 @@ from rich.table import Table
 
 from policy.verdict import CheckMode
 from proxy.cli import NEGATIVE, OK, complain
+from proxy.lab import letterchecks
 from proxy.lab.corpus import corpus
 from proxy.lab.evaluation import CHECKS, Figures, Tracked, evaluate, together
 from proxy.pastcalls import PastCall, written
@@ -61,7 +62,7 @@ def run(seed: int, seeds: int, calls: int, settings: Sequence[str], as_json: boo
     if as_json:
         print(json.dumps(plain(figures), indent=2))
     else:
-        told(figures, perf_counter() - began, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
+        told(figures, perf_counter() - began, shown())
     return OK if all(met for *_, met in figures.goals()) else NEGATIVE
 
 
@@ -77,6 +78,17 @@ def write(seed: int, calls: int, path: str) -> int:
         return complain(str(error))
     print(f"{len(made.placed):,} calls of seed {seed} in {path}")
     return OK
+
+
+def letter() -> int:
+    """The letter's calls with and without each check."""
+    letterchecks.told(shown())
+    return OK
+
+
+def shown() -> Console:
+    """Standard output, wide enough for the tables."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 def plain(figures: Figures) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from rich.console import Console
 from policy.letter import Row, Table
 from policy.replay import Key, Rule, as_csv, caught, live, moments
 from proxy import lists
+from proxy.lab import letterchecks
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
@@ -108,6 +109,7 @@ async def report(console: Console | None = None) -> int:
             placed = await replay(rule, key, Path(folder))
         odd += sum(one.caught != one.expected for one in placed)
         out.print(told(rule, key, placed), soft_wrap=True)
+    letterchecks.told(out)
     return 1 if odd else 0
 
 

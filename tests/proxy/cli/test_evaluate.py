@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from proxy.cli import NEGATIVE, USAGE, main
+from proxy.cli import NEGATIVE, OK, USAGE, main
 from proxy.cli.evaluate import span
 
 
@@ -35,3 +35,8 @@ def test_wrong_use_is_said(options: list[str], capsys: pytest.CaptureFixture[str
 
 def test_spans_are_short() -> None:
     assert [span(seconds) for seconds in (7, 600, 9000)] == ["7 s", "10 min", "2.5 h"]
+
+
+def test_the_letter_with_and_without_each_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--letter"]) == OK
+    assert "97 / 0" in capsys.readouterr().out
