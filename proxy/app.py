@@ -82,6 +82,8 @@ from proxy.screening.case import Lane
 from proxy.seal import Sealer
 from proxy.server import Server
 from proxy.settings import Settings, SettingsError, load, shared_secret
+from proxy.settings.values import ServiceSettings
+from proxy.signer import SigningService
 from proxy.sip.endpoint import Endpoint, Listener, Options
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
@@ -212,10 +214,11 @@ def terms(settings: Settings) -> dict[str, Terms]:
     customers = MappingProxyType(
         {one.name: Customer(one.kyc == "pending", one.cap, one.origid) for one in settings.customers}  # type: ignore[arg-type]  # settings allow B and C
     )
-    signing = settings.signing
+    signing, service = settings.signing, settings.service
+    usual = service.origid if service is not None else ""
     return {
         trunk.name: Terms(
-            origid=trunk.origid or (signing.peers.get(trunk.name, signing).origid if signing is not None else ""),
+            origid=trunk.origid or (signing.peers.get(trunk.name, signing).origid if signing is not None else usual),
             customer=trunk.customer or None,
             transit=trunk.transit,
             most=trunk.attest,  # type: ignore[arg-type]  # settings allow these three
@@ -307,6 +310,8 @@ class App:
         self._welcome = asyncio.Event()
 
     server: Server
+    _served: ServiceSettings | None = None
+    _service: SigningService
 
     @property
     def addresses(self) -> list[str]:
@@ -377,6 +382,7 @@ class App:
             following=self._following(),
             tap=self.tap,
             hook=self._hook(),
+            services=self._services(),
             ended_elsewhere=seat.ended if seat is not None else None,
             worker=number,
             heard=self.pinger.heard,
@@ -474,6 +480,7 @@ class App:
         world = self.calls.world
         world.settings, world.trunks, world.inventory = settings, settings.trunk_table, parts.inventory
         world.signers, world.store = self._signers(), self.store
+        world.services = self._services()
         world.emergency = parts.book.emergency
         self.aftermath.locations = parts.locations
         if self.sending is not None:
@@ -763,6 +770,18 @@ class App:
             if trunk.sign and signer is not None:
                 found[trunk.name] = (signer, rights[trunk.name])
         return found
+
+    def _services(self) -> dict[str, tuple[SigningService, Terms]]:
+        """Trunks whose calls somebody else signs. A reload keeps the connections where the service is the same."""
+        wanted = self.settings.service
+        if wanted is None:
+            return {}
+        if wanted != self._served:
+            self._served = wanted
+            self._service = SigningService(wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000)
+            self._closing.insert(0, self._service.close)
+        rights = terms(self.settings)
+        return {one.name: (self._service, rights[one.name]) for one in self.settings.trunks if one.sign}
 
     def _resign(self) -> None:
         """Other keys count now."""

@@ -16,9 +16,10 @@ from policy.verdict import Verdict
 from proxy import redirecting
 from proxy.acting import Acting
 from proxy.hook import DecisionHook
-from proxy.marking import counted, diverted, marked
+from proxy.marking import counted, diverted, for_service, marked
 from proxy.record import Story
 from proxy.screening.case import Lane, hear, judge, open_case, stir_reasons
+from proxy.screening.signing import Signed, Wanted
 from proxy.screening.telling import turn_of
 from proxy.sip.context import Context
 from proxy.sip.endpoint import Plan
@@ -119,7 +120,7 @@ class Judging:
             self._acting.endpoint.trying(context, world.now())
             self._acting.beside(self._asked(world.hook, context, story, routed, targets, verdict), "hook")
         else:
-            self._act(context, story, routed, targets, verdict)
+            self._leave(context, story, routed, targets, verdict)
 
     def _doubtful(
         self,
@@ -173,6 +174,47 @@ class Judging:
         case, lane = story.case, story.lane
         assert case is not None and case.call is not None and lane is not None
         case.verdict = verdict = await hook.ask(case.call, verdict, self._world.book, lane.mode, lane.percent)
+        if not context.dead:
+            self._leave(context, story, routed, targets, verdict)
+        self._acting.flush()
+
+    def _leave(
+        self, context: Context, story: Story, routed: Routed, targets: Sequence[Flow], verdict: Verdict
+    ) -> None:
+        """Act on the verdict, once a service has signed the call where it is to be signed elsewhere."""
+        world, case, lane = self._world, story.case, story.lane
+        assert case is not None and lane is not None
+        if not world.services or verdict.action == "reject":
+            self._act(context, story, routed, targets, verdict)
+            return
+        try:
+            want = for_service(world, story.request, case, lane)
+        except Exception as error:  # a fault of ours must not cost a call
+            self._fail_open(context, story, routed, targets, error)
+            return
+        if want is None:
+            self._act(context, story, routed, targets, verdict)
+        elif self._acting.room:
+            self._acting.endpoint.trying(context, world.now())
+            self._acting.beside(self._signed(context, story, routed, targets, verdict, want), "signer")
+        else:
+            case.elsewhere = Signed((), None, "full", want.why)
+            self._act(context, story, routed, targets, verdict)
+
+    async def _signed(
+        self,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        verdict: Verdict,
+        want: Wanted,
+    ) -> None:
+        """Have the call signed; the service has its own limit, and fails open."""
+        case, lane = story.case, story.lane
+        assert case is not None and lane is not None
+        service, _ = self._world.services[lane.trunk.name]
+        case.elsewhere = await service.sign(want)
         if not context.dead:
             self._act(context, story, routed, targets, verdict)
         self._acting.flush()

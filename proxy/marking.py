@@ -6,7 +6,7 @@ from policy.emergency import callback_proved
 from policy.verdict import Verdict
 from proxy.screening.case import Case, Lane, who
 from proxy.screening.marks import Marks, add, strip
-from proxy.screening.signing import divert, sign
+from proxy.screening.signing import Signed, Wanted, divert, sign, wanted
 from proxy.sip.edit import Edits
 from proxy.sip.errors import ParseError
 from proxy.sip.message import Request
@@ -37,9 +37,12 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
         marks.edits.drop.update(private)
         marks.stripped += len(private)
     if lane.trunk.side == "pbx":
-        if lane.trunk.name in world.signers:
-            signer, terms = world.signers[lane.trunk.name]
-            signed = sign(request, case, signer, world.inventory, terms, world.utc())
+        if lane.trunk.name in world.signers or case.elsewhere is not None:
+            if case.elsewhere is not None:
+                signed = case.elsewhere
+            else:
+                signer, terms = world.signers[lane.trunk.name]
+                signed = sign(request, case, signer, world.inventory, terms, world.utc())
             world.metrics.signed(signed.result, signed.attestation or "none")
             case.signed = signed.attestation
             case.ours = signed.names
@@ -68,6 +71,17 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
         marks.edits.add.extend(diverted(world, case, verdict))
     world.metrics.marked(lane.mode, marks.stripped, marks.added)
     return marks if lane.mode != "observe" else Marks(Edits())
+
+
+def for_service(world: World, request: Request, case: Case, lane: Lane) -> Wanted | None:
+    """What a signing service is to be asked for; None where none is asked, and the case then says why."""
+    if lane.trunk.side != "pbx" or lane.trunk.name not in world.services:
+        return None
+    want = wanted(request, case, world.inventory, world.services[lane.trunk.name][1], world.utc())
+    if isinstance(want, Signed):
+        case.elsewhere = want
+        return None
+    return want
 
 
 def diverted(world: World, case: Case, verdict: Verdict) -> tuple[bytes, ...]:

@@ -23,6 +23,7 @@ from proxy.routes import Routes
 from proxy.screening.case import Lane
 from proxy.seal import Sealer
 from proxy.settings import Settings, TrunkTable
+from proxy.signer import SigningService
 from proxy.sip.message import Response
 from proxy.storage.rows import End, Row
 from shaken.sign import Signer
@@ -69,6 +70,8 @@ class World:
     tap: Tap | None = None
     """Told the verdict of each call that is judged."""
     hook: DecisionHook | None = None
+    services: Mapping[str, tuple[SigningService, Terms]] = field(default_factory=dict)
+    """The same for the trunks whose calls somebody else signs."""
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
     """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
     worker: int = 0

@@ -1,4 +1,4 @@
-"""The HTTP around signing and verification: /stir/v1/signing and /stir/v1/verification.
+"""The HTTP around signing and verification: /stir/v1/signing and /stir/v1/verification; and what secsipidx answers.
 
 There is no password: whoever reaches the address may ask, so it belongs on loopback or a management network. A page in
 somebody's browser can reach loopback too; what only a page sends (an Origin, RFC 6454) is refused. Of several
@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from proxy.admin.site import Site
+from proxy.api import secsipidx
 from proxy.api.asking import Dialect, Misuse
 from proxy.api.signing import Signing
 from proxy.api.verification import Verification
@@ -28,6 +29,11 @@ MAX_PASSED = 128
 """Characters of a header that is passed through."""
 JSON = "application/json"
 PASSED_THROUGH = ("X-RequestID", "X-InstanceID")
+
+OPERATIONS = {
+    "/stir/v1/signing": "signing", "/v1/sign-csv": "signing",
+    "/stir/v1/verification": "verification", "/v1/check": "verification",
+}  # fmt: skip
 
 Count = Callable[[str, str], None]
 """Told the operation and how it ended."""
@@ -63,11 +69,13 @@ class Api:
         application = web.Application(client_max_size=MAX_BODY, middlewares=[framed])
         application.router.add_post("/stir/v1/signing", self._sign)
         application.router.add_post("/stir/v1/verification", self._verify)
+        application.router.add_post("/v1/sign-csv", self._sign_row)
+        application.router.add_post("/v1/check", self._check)
         return application
 
     async def _framed(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
         """Bounds, errors in the words of the dialect, and headers that are passed through."""
-        operation = {"/stir/v1/signing": "signing", "/stir/v1/verification": "verification"}.get(request.path, "other")
+        operation = OPERATIONS.get(request.path, "other")
         answer: web.StreamResponse
         try:
             if self._asked >= MAX_ASKED:
@@ -113,10 +121,23 @@ class Api:
         return web.json_response(told)
 
 
+    async def _sign_row(self, request: web.Request) -> web.StreamResponse:
+        try:
+            text = secsipidx.sign(await read(request), self.signing)
+        except secsipidx.Refused as error:
+            self._count("signing", "fault" if error.status == 500 else "misused")
+            return web.Response(text=f"{error}\n", status=error.status)
+        self._count("signing", "done")
+        return web.Response(text=text + "\n")
+
+    async def _check(self, request: web.Request) -> web.StreamResponse:
+        proved = await secsipidx.check(await read(request), self.verification)
+        self._count("verification", "done" if proved else "failed")
+        return web.Response(text="OK\n" if proved else "FAILED\n", status=200 if proved else 500)
+
+
 async def body(request: web.Request) -> bytes:
     """The body of a request that accepts and sends JSON. Raises Misuse."""
-    if "Origin" in request.headers:
-        raise Misuse("POL4030", "nothing is done for a web page")
     accepted = request.headers.get("Accept", "*/*").lower()
     types = [one.partition(";")[0].strip() for one in accepted.split(",")]
     if not {"*/*", "application/*", JSON, ""} & set(types):
@@ -127,6 +148,13 @@ async def body(request: web.Request) -> bytes:
         raise Misuse("SVC4000")
     if request.content_type != JSON:
         raise Misuse("SVC4004", JSON)
+    return await read(request)
+
+
+async def read(request: web.Request) -> bytes:
+    """The body of any request that no web page sent. Raises Misuse."""
+    if "Origin" in request.headers:
+        raise Misuse("POL4030", "nothing is done for a web page")
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from policy.call import Call, Side
@@ -30,6 +31,9 @@ from shaken.reason import ppi, reason, reasons
 from shaken.verdict import Fact, Judgement
 from shaken.verify import Claim, Exam, Rules, examine
 from shaken.verify import judge as judge_identity
+
+if TYPE_CHECKING:
+    from proxy.screening.signing import Signed
 
 MAX_PRIORITIES = 32
 """Values of Resource-Priority that are looked at."""
@@ -89,6 +93,8 @@ class Case:
     verdict: Verdict | None = None
     signed: str | None = None
     """The attestation that the call left with, where we signed it."""
+    elsewhere: Signed | None = None
+    """What a signing service made of it."""
     ours: tuple[bytes, ...] = ()
     """How others name the token that we made for it (`shaken.reason.ppi`)."""
     software: str = ""

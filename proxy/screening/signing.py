@@ -53,6 +53,20 @@ class Signed:
         return (name,) if name is not None else ()
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be signed for a call."""
+
+    orig: str
+    dest: tuple[str, ...]
+    iat: int
+    attest: str
+    origid: str
+    lines: tuple[bytes, ...]
+    """Header lines that go with the header."""
+    why: str
+
+
 def sip_date(text: str) -> float | None:
     """Unix seconds of a SIP-date (RFC 3261 section 20.17: RFC 1123 form, GMT only; STI-046); None for anything else."""
     match = SIP_DATE.fullmatch(text.strip())
@@ -74,11 +88,27 @@ def sip_date_line(utc: float) -> bytes:
 def sign(
     request: Request, case: Case, signer: Signer, inventory: Inventory, terms: Terms, utc: float, *, media: bool = False
 ) -> Signed:
-    """The Identity header for a call from the PBX, signed over the numbers that the call itself carries.
+    """The Identity header for a call from the PBX. media: bind the keys that SDP offers (RFC 8225 section 5.2.2); only
+    where nobody on the way changes them.
+    """
+    want = wanted(request, case, inventory, terms, utc)
+    if isinstance(want, Signed):
+        return want
+    try:
+        value = signer.identity(
+            orig=want.orig, dest=want.dest, iat=want.iat, attest=want.attest, origid=want.origid,
+            mky=mky.claim(request.body) if media else (),
+        )  # fmt: skip
+    except SigningError:
+        return Signed((), None, "failed", want.why)
+    return Signed((*want.lines, b"Identity: " + value), want.attest, "signed", want.why)
+
+
+def wanted(request: Request, case: Case, inventory: Inventory, terms: Terms, utc: float) -> Wanted | Signed:
+    """What is to be signed, over the numbers that the call itself carries; or why it leaves as it came.
 
     The caller is whom P-Asserted-Identity names, else From; the destination is To (STI-056). A call without a number
-    at either end, one that is signed already, and one whose Date is not fresh leave as they came. media: bind the keys
-    that SDP offers (RFC 8225 section 5.2.2); only where nobody on the way changes them.
+    at either end, one that is signed already, and one whose Date is not fresh leave as they came.
     """
     if any(b"ppt" in value and b"shaken" in value for value in request.all("identity")):
         return Signed((), None, "already-signed")
@@ -94,14 +124,7 @@ def sign(
         lines.append(sip_date_line(utc))
     elif (stated := sip_date(date.decode("utf-8", "replace"))) is None or abs(stated - utc) > DATE_WINDOW:
         return Signed((), None, "stale-date", choice.why)
-    try:
-        value = signer.identity(
-            orig=caller, dest=callees[:1], iat=int(utc), attest=choice.level, origid=choice.origid,
-            mky=mky.claim(request.body) if media else (),
-        )  # fmt: skip
-    except SigningError:
-        return Signed((), None, "failed", choice.why)
-    return Signed((*lines, b"Identity: " + value), choice.level, "signed", choice.why)
+    return Wanted(caller, callees[:1], int(utc), choice.level, choice.origid, tuple(lines), choice.why)
 
 
 def _wish(value: bytes) -> str:

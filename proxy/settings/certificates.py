@@ -11,7 +11,7 @@ from typing import Any
 
 from proxy.settings.errors import Faults, nearest
 from proxy.settings.kinds import existing, https, text
-from proxy.settings.values import CertificateSettings, SigningSettings, Trunk
+from proxy.settings.values import CertificateSettings, ServiceSettings, SigningSettings, Trunk
 
 Raw = dict[str, Any]
 
@@ -43,8 +43,23 @@ def certificates_of(raw: Raw, faults: Faults) -> CertificateSettings:
     return found
 
 
+def service_of(raw: Raw, faults: Faults) -> ServiceSettings | None:
+    """Who signs in our place; None where we sign ourselves."""
+    if raw["service"] is None:
+        return None
+    for key in ("key", "certificate_url", "certificate"):
+        if raw[key] is not None:
+            faults.add(f"signing.{key}", "signing.service signs in its place", "keep one of the two")
+    if raw["peers"]:
+        faults.add("signing.peers", "signing.service signs for all", "remove one of the two")
+    return ServiceSettings(raw["service"], raw["origid"] or "", raw["milliseconds"])
+
+
 def signing_of(raw: Raw, trunks: Sequence[Trunk], faults: Faults) -> SigningSettings | None:
     """What calls are signed with, and what those of single peers are. None where a key is missing, which was said."""
+    for key in ("key", "certificate_url"):
+        if raw[key] is None and not faults.about(f"signing.{key}"):
+            faults.add(f"signing.{key}", "it is missing", "add it; deploy/ringwarden.example.toml shows how")
     names = [trunk.name for trunk in trunks if trunk.side == "pbx"]
     peers = {}
     for name, table in raw["peers"].items():
@@ -54,4 +69,5 @@ def signing_of(raw: Raw, trunks: Sequence[Trunk], faults: Faults) -> SigningSett
             peers[name] = SigningSettings(**table)
     if None in (raw["key"], raw["certificate_url"], raw["origid"]):
         return None
-    return SigningSettings(**{**raw, "peers": MappingProxyType(peers)})
+    pair = {key: raw[key] for key in ("key", "certificate_url", "origid", "certificate")}
+    return SigningSettings(**pair, peers=MappingProxyType(peers))

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from proxy.settings.api import api_of
-from proxy.settings.certificates import certificates_of, signing_of
+from proxy.settings.certificates import certificates_of, service_of, signing_of
 from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.hep import hep_of
 from proxy.settings.kinds import SIP_PORT, SIPS_PORT, Endpoint, secret
@@ -76,8 +76,9 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
     if raw["tls"] is not None and tls is None:
         assert faults.found
         return None
-    signing = signing_of(raw["signing"], trunks, faults) if raw["signing"] is not None else None
-    if raw["signing"] is not None and signing is None:
+    service = service_of(raw["signing"], faults) if raw["signing"] is not None else None
+    signing = signing_of(raw["signing"], trunks, faults) if raw["signing"] is not None and service is None else None
+    if raw["signing"] is not None and (signing or service) is None:
         assert faults.found
         return None
     if raw["admin"] is not None and raw["admin"]["address"] is None:
@@ -95,6 +96,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         numbers=NumberSettings(**raw["numbers"]),
         customers=customers_of(raw["customer"], faults),
         signing=signing,
+        service=service,
         policy=PolicySettings(
             profiles=MappingProxyType(profiles),
             codes=MappingProxyType(policy["codes"]),

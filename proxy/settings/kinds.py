@@ -312,6 +312,22 @@ def https(value: object, folder: Path) -> str:
     return written
 
 
+def service(value: object, folder: Path) -> str:
+    """https anywhere; http to a numeric address of this machine only: nobody signs for others over an open network."""
+    written = text(value, folder)
+    if not written.lower().startswith("http:"):
+        return https(value, folder)
+    try:
+        parts = urlsplit(written)
+        address = numeric(parts.hostname or "")
+        usual = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise Wrong(f"{said(value)} is not a URL", 'write "https://host"') from error
+    if address is None or not address.is_loopback or not usual or not TEXT_OF_REASON.fullmatch(written):
+        raise Wrong(f"{said(value)} is not on this machine", "use https, or http to a loopback address")
+    return written
+
+
 def webhook(value: object, folder: Path) -> str:
     """https anywhere; http to a numeric address of this machine or of a private network only."""
     written = text(value, folder)

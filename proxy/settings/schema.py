@@ -229,7 +229,17 @@ SCHEMA = Table(
                 "inventory": Key(many(kinds.existing), ()),
             }
         ),
-        "signing": Table({**PAIR, "peers": Named(Table(PAIR))}, optional=True),
+        "signing": Table(
+            {
+                **PAIR,
+                "key": Key(kinds.existing),
+                "certificate_url": Key(kinds.https),
+                "service": Key(kinds.service),
+                "milliseconds": Key(integer(10, 5000), 400),
+                "peers": Named(Table(PAIR)),
+            },
+            optional=True,
+        ),
         "customer": Tables(
             {
                 "name": Key(kinds.text, REQUIRED),

@@ -245,6 +245,15 @@ class SigningSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """Who signs our calls in our place."""
+
+    url: str
+    origid: str
+    milliseconds: int = 400
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileSettings:
     name: str
     tag_at: int = 30
@@ -485,6 +494,8 @@ class Settings:
     hep: HepSettings | None = None
     journal: JournalSettings = field(default_factory=JournalSettings)
     api: ApiSettings | None = None
+    service: ServiceSettings | None = None
+    """In the place of `signing`."""
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxy.settings import SettingsError, read
-from proxy.settings.values import ApiSettings
+from proxy.settings.values import ApiSettings, ServiceSettings
 
 BASE: dict[str, Any] = {"listen": [{"address": "192.0.2.10:5060"}], "peer": [{"name": side, "side": side, "hops": [f"192.0.2.{place}:5060"]} for place, side in ((20, "carrier"), (30, "pbx"))]}
 
@@ -28,3 +28,23 @@ def test_it_cannot_sign_without_a_key(tmp_path: Path) -> None:
     pair = {"key": str(tmp_path / "key.pem"), "certificate_url": "https://cr.example.net/a.pem", "origid": "123e4567-e89b-42d3-a456-426655440000"}
     found = read({**BASE, "signing": pair, "api": {"address": "127.0.0.1", "sign": "entitled"}})
     assert found.api is not None and found.api.sign == "entitled"
+
+
+PAIR = {"origid": "123e4567-e89b-42d3-a456-426655440000"}
+
+
+def test_somebody_else_may_sign_in_our_place() -> None:
+    found = read({**BASE, "signing": {**PAIR, "service": "http://127.0.0.1:8080"}})
+    assert found.signing is None and found.service == ServiceSettings("http://127.0.0.1:8080", PAIR["origid"], 400)
+    assert [one.sign for one in found.trunks] == [False, True]
+    for wrong, text in (
+        ({"service": "http://signer.example.com"}, "signing.service: .* is not on this machine"),
+        ({"service": "http://192.0.2.1"}, "is not on this machine"),
+        ({"service": "http://127.0.0.1:99999"}, "is not a URL"),
+        ({"service": "ftp://a"}, "is not a plain https URL"),
+        ({"service": "https://signer.example.com", "certificate_url": "https://a.example/b"}, "signing.certificate_url: signing.service signs in its place"),
+        ({"service": "https://signer.example.com", "peers": {"pbx": {}}}, "signing.peers: signing.service signs for all"),
+        ({}, "signing.key: it is missing"),
+    ):
+        with pytest.raises(SettingsError, match=text):
+            read({**BASE, "signing": {**PAIR, **wrong}})
