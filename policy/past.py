@@ -14,7 +14,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from policy.call import Call
+from shaken.verdict import Fact
 
+_PASS = Fact.PASS
 WINDOW = 4 * 86_400.0
 """Seconds that are looked back on, half of them at least: a traced number is hardly ever used for longer."""
 SHORT = 6.0
@@ -95,14 +97,19 @@ class Past:
             return
         if now >= self._until or len(self._now) + 1 >= self._most:
             self._turn(now)
-        unheard = duration is None or (duration < SHORT and 200 <= status < 300)
-        talked = duration is not None and duration >= TALK
-        dead = duration is None and status in DEAD
+        if duration is None:
+            unheard, talked, dead = 1, 0, 1 if status in DEAD else 0
+        else:
+            unheard = 1 if duration < SHORT and 200 <= status < 300 else 0
+            talked, dead = 1 if duration >= TALK else 0, 0
+        known = self._now
+        # A named tuple makes itself in Python, and unpacking one takes longer.
         for key in keys(call, caller):
-            ended, quiet, long, gone, since = self._now.get(key, NONE)
-            self._now[key] = _ends(
-                Ends, (ended + 1, quiet + unheard, long + talked, gone + dead, since if ended else now)
-            )
+            one = known.get(key)
+            if one is None:
+                known[key] = _ends(Ends, (1, unheard, talked, dead, now))
+            else:
+                known[key] = _ends(Ends, (one[0] + 1, one[1] + unheard, one[2] + talked, one[3] + dead, one[4]))
 
     def _turn(self, now: float) -> None:
         self._before = {} if now >= self._until + self._half and self._until else self._now
@@ -114,6 +121,8 @@ class Past:
 def keys(call: Call, caller: str) -> tuple[str, str]:
     """The caller, with a mark where it is proved, and its thousand-block."""
     judgement = call.judgement
-    if judgement is not None and judgement.attestation == "A":
-        return caller + "A", caller[:-3]
+    if judgement is not None and judgement.failure is None and judgement.signature is _PASS:
+        token = judgement.passport
+        if token is not None and token.attest == "A":
+            return caller + "A", caller[:-3]
     return caller, caller[:-3]
