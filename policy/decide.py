@@ -25,6 +25,7 @@ from policy.checks import (
     hours,
     identity,
     impossible,
+    message,
     optout,
     pattern,
     reputation,
@@ -45,6 +46,7 @@ ROOMS = (
     subscriber,  # subscriber
     identity,  # identity
     campaign,  # analytics
+    message,  # deterministic
     caller_id,  # duty
     optout,  # duty
     dnc,  # duty

@@ -20,6 +20,7 @@ from policy.checks import (
     hours,
     identity,
     impossible,
+    message,
     optout,
     pattern,
     reputation,
@@ -31,7 +32,7 @@ from policy.rulebook import PROVIDERS, TRANSIT, Code, Profile, Rulebook
 from policy.verdict import Class
 
 CLASS_OF: dict[str, Class] = {
-    **dict.fromkeys(impossible.SLUGS, Class.DETERMINISTIC),
+    **dict.fromkeys((*impossible.SLUGS, *message.SLUGS), Class.DETERMINISTIC),
     **dict.fromkeys(identity.SLUGS, Class.IDENTITY),
     **dict.fromkeys(campaign.SLUGS, Class.ANALYTICS),
     **dict.fromkeys(velocity.SLUGS, Class.ANALYTICS),

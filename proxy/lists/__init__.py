@@ -16,9 +16,10 @@ from proxy.lists.files import (
     import_letter,
     inventory,
     numbers,
+    senders,
 )
 
 __all__ = [
     "BUNDLED", "MAX_BYTES", "SHOWN", "ListError", "Loaded", "Report", "bundled", "campaigns", "import_letter",
-    "inventory", "numbers",
+    "inventory", "numbers", "senders",
 ]  # fmt: skip

@@ -20,6 +20,8 @@ from policy.inventory import parse as parse_inventory
 from policy.letter import Table
 from policy.letter import parse as parse_table
 from policy.lists import CampaignList, NumberSet, Quarantined, parse_numbers
+from policy.messages import Messages, Registration
+from policy.messages import parse as parse_messages
 
 BUNDLED = "ftc-2023.csv"
 MAX_BYTES = 64 * 1024 * 1024
@@ -111,6 +113,20 @@ def inventory(paths: Iterable[Path], own: NumberSet) -> tuple[Inventory, list[st
     twice = built.conflicts() if len(grants) <= CHECKED else ()
     remarks += [f"the inventory gives a number (...{tn[-4:]}) to two customers at one time" for tn in twice[:SHOWN]]
     return built, remarks
+
+
+def senders(paths: Iterable[Path]) -> tuple[Messages | None, list[str]]:
+    """Read tables of who may send text messages, and remarks. None: there is none, and all may. Raises ListError."""
+    rows: list[Registration] = []
+    remarks: list[str] = []
+    paths = tuple(paths)
+    for path in paths:
+        found, bad = parse_messages(text(path))
+        if bad and not found:
+            raise ListError(f"{path}: no row of it can be read ({bad[0]}): correct it, or leave it out")
+        rows += found
+        remarks += Report(str(path), len(found), bad).remarks()
+    return (Messages(tuple(rows)) if paths else None), remarks
 
 
 def import_letter(path: Path, expected: int | None = None) -> Table:

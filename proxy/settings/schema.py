@@ -284,6 +284,7 @@ SCHEMA = Table(
                 "deny": Key(many(kinds.existing), ()),
                 "dno": Key(many(kinds.existing), ()),
                 "dnc": Key(many(kinds.existing), ()),
+                "messages": Key(many(kinds.existing), ()),
             }
         ),
         "marking": Table(

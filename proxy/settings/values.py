@@ -319,6 +319,8 @@ class ListSettings:
     deny: tuple[Path, ...] = ()
     dno: tuple[Path, ...] = ()
     dnc: tuple[Path, ...] = ()
+    messages: tuple[Path, ...] = ()
+    """Who may send text messages."""
 
     @property
     def files(self) -> tuple[Path, ...]:
