@@ -30,6 +30,7 @@ from policy.checks import (
     pattern,
     reputation,
     subscriber,
+    upstream,
     velocity,
 )
 from policy.refusal import rejection
@@ -42,6 +43,7 @@ Check = Callable[[Call, Rulebook], Finding | None]
 
 ROOMS = (
     allow,  # stops everything else
+    upstream,  # deterministic
     impossible,  # deterministic
     subscriber,  # subscriber
     identity,  # identity

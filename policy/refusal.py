@@ -61,7 +61,7 @@ DEFAULTS: dict[Class, Code] = {
     Class.NOTE: 603,
 }
 
-USUAL: dict[str, Code] = {"message-unregistered": 403}
+USUAL: dict[str, Code] = {"message-unregistered": 403, "upstream-blocked": 403, "upstream-unlisted": 403}
 """Where one slug's code is another than that of its class."""
 
 LOCATIONS: dict[Role, str] = {

@@ -20,6 +20,7 @@ from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
 from policy.messages import Messages
+from policy.upstreams import Block
 from policy.verdict import CheckMode, Class, Finding
 
 Role = Literal["enterprise", "hosted", "terminating", "intermediate", "gateway", "originating"]
@@ -294,6 +295,8 @@ class Rulebook:
     """The numbers that our own people called lately; None: nothing is learned."""
     messages: Messages | None = None
     """Who may send text messages; None: whoever likes."""
+    upstreams: Mapping[str, tuple[Block, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the trunk's name: why nothing is taken from it."""
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -329,6 +332,8 @@ class Rulebook:
             off |= {"allow"}  # it could say nothing
         if self.messages is None:
             off |= {"message"}
+        if not self.upstreams:
+            off |= {"upstream"}
         object.__setattr__(self, "off", off)
         shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
         object.__setattr__(self, "shadow", shadow)

@@ -239,6 +239,8 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
 
     campaigns, said = copies.campaigns(files.campaigns, files.bundled, kept_copies)
     brought = force.in_force(settings.paths.state, utc)
+    blocks, told = lists.blocks(settings.trunks, files.rmd)
+    remarks += told
     senders, told = lists.senders(files.messages)
     remarks += told
     book = Rulebook(
@@ -273,6 +275,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         velocity=Velocity(policy.velocity.limit, float(policy.velocity.seconds)),
         checks=MappingProxyType({**CHECKS, **policy.checks}),  # type: ignore[dict-item]  # settings allow these three
         messages=senders,
+        upstreams=blocks,
         telemarketing=policy.telemarketing,
         limits=Thresholds(unknown_zone_is_open=policy.unknown_zone_is_open),
         hours=zoning.load(utc),

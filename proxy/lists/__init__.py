@@ -11,6 +11,7 @@ from proxy.lists.files import (
     ListError,
     Loaded,
     Report,
+    blocks,
     bundled,
     campaigns,
     import_letter,
@@ -20,6 +21,6 @@ from proxy.lists.files import (
 )
 
 __all__ = [
-    "BUNDLED", "MAX_BYTES", "SHOWN", "ListError", "Loaded", "Report", "bundled", "campaigns", "import_letter",
+    "BUNDLED", "MAX_BYTES", "SHOWN", "ListError", "Loaded", "Report", "blocks", "bundled", "campaigns", "import_letter",
     "inventory", "numbers", "senders",
 ]  # fmt: skip
