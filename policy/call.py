@@ -72,6 +72,9 @@ class Call(NamedTuple):
     disputed: bool = False
     """The network asserts two numbers at once."""
 
+    method: str = "INVITE"
+    """INVITE; or MESSAGE and others, where the settings have them judged."""
+
     @property
     def spc(self) -> str | None:
         """The service provider code of whoever proved the call."""

@@ -25,10 +25,12 @@ from policy.checks import (
     hours,
     identity,
     impossible,
+    message,
     optout,
     pattern,
     reputation,
     subscriber,
+    upstream,
     velocity,
 )
 from policy.refusal import rejection
@@ -41,10 +43,12 @@ Check = Callable[[Call, Rulebook], Finding | None]
 
 ROOMS = (
     allow,  # stops everything else
+    upstream,  # deterministic
     impossible,  # deterministic
     subscriber,  # subscriber
     identity,  # identity
     campaign,  # analytics
+    message,  # deterministic
     caller_id,  # duty
     optout,  # duty
     dnc,  # duty

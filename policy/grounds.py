@@ -31,6 +31,9 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "opt": "16 CFR 310.4(b)(1)(iii)(A); 47 CFR 64.1200(d)",
         "dnc": "16 CFR 310.4(b)(1)(iii)(B); 47 CFR 64.1200(c)(2)",
         "hours": "16 CFR 310.4(c); 47 CFR 64.1200(c)(1)",
+        "upstream": "47 CFR 64.1200(k)(4): an upstream that does not mitigate",
+        "upstream-unlisted": "47 CFR 64.6305: traffic only from providers in the Robocall Mitigation Database",
+        "message": "the carriers' rule that senders of text messages register (10DLC)",
         "hook": "the operator's own decision service",
         "caller": "16 CFR 310.4(a)(8); 47 CFR 64.1601(e)",
     }

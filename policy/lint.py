@@ -20,9 +20,11 @@ from policy.checks import (
     hours,
     identity,
     impossible,
+    message,
     optout,
     pattern,
     reputation,
+    upstream,
     velocity,
 )
 from policy.decide import CHECK_OF
@@ -31,7 +33,7 @@ from policy.rulebook import PROVIDERS, TRANSIT, Code, Profile, Rulebook
 from policy.verdict import Class
 
 CLASS_OF: dict[str, Class] = {
-    **dict.fromkeys(impossible.SLUGS, Class.DETERMINISTIC),
+    **dict.fromkeys((*impossible.SLUGS, *message.SLUGS, *upstream.SLUGS), Class.DETERMINISTIC),
     **dict.fromkeys(identity.SLUGS, Class.IDENTITY),
     **dict.fromkeys(campaign.SLUGS, Class.ANALYTICS),
     **dict.fromkeys(velocity.SLUGS, Class.ANALYTICS),

@@ -61,6 +61,9 @@ DEFAULTS: dict[Class, Code] = {
     Class.NOTE: 603,
 }
 
+USUAL: dict[str, Code] = {"message-unregistered": 403, "upstream-blocked": 403, "upstream-unlisted": 403}
+"""Where one slug's code is another than that of its class."""
+
 LOCATIONS: dict[Role, str] = {
     "enterprise": "RPN",  # private network serving the remote (called) user
     "hosted": "RLN",  # public network serving the remote user
@@ -105,7 +108,7 @@ def code(finding: Finding, book: Rulebook) -> Code:
     chosen = book.codes.get(finding.slug) or book.refusals.get(kind)
     if chosen is None or (chosen != PLUS and chosen not in PHRASES):
         failure = FAILURES.get(finding.slug)
-        chosen = failure.code if failure is not None else DEFAULTS[kind]
+        chosen = failure.code if failure is not None else USUAL.get(finding.slug, DEFAULTS[kind])
         if chosen == 607 and book.role in TRANSIT:
             chosen = 603  # a transit network has no subscriber who could have said so
     if kind is Class.ANALYTICS and book.role in PROVIDERS:

@@ -19,6 +19,8 @@ from policy.dno import GIVEN_OUT
 from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
+from policy.messages import Messages
+from policy.upstreams import Block
 from policy.verdict import CheckMode, Class, Finding
 
 Role = Literal["enterprise", "hosted", "terminating", "intermediate", "gateway", "originating"]
@@ -291,6 +293,10 @@ class Rulebook:
     """Opt-outs, consent and business relations of the people that our customers call."""
     learned: Learned | None = None
     """The numbers that our own people called lately; None: nothing is learned."""
+    messages: Messages | None = None
+    """Who may send text messages; None: whoever likes."""
+    upstreams: Mapping[str, tuple[Block, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the trunk's name: why nothing is taken from it."""
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -324,6 +330,10 @@ class Rulebook:
         off = frozenset(name for name, mode in self.checks.items() if mode == "off")
         if not self.psap and not self.allow and self.learned is None:
             off |= {"allow"}  # it could say nothing
+        if self.messages is None:
+            off |= {"message"}
+        if not self.upstreams:
+            off |= {"upstream"}
         object.__setattr__(self, "off", off)
         shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
         object.__setattr__(self, "shadow", shadow)

@@ -245,6 +245,10 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
 
     campaigns, said = copies.campaigns(files.campaigns, files.bundled, kept_copies)
     brought = force.in_force(settings.paths.state, utc)
+    blocks, told = lists.blocks(settings.trunks, files.rmd)
+    remarks += told
+    senders, told = lists.senders(files.messages)
+    remarks += told
     book = Rulebook(
         allow=numbers(files.allow) | brought.allow,
         psap=NumberSet.of(*settings.numbers.psap),
@@ -276,6 +280,8 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         identity_required=settings.identity.required,
         velocity=Velocity(policy.velocity.limit, float(policy.velocity.seconds)),
         checks=MappingProxyType({**CHECKS, **policy.checks}),  # type: ignore[dict-item]  # settings allow these three
+        messages=senders,
+        upstreams=blocks,
         telemarketing=policy.telemarketing,
         limits=Thresholds(unknown_zone_is_open=policy.unknown_zone_is_open),
         hours=zoning.load(utc),

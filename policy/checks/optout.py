@@ -2,7 +2,7 @@
 310.4(b)(1)(iii)(A), 47 CFR 64.1200(d)).
 
 Our own list, so it is certain, and it weighs enough for a refusal. A call that is no telemarketing (a delivery, an
-answer to a question) owes it nothing.
+answer to a question) owes it nothing; a text message always does.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ SLUGS = ("opt-out",)
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Stop a call to somebody who asked for no more of them."""
     agreements, callee = book.agreements, call.callee
-    if agreements is None or callee is None or not book.owes(call):
+    if agreements is None or callee is None or not (book.owes(call) or call.method == "MESSAGE"):
         return None
     asked = agreements.opted_out(call.caller, callee, call.utc)
     if asked is None:
         return None
     days = int((call.utc - asked.at) // 86_400)
-    why = f"the person called asked for no more calls {'today' if not days else f'{days} days ago'}"
+    what = "calls" if call.method != "MESSAGE" else "messages"
+    why = f"the person called asked for no more {what} {'today' if not days else f'{days} days ago'}"
     return Finding("opt-out", Class.DUTY, book.weight("opt-out"), why)

@@ -11,14 +11,16 @@ from proxy.lists.files import (
     ListError,
     Loaded,
     Report,
+    blocks,
     bundled,
     campaigns,
     import_letter,
     inventory,
     numbers,
+    senders,
 )
 
 __all__ = [
-    "BUNDLED", "MAX_BYTES", "SHOWN", "ListError", "Loaded", "Report", "bundled", "campaigns", "import_letter",
-    "inventory", "numbers",
+    "BUNDLED", "MAX_BYTES", "SHOWN", "ListError", "Loaded", "Report", "blocks", "bundled", "campaigns", "import_letter",
+    "inventory", "numbers", "senders",
 ]  # fmt: skip

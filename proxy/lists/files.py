@@ -20,6 +20,10 @@ from policy.inventory import parse as parse_inventory
 from policy.letter import Table
 from policy.letter import parse as parse_table
 from policy.lists import CampaignList, NumberSet, Quarantined, parse_numbers
+from policy.messages import Messages, Registration
+from policy.messages import parse as parse_messages
+from policy.upstreams import Block, parse_rmd, unlisted
+from proxy.settings.values import Trunk
 
 BUNDLED = "ftc-2023.csv"
 MAX_BYTES = 64 * 1024 * 1024
@@ -111,6 +115,44 @@ def inventory(paths: Iterable[Path], own: NumberSet) -> tuple[Inventory, list[st
     twice = built.conflicts() if len(grants) <= CHECKED else ()
     remarks += [f"the inventory gives a number (...{tn[-4:]}) to two customers at one time" for tn in twice[:SHOWN]]
     return built, remarks
+
+
+def blocks(trunks: Iterable[Trunk], paths: Iterable[Path]) -> tuple[dict[str, tuple[Block, ...]], list[str]]:
+    """Why nothing is taken from some trunks, and remarks. A database that cannot be read refuses nobody."""
+    database: dict[str, str] = {}
+    as_of, remarks = float("inf"), []
+    for path in paths:
+        try:
+            database |= parse_rmd(text(path))
+            as_of = min(as_of, path.stat().st_mtime)
+        except (ListError, ValueError, OSError) as error:
+            remarks.append(f"{path}: the robocall-mitigation database cannot be read ({error}); it refuses nobody")
+            return _blocked(trunks, {}, as_of), remarks
+    return _blocked(trunks, database, as_of), remarks
+
+
+def _blocked(trunks: Iterable[Trunk], database: dict[str, str], as_of: float) -> dict[str, tuple[Block, ...]]:
+    found = {}
+    for trunk in trunks:
+        own = Block("upstream-blocked", f"this upstream is blocked: {trunk.blocked}", trunk.blocked_since)
+        some = (own if trunk.blocked else None, unlisted(trunk.rmd, database, as_of))
+        if kept := tuple(one for one in some if one is not None):
+            found[trunk.name] = kept
+    return found
+
+
+def senders(paths: Iterable[Path]) -> tuple[Messages | None, list[str]]:
+    """Read tables of who may send text messages, and remarks. None: there is none, and all may. Raises ListError."""
+    rows: list[Registration] = []
+    remarks: list[str] = []
+    paths = tuple(paths)
+    for path in paths:
+        found, bad = parse_messages(text(path))
+        if bad and not found:
+            raise ListError(f"{path}: no row of it can be read ({bad[0]}): correct it, or leave it out")
+        rows += found
+        remarks += Report(str(path), len(found), bad).remarks()
+    return (Messages(tuple(rows)) if paths else None), remarks
 
 
 def import_letter(path: Path, expected: int | None = None) -> Table:

@@ -80,6 +80,7 @@ class Case:
     disputed: bool = False
     """P-Asserted-Identity names two numbers that differ."""
     identities: int = 0
+    method: str = "INVITE"
     hearing: Hearing | None = None
     """Its Identity headers together, where there is more than one of the usual kind."""
     heard: Conclusion | None = None
@@ -179,6 +180,7 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         callees=callees,
         call_id=request.call_id.decode("utf-8", "replace"),
         verstat=verstat,
+        method=request.method,
     )
     if name != "From" and (b"," in value or request.names.count("p-asserted-identity") > 1):
         case.disputed = disputed(request, plan)
@@ -344,6 +346,7 @@ def judge(
         purpose=case.purpose,
         diverted=case.diverted,
         disputed=case.disputed,
+        method=case.method,
     )
     if looked_up is not None:
         call = looked_up(call)

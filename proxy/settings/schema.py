@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from policy.letter import moment
 from proxy.settings import kinds
 from proxy.settings.certificates import origin
 from proxy.settings.errors import Wrong
@@ -121,6 +122,13 @@ def go_on(value: object, folder: Path) -> int:
     return value
 
 
+def day(value: object, folder: Path) -> float:
+    try:
+        return moment(kinds.text(value, folder))
+    except ValueError as error:
+        raise Wrong(f"{kinds.said(value)} is {error}", 'write "2025-11-20"') from error
+
+
 SCHEMA = Table(
     {
         "role": Key(one_of(*ROLES), "enterprise"),
@@ -187,6 +195,9 @@ SCHEMA = Table(
                 "calls_per_second": Key(integer(0, 1_000_000), 0),
                 "contact": Key(kinds.endpoint),
                 "embed": Key(flag, False),
+                "blocked": Key(kinds.text, ""),
+                "blocked_since": Key(day, 0.0),
+                "rmd": Key(kinds.text, ""),
             }
         ),
         "load": Table({"unscreened_ms": Key(integer(0, 10_000), 50)}),
@@ -296,6 +307,8 @@ SCHEMA = Table(
                 "deny": Key(many(kinds.existing), ()),
                 "dno": Key(many(kinds.existing), ()),
                 "dnc": Key(many(kinds.existing), ()),
+                "messages": Key(many(kinds.existing), ()),
+                "rmd": Key(many(kinds.existing), ()),
             }
         ),
         "marking": Table(

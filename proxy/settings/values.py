@@ -129,6 +129,12 @@ class Trunk:
     """New calls a second, and as many at once; 0: no limit. Emergency calls are never counted."""
     embed: bool = False
     """The headers of a 302 stand inside its Contact too."""
+    blocked: str = ""
+    """Why nothing is taken from it; empty: it is not blocked."""
+    blocked_since: float = 0.0
+    """Unix seconds."""
+    rmd: str = ""
+    """Its filing in the Robocall Mitigation Database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +336,9 @@ class ListSettings:
     deny: tuple[Path, ...] = ()
     dno: tuple[Path, ...] = ()
     dnc: tuple[Path, ...] = ()
+    messages: tuple[Path, ...] = ()
+    """Who may send text messages."""
+    rmd: tuple[Path, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:

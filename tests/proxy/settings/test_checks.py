@@ -34,6 +34,9 @@ REFUSED: dict[str, tuple[Change, str]] = {
         put("listen", 0, "address", value="0.0.0.0"), "listen[1].advertise"
     ),
     "an advertised wildcard": (put("listen", 0, "advertise", value="::"), "listen[1].advertise"),
+    "blocked calls kept too short": (put("journal", "keep_days", "blocked", value=7), "journal.keep_days.blocked"),
+    "numbers masked too soon": (put("journal", "mask_days", value=27), "journal.mask_days"),
+    "a day that is none": (put("peer", 0, "blocked_since", value="yesterday"), "blocked_since"),
     "no listener": (put("listen", value=[]), "listen: there is no listening address"),
     "one address twice": (
         put("listen", value=[{"address": "192.0.2.10"}, {"address": "192.0.2.10:5060"}]), "listen[2]"
@@ -218,3 +221,10 @@ def test_a_peer_says_in_one_place_who_it_is_and_where_its_calls_go() -> None:
     names = [found.trunk_table.find(f"198.51.100.{n}") for n in (7, 8, 65, 9)]
     assert [one.name for one in names if one] == ["a", "a", "b", "in"]
     assert found.health == HealthSettings()
+
+
+def test_the_journal_keeps_what_it_is_told_to(small: dict[str, Any]) -> None:
+    assert not any(read(small).journal.keep_days.values()) and read(small).journal.mask == "hash"
+    small["journal"] = {"keep_days": {"allowed": 7, "blocked": 28}, "mask_days": 28, "mask": "digits"}
+    kept = read(small).journal
+    assert (kept.keep_days["allowed"], kept.keep_days["blocked"], kept.mask_days, kept.mask) == (7, 28, 28, "digits")
