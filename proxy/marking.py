@@ -106,6 +106,7 @@ def _strip(world: World, request: Request, lane: Lane, case: Case | None = None)
         or (case is not None and case.heard is not None and case.heard.psap_callback),
         prefix=world.settings.marking.prefix.lower() + "-",
         keep_verdicts=lane.trunk.trust == "verdicts",
+        carrier=lane.trunk.verdicts,
         keep_asserted=lane.trunk.trust != "none",
     )
 

@@ -65,6 +65,17 @@ def parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--json", action="store_true")
 
+    look = commands.add_parser("inspect", help="what the Identity headers of captured or pasted calls are worth")
+    look.add_argument("file", metavar="FILE", help="pcap or pcapng with SIP over UDP; - for one request as text")
+    look.add_argument("--anchors", metavar="PATH", help="trust anchors: a PEM file or a folder of them")
+    look.add_argument("--cert", metavar="FILE", help="the certificate chain, instead of fetching it")
+    look.add_argument("--tls-ca", metavar="FILE", help="CA of the repository's HTTPS (default: the system's)")
+    look.add_argument("--lab", action="store_true", help="allow repositories on loopback")
+    look.add_argument(
+        "--time", metavar="SECONDS|iat", help="Unix time of the check; `iat`: the token's (default: the capture's)"
+    )
+    look.add_argument("--json", action="store_true")
+
     card = commands.add_parser("card", help="check the signed card of a 608 that refused a call of ours")
     card.add_argument("file", metavar="FILE|URL", help="the card, or where it is; - for standard input")
     card.add_argument("--anchors", metavar="PATH", help="trust anchors: a PEM file or a folder of them")
@@ -249,6 +260,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import backtest
 
         return backtest.run(args.calls, args.policy, args.config, args.json)
+    if args.command == "inspect":
+        from proxy.cli import inspect
+
+        return inspect.inspect(args)
     if args.command == "certs":
         from proxy.cli import certs
 

@@ -18,6 +18,7 @@ from policy.decide import decide
 from policy.rulebook import Profile, Rulebook
 from policy.verdict import Mode, Verdict
 from proxy.screening.diverted import diverted
+from proxy.screening.stated import stated
 from proxy.settings import Trunk
 from proxy.sip import address
 from proxy.sip.address import Address
@@ -156,7 +157,7 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
     value, name = request.first("from") or b"", "From"
     if trunk.trust != "none" and "p-asserted-identity" in request.names:
         value, name = request.first("p-asserted-identity") or b"", "P-Asserted-Identity"
-    verstat: str | None = None
+    verstat = attested = None
     if trunk.trust != "verdicts" and (found := _FULL(value)) is not None:
         digits = found[3].decode()
         caller, text = Party("number", digits, None), "+" + digits
@@ -166,7 +167,8 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         source, name = (request.from_, "From") if shown is None else (shown, name)
         caller, display = who(source.uri, plan), source.display or displayed(request)
         text = source.uri.user or source.uri.host
-        verstat = stated(source.uri) if trunk.trust == "verdicts" else None
+        if trunk.trust == "verdicts":
+            verstat, attested = stated(request, source, trunk.verdicts)
     dialled = number_at(request.target, request, plan)
     meant = number_in(request.first("to") or b"", request, plan)
     callees = (meant,) if meant == dialled and meant else tuple(tn for tn in (meant, dialled) if tn is not None)
@@ -181,11 +183,10 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         call_id=request.call_id.decode("utf-8", "replace"),
         verstat=verstat,
         method=request.method,
+        attested=attested,
     )
     if name != "From" and (b"," in value or request.names.count("p-asserted-identity") > 1):
         case.disputed = disputed(request, plan)
-    if verstat is not None and (level := request.first("p-attestation-indicator") or request.first("attestation-info")):
-        case.attested = level.decode("ascii", "replace") if level in (b"A", b"B", b"C") else None
     if lane.side == "carrier":
         case.software = software(request)
     elif (purpose := request.first(PURPOSE)) is not None:
@@ -234,15 +235,6 @@ def displayed(request: Request) -> str:
     """The name that From shows."""
     found = _FULL(request.first("from") or b"")
     return (found[1] or found[2]).decode().strip() if found is not None else request.from_.display
-
-
-def stated(uri: Uri) -> str | None:
-    """The verstat that a trusted upstream wrote: a parameter of the user part, or of the URI (24.229 7.2A.20)."""
-    for part in (uri.user or "").split(";")[1:]:
-        name, _, value = part.partition("=")
-        if name.lower() == "verstat":
-            return value
-    return uri.params.get("verstat")
 
 
 def _by_from(

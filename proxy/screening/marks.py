@@ -14,11 +14,12 @@ from urllib.parse import unquote
 
 from policy.emergency import is_callback_mark
 from policy.verdict import Verdict
+from proxy.screening.stated import FORMS, HEADERS
 from proxy.sip.edit import Edits
 from proxy.sip.headers import value_of
 from proxy.sip.message import Request
 
-VERDICT_HEADERS = frozenset({"p-attestation-indicator", "p-origination-id", "attestation-info", "origination-id"})
+VERDICT_HEADERS = HEADERS
 """Headers by which a network states its verdict (3GPP TS 24.229 7.2.18 and 7.2.19, and the vendors' forms; STI-077)."""
 
 ADDRESS_HEADERS = frozenset(
@@ -93,21 +94,25 @@ def foreign(name: str, prefix: str) -> bool:
 
 
 def strip(
-    request: Request, *, prefix: str, keep_verdicts: bool, keep_asserted: bool, keep_callback: bool = False
-) -> Marks:
+    request: Request, *, prefix: str, keep_verdicts: bool, keep_asserted: bool, keep_callback: bool = False,
+    carrier: str = "3gpp",
+) -> Marks:  # fmt: skip
     """What must come off a request. `prefix` is that of our own headers, lower-case, with its dash.
 
-    keep_verdicts: the side is trusted for verdicts; only our own headers go.
+    keep_verdicts: the side is trusted for verdicts in the form of this carrier; our own headers and all others go.
     keep_asserted: the side is trusted for P-Asserted-Identity (SIP-126).
     keep_callback: the call is proved to be an emergency centre's, and may say so (RFC 7090 section 5.3; EMG-013).
     """
     marks = Marks(Edits())
     edits, lines = marks.edits, request.lines
+    form = FORMS[carrier]
+    kept = form.headers if keep_verdicts else frozenset()
+    keep_verstat = keep_verdicts and not form.header
     whole = b"\n".join(lines).lower()
-    # Written out: a loop, and a pattern too, take longer than all five searches.
+    # Written out: a loop, and a pattern too, take longer than all six searches.
     if not (
         b"%" in whole or b"verstat" in whole or b"attestation-in" in whole or b"origination-id" in whole
-        or prefix.encode() in whole or request.line("priority") is not None
+        or b"-stir-" in whole or prefix.encode() in whole or request.line("priority") is not None
     ):  # fmt: skip
         # Nothing hides behind an escape and nobody states a verdict: nearly every call.
         if keep_asserted or request.line("p-asserted-identity") is None:
@@ -115,7 +120,7 @@ def strip(
     for place, name in enumerate(request.names):
         if name in HARMLESS:
             continue
-        if foreign(name, prefix) and not (keep_verdicts and not name.startswith(prefix)):
+        if foreign(name, prefix) and name not in kept:
             edits.drop.add(place)
             marks.stripped += 1
         elif name == "priority":
@@ -128,7 +133,7 @@ def strip(
                 marks.stripped += 1
                 continue
             line = lines[place]
-            if (b"%" in line or b"verstat" in line.lower()) and not keep_verdicts:
+            if (b"%" in line or b"verstat" in line.lower()) and not keep_verstat:
                 clean = without_verstat(line)
                 if clean != line:
                     edits.swap[place] = clean

@@ -60,7 +60,7 @@ def signing_of(raw: Raw, trunks: Sequence[Trunk], faults: Faults) -> SigningSett
     for key in ("key", "certificate_url"):
         if raw[key] is None and not faults.about(f"signing.{key}"):
             faults.add(f"signing.{key}", "it is missing", "add it; deploy/ringwarden.example.toml shows how")
-    names = [trunk.name for trunk in trunks if trunk.side == "pbx"]
+    names = [trunk.name for trunk in trunks if trunk.side == "pbx" and trunk.name]
     peers = {}
     for name, table in raw["peers"].items():
         if name not in names:

@@ -207,6 +207,8 @@ def trunks_of(
         sources = sources_of(path, table, faults)
         # A configured carrier is believed when it says who calls; a PBX is not, until somebody says so.
         trust = table["trust"] or ("identity" if side == "carrier" else "none")
+        if table["verdicts"] is not None and trust != "verdicts":
+            faults.add(f"{path}.verdicts", "its verdicts are not believed", 'set trust = "verdicts", or remove it')
         for source in dict.fromkeys(sources):
             if (owner := owners.setdefault(source, str(name))) != str(name):
                 faults.add(
@@ -230,6 +232,7 @@ def trunks_of(
         trunks.append(
             Trunk(
                 name=name, side=side, sources=sources, trust=trust, profile=table["profile"],
+                verdicts=table["verdicts"] or "3gpp",
                 mode=table["mode"], enforce_percent=table["enforce_percent"],
                 country=table["country"], area=table["area"],
                 sign=(signing and side == "pbx") if sign is None else sign,

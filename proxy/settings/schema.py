@@ -17,6 +17,7 @@ from proxy.settings.errors import Wrong
 from proxy.settings.kinds import Kind, flag, integer, many, one_of
 from proxy.settings.values import (
     API_RIGHTS,
+    CARRIERS,
     CHECK_MODES,
     CLASSES,
     DIALECTS,
@@ -181,6 +182,7 @@ SCHEMA = Table(
                 "ping": Key(flag, True),
                 "sources": Key(many(kinds.source)),
                 "trust": Key(one_of(*TRUST)),
+                "verdicts": Key(one_of(*CARRIERS)),
                 "profile": Key(kinds.name, "default"),
                 "mode": Key(one_of(*MODES), "observe"),
                 "enforce_percent": Key(integer(0, 100), 100),

@@ -15,6 +15,7 @@ ROLES = ("enterprise", "hosted", "terminating", "intermediate", "gateway", "orig
 SIDES = ("carrier", "pbx")
 API_RIGHTS = ("no", "entitled", "asked")
 DIALECTS = ("atis", "3gpp")
+CARRIERS = ("3gpp", "bandwidth", "telnyx", "twilio", "plivo")
 TRUST = ("none", "identity", "verdicts")
 DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
@@ -104,6 +105,8 @@ class Trunk:
     sources: tuple[Source, ...]
     trust: str = "none"
     """none | identity (its P-Asserted-Identity is believed) | verdicts (its verstat too)"""
+    verdicts: str = "3gpp"
+    """In whose form it states them, where it is trusted for verdicts."""
     profile: str = "default"
     mode: str = "observe"
     enforce_percent: int = 100

@@ -48,3 +48,11 @@ def test_somebody_else_may_sign_in_our_place() -> None:
     ):
         with pytest.raises(SettingsError, match=text):
             read({**BASE, "signing": {**PAIR, **wrong}})
+
+
+def test_a_carrier_whose_verdicts_are_not_believed_has_no_form_for_them() -> None:
+    carrier = {**BASE["peer"][0], "verdicts": "twilio"}
+    with pytest.raises(SettingsError, match="its verdicts are not believed"):
+        read({**BASE, "peer": [carrier, BASE["peer"][1]]})
+    found = read({**BASE, "peer": [{**carrier, "trust": "verdicts"}, BASE["peer"][1]]})
+    assert [one.verdicts for one in found.trunks] == ["twilio", "3gpp"]

@@ -1,0 +1,153 @@
+"""A capture file as datagrams: pcap (libpcap) and pcapng (as Wireshark writes), UDP over IPv4 and IPv6.
+
+What is no whole UDP datagram (fragments, TCP, other protocols) is passed over, and so is a packet that was cut short.
+Only the file's own frame can be wrong: then there is CaptureError.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import NamedTuple
+
+MAX_FILE = 256 * 1024 * 1024
+"""Octets of a file that is read."""
+MAX_PACKET = 256 * 1024
+"""Octets of one packet; more than any network carries."""
+
+CLASSIC = {
+    b"\xd4\xc3\xb2\xa1": ("<", 1e-6), b"\xa1\xb2\xc3\xd4": (">", 1e-6),
+    b"\x4d\x3c\xb2\xa1": ("<", 1e-9), b"\xa1\xb2\x3c\x4d": (">", 1e-9),
+}  # fmt: skip
+"""First octets of a pcap -> order of octets, and the unit of the times' second half."""
+SECTION = b"\x0a\x0d\x0d\x0a"
+IPV4, IPV6, UDP = 0x0800, 0x86DD, 17
+TAGS = (0x8100, 0x88A8)
+"""VLAN."""
+
+
+class CaptureError(Exception):
+    """A file that is no capture; the text is a sentence."""
+
+
+class Datagram(NamedTuple):
+    """One UDP datagram."""
+
+    utc: float
+    source: str
+    destination: str
+    payload: bytes
+
+
+def datagrams(octets: bytes) -> Iterator[Datagram]:
+    """Every UDP datagram of a capture, in its order. Raises CaptureError."""
+    if octets[:4] in CLASSIC:
+        packets = _classic(octets)
+    elif octets[:4] == SECTION:
+        packets = _blocks(octets)
+    else:
+        raise CaptureError("this is neither pcap nor pcapng")
+    for utc, link, packet in packets:
+        if (found := _datagram(utc, link, packet)) is not None:
+            yield found
+
+
+def _classic(octets: bytes) -> Iterator[tuple[float, int, bytes]]:
+    order, unit = CLASSIC[octets[:4]]
+    if len(octets) < 24:
+        raise CaptureError("the capture ends in its head")
+    link = struct.unpack_from(order + "I", octets, 20)[0] & 0xFFFF
+    at = 24
+    while at + 16 <= len(octets):
+        seconds, part, size, _ = struct.unpack_from(order + "IIII", octets, at)
+        at += 16
+        if size > MAX_PACKET:
+            raise CaptureError(f"a packet of {size} octets: the capture is damaged")
+        yield seconds + part * unit, link, octets[at : at + size]
+        at += size
+
+
+def _blocks(octets: bytes) -> Iterator[tuple[float, int, bytes]]:
+    order, at = "<", 0
+    links: list[tuple[int, float]] = []
+    while at + 12 <= len(octets):
+        if octets[at : at + 4] == SECTION:
+            order = "<" if octets[at + 8 : at + 12] == b"\x4d\x3c\x2b\x1a" else ">"
+            links = []
+        kind, size = struct.unpack_from(order + "II", octets, at)
+        if size < 12 or size % 4 or size > MAX_PACKET + 4096:
+            raise CaptureError(f"a block of {size} octets: the capture is damaged")
+        block = octets[at + 8 : at + size - 4]
+        at += size
+        if kind == 1 and len(block) >= 8:
+            links.append((struct.unpack_from(order + "H", block)[0], _unit(order, block[8:])))
+        elif kind == 6 and len(block) >= 20:
+            place, high, low, length = struct.unpack_from(order + "IIII", block)
+            if place < len(links):
+                link, unit = links[place]
+                yield ((high << 32) + low) * unit, link, block[20 : 20 + length]
+        elif kind == 3 and len(block) >= 4 and links:
+            yield 0.0, links[0][0], block[4 : 4 + struct.unpack_from(order + "I", block)[0]]
+
+
+def _unit(order: str, options: bytes) -> float:
+    """The unit of an interface's times: option if_tsresol, else microseconds."""
+    at = 0
+    while at + 4 <= len(options):
+        code, length = struct.unpack_from(order + "HH", options, at)
+        if code == 0:
+            break
+        if code == 9 and length == 1 and at + 4 < len(options):
+            power = options[at + 4]
+            return 2.0 ** -(power & 127) if power & 128 else 10.0**-power
+        at += 4 + (length + 3) // 4 * 4
+    return 1e-6
+
+
+def _datagram(utc: float, link: int, packet: bytes) -> Datagram | None:
+    kind, at = _network(link, packet)
+    if kind == IPV4 and len(packet) >= at + 20:
+        head = (packet[at] & 15) * 4
+        total, = struct.unpack_from(">H", packet, at + 2)
+        fragment, = struct.unpack_from(">H", packet, at + 6)
+        if packet[at] >> 4 != 4 or head < 20 or packet[at + 9] != UDP or fragment & 0x3FFF or total < head:
+            return None
+        source, destination = packet[at + 12 : at + 16], packet[at + 16 : at + 20]
+    elif kind == IPV6 and len(packet) >= at + 40:
+        head = 40
+        if packet[at] >> 4 != 6 or packet[at + 6] != UDP:
+            return None
+        source, destination = packet[at + 8 : at + 24], packet[at + 24 : at + 40]
+    else:
+        return None
+    at += head
+    if len(packet) < at + 8:
+        return None
+    from_port, to_port, length, _ = struct.unpack_from(">HHHH", packet, at)
+    if length < 8 or len(packet) < at + length:
+        return None
+    return Datagram(utc, _named(source, from_port), _named(destination, to_port), packet[at + 8 : at + length])
+
+
+def _network(link: int, packet: bytes) -> tuple[int, int]:
+    """Which protocol lies above the link, and where it begins; (0, 0) where nobody knows."""
+    if link == 1 and len(packet) >= 14:  # Ethernet
+        kind, at = int.from_bytes(packet[12:14], "big"), 14
+        while kind in TAGS and len(packet) >= at + 4:
+            kind, at = int.from_bytes(packet[at + 2 : at + 4], "big"), at + 4
+        return kind, at
+    if link == 113 and len(packet) >= 16:  # Linux, "any" interface
+        return int.from_bytes(packet[14:16], "big"), 16
+    if link == 276 and len(packet) >= 20:  # the same, newer
+        return int.from_bytes(packet[:2], "big"), 20
+    if link in (12, 14, 101, 228, 229) and packet:  # bare IP
+        return (IPV4 if packet[0] >> 4 == 4 else IPV6), 0
+    if link in (0, 108) and len(packet) > 4:  # loopback of the BSDs
+        return (IPV4 if packet[4] >> 4 == 4 else IPV6), 4
+    return 0, 0
+
+
+def _named(address: bytes, port: int) -> str:
+    host = ip_address(address)
+    return f"[{host}]:{port}" if host.version == 6 else f"{host}:{port}"
