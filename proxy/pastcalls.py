@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from policy.call import NOT_DONE, Call
 from policy.letter import moment
+from proxy.storage.rows import OLDER, SELECT
 from shaken.credential import Credential
 from shaken.passport import Passport
 from shaken.tnauthlist import TNAuthList
@@ -100,7 +101,8 @@ class PastCalls:
             with closing(sqlite3.connect(f"file:{quote(str(self.path.absolute()))}?mode=ro", uri=True)) as link:
                 link.row_factory = sqlite3.Row
                 self.size = int(link.execute("SELECT count(*) FROM calls").fetchone()[0])
-                for row in link.execute("SELECT * FROM calls ORDER BY utc, id"):
+                version = int(link.execute("PRAGMA user_version").fetchone()[0])
+                for row in link.execute(f"{OLDER if version < 2 else SELECT} ORDER BY utc, calls.id"):
                     self.done += 1
                     yield dict(row)
         except sqlite3.Error as error:
