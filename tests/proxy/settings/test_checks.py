@@ -36,7 +36,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "an advertised wildcard": (put("listen", 0, "advertise", value="::"), "listen[1].advertise"),
     "blocked calls kept too short": (put("journal", "keep_days", "blocked", value=7), "journal.keep_days.blocked"),
     "numbers masked too soon": (put("journal", "mask_days", value=27), "journal.mask_days"),
-    "a day that is none": (put("peer", 0, "blocked_since", value="yesterday"), "blocked_since"),
+    "a day that is none": (put("trunk", 0, "blocked_since", value="yesterday"), "trunk[1].blocked_since"),
     "no listener": (put("listen", value=[]), "listen: there is no listening address"),
     "one address twice": (
         put("listen", value=[{"address": "192.0.2.10"}, {"address": "192.0.2.10:5060"}]), "listen[2]"
