@@ -166,10 +166,6 @@ class Calls:
                 self._acting.endpoint.ignore(context)  # whoever looks for somebody hears nobody
             else:
                 self._acting.reply(context, 403, "Forbidden", now)
-        elif lane.trunk.calls_per_second and invite and not self._admits(lane, now):
-            story.action = "refused"
-            world.metrics.over_rate()
-            self._acting.reply(context, 503, "Service Unavailable", now, (b"Retry-After: 1",))
         elif not (
             targets := reached or world.routes.of(OTHER[lane.trunk.side], request.call_id, request.uri.host)
         ) and not redirecting.asks(story):
@@ -181,6 +177,11 @@ class Calls:
             world.metrics.emergency_callback()
             targets = world.routes.every(OTHER[lane.trunk.side])
             self._acting.forward(context, story, Plan(targets, routed, None, self._acting.seal(story, "bypass")), now)
+        elif lane.trunk.calls_per_second and invite and not self._admits(lane, now):
+            # Behind the call-backs: whoever answers an emergency call is under no limit.
+            story.action = "refused"
+            world.metrics.over_rate()
+            self._acting.reply(context, 503, "Service Unavailable", now, (b"Retry-After: 1",))
         elif invite and world.bypass:
             story.action = "bypass"
             world.metrics.decision(side, "bypass", "none", "none")
@@ -188,7 +189,8 @@ class Calls:
         elif invite and self.hurried:
             story.action = "unscreened"
             world.metrics.decision(side, "unscreened", "none", "none")
-            marks, sealed = unscreened(world, request, lane), self._acting.seal(story, "bypass")
+            # Not sealed as a bypass: what its later requests must not carry comes off them too.
+            marks, sealed = unscreened(world, request, lane), self._acting.seal(story, "allow")
             plan = Plan(targets, routed, marks.edits, sealed, tuple(marks.give_back))
             self._acting.forward(context, story, plan, now)
         elif invite or (not tagged and request.method in world.settings.policy.methods):

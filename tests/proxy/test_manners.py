@@ -117,6 +117,19 @@ async def test_a_trunk_that_places_more_calls_than_it_may_is_told_to_wait(tmp_pa
         assert (await world.pbx.call(out, world.proxy)).status == 200
 
 
+@pytest.mark.req("EMG-012")
+async def test_a_call_back_to_a_line_that_called_911_is_under_no_limit(tmp_path: Path) -> None:
+    def limited(text: str) -> str:
+        return text.replace('profile = "demo"', 'profile = "demo"\ncalls_per_second = 1', 1)
+
+    async with World(tmp_path, amend=limited) as world:
+        line = CALLEE
+        out = Invitation("sip:911@127.0.0.1", f"<sip:+{line}@pbx.example.com>")
+        assert (await world.pbx.call(out, world.proxy)).status == 200
+        back = [call(world, f"1301555{number:04}") for number in range(100, 108)]
+        assert [(await world.carrier.call(one, world.proxy)).status for one in back] == [200] * len(back)
+
+
 # Failures and stop messages, all the way through
 
 
