@@ -85,6 +85,7 @@ FIGURES = (
 
 
 def declare(app: Wiring, journal: Journal | None) -> None:
+    """Make metrics of all of them, for one who is alone."""
     metrics = app.metrics
     for one in FIGURES:
         if one.total:
@@ -112,6 +113,7 @@ async def shown(app: Wiring, seat: Seat) -> None:
 
 
 def list_sizes(app: Wiring) -> dict[str, float]:
+    """Entries by list."""
     book = app.calls.world.book
     return {
         "allow": len(book.allow), "deny": len(book.deny), "dno": len(book.dno), "own": len(book.own),
