@@ -19,13 +19,14 @@ from policy.decide import reason_slugs
 from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
-from proxy.app import CLOCK_ERROR, FIGURES, PEER_UP, STRICTNESS, Figure, Parts, care
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
+from proxy.figures import CLOCK_ERROR, FIGURES, PEER_UP, Figure
 from proxy.lists import force
 from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.neighbours import Board
+from proxy.parts import STRICTNESS, Parts, care
 from proxy.settings import Settings
 from proxy.storage.journal import Journal
 from proxy.trusting import courier

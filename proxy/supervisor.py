@@ -27,9 +27,10 @@ from policy.decide import reason_slugs
 from policy.protected import CELLS as PROTECTED_CELLS
 from policy.tally import CELLS as TALLY_CELLS
 from proxy import service
-from proxy.app import App, Parts, prepare
+from proxy.app import App
 from proxy.desk import Desk
 from proxy.metrics import Metrics
+from proxy.parts import Parts, prepare
 from proxy.settings import ListenSettings, Settings, SettingsError, load
 from proxy.transports import RECEIVE_BUFFER
 from proxy.workers.links import Door, Line

@@ -17,8 +17,8 @@ from policy.attest import WHY, Decision, Terms, decide
 from policy.inventory import Inventory, moment
 from policy.lists import NumberSet
 from proxy import lists
-from proxy.app import terms
 from proxy.cli import NEGATIVE, OK, complain
+from proxy.parts import terms
 from proxy.settings import SettingsError, load
 from proxy.storage.find import JournalError, leaving
 from shaken.number import Plan, canonical

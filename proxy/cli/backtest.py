@@ -17,11 +17,11 @@ from rich.table import Table
 from policy.decide import reason_slugs
 from policy.lint import lint
 from policy.rulebook import Profile
-from proxy.app import rulebook
 from proxy.backtest import CHANGES, TOLERATED, Backtest, Difference, Example, Policy
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.clock import iso
 from proxy.lists import ListError
+from proxy.parts import rulebook
 from proxy.pastcalls import PastCalls, PastError
 from proxy.settings import Settings, SettingsError, load, read
 

@@ -12,11 +12,11 @@ from argparse import Namespace
 from pathlib import Path
 
 from policy.rulebook import Rulebook
-from proxy.app import prepare
 from proxy.cli import OK, USAGE, complain
 from proxy.cli.records import forms
 from proxy.clock import iso
 from proxy.lists.pardons import Pardon, add, kept
+from proxy.parts import prepare
 from proxy.settings import Settings, SettingsError, load
 from proxy.storage.database import note
 from proxy.storage.find import JournalError, notes, since

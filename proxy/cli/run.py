@@ -14,8 +14,9 @@ import uvloop
 
 from policy.decide import reason_slugs
 from proxy import service
-from proxy.app import App, Parts, prepare
+from proxy.app import App
 from proxy.cli import OK, USAGE, complain
+from proxy.parts import Parts, prepare
 from proxy.settings import Settings, SettingsError, load
 
 YOUNG = 50_000

@@ -23,7 +23,7 @@ from policy.lists import CampaignList, NumberSet, Quarantined, parse_numbers
 from policy.messages import Messages, Registration
 from policy.messages import parse as parse_messages
 from policy.upstreams import Block, parse_rmd, unlisted
-from proxy.settings.values import Trunk
+from proxy.settings.network import Trunk
 
 BUNDLED = "ftc-2023.csv"
 MAX_BYTES = 64 * 1024 * 1024

@@ -9,9 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from proxy.settings.addresses import https
 from proxy.settings.errors import Faults, nearest
-from proxy.settings.kinds import existing, https, text
-from proxy.settings.values import CertificateSettings, ServiceSettings, SigningSettings, Trunk
+from proxy.settings.kinds import existing, text
+from proxy.settings.network import Trunk
+from proxy.settings.values import CertificateSettings, ServiceSettings, SigningSettings
 
 Raw = dict[str, Any]
 

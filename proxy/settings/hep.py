@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.settings.kinds import Endpoint
+from proxy.settings.addresses import Endpoint
 from proxy.settings.values import HepSettings
 
 Raw = dict[str, Any]

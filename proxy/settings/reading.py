@@ -16,7 +16,8 @@ from typing import Any
 from proxy.settings.checks import Raw, settled
 from proxy.settings.errors import Faults, SettingsError, Wrong, nearest
 from proxy.settings.kinds import said
-from proxy.settings.schema import REQUIRED, WHOLE, Entry, Key, Named, Table, Tables
+from proxy.settings.schema import WHOLE
+from proxy.settings.shapes import REQUIRED, Entry, Key, Named, Table, Tables
 from proxy.settings.values import Settings
 
 MAX_FILE = 1024 * 1024

@@ -4,17 +4,12 @@ knows a key's name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from policy.letter import moment
-from proxy.settings import kinds
+from proxy.settings import addresses, kinds
 from proxy.settings.certificates import origin
-from proxy.settings.errors import Wrong
-from proxy.settings.kinds import Kind, flag, integer, many, one_of
+from proxy.settings.kinds import flag, integer, many, one_of
+from proxy.settings.shapes import REQUIRED, Entry, Key, Named, Table, Tables
 from proxy.settings.values import (
     API_RIGHTS,
     CARRIERS,
@@ -36,70 +31,9 @@ from proxy.settings.values import (
     TRUST,
 )
 
-REQUIRED: Any = object()
-"""Stands where there is no default."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key that holds a value."""
-
-    kind: Kind
-    default: Any = None
-    names: str = ""
-    """Which handed-in vocabulary the entries of a list must come from; empty: any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A key that holds a table. `optional`: its absence means something else than an empty one."""
-
-    keys: Mapping[str, Entry]
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """A key that holds a list of tables, `[[key]]`."""
-
-    keys: Mapping[str, Entry]
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A table whose keys are the operator's own names, each holding a value or a table of one shape."""
-
-    entry: Key | Table
-    names: str = ""
-    """Which handed-in vocabulary the names must come from; empty: any name."""
-
-
-Entry = Key | Table | Tables | Named
-
-REJECTIONS = (403, 404, 428, 433, 436, 437, 438, 480, 486, 603, 607, 608)
-"""SIP codes that a verdict may answer with: `policy.refusal` has a phrase for each. Others would be misread
-by a caller's phone.
-"""
-
-
-def loose_router(value: object, folder: Path) -> str:
-    if not re.fullmatch(r"sips?:[^\s<>\",;?]+(;[^\s<>\",;?]+)*;lr(;[^\s<>\",;?]+)*", str(value)):
-        raise Wrong(f"{kinds.said(value)} is no URI of a loose router", 'write it as "sip:edge.example.net;lr"')
-    return str(value)
-
-
-def rejection(value: object, folder: Path) -> int | str:
-    if value == "603+":
-        return "603+"
-    if isinstance(value, bool) or not isinstance(value, int) or value not in REJECTIONS:
-        codes = ", ".join(map(str, REJECTIONS))
-        raise Wrong(f"{kinds.said(value)} is no code for a refusal", f'use one of {codes}, or "603+"')
-    return value
-
-
 PAIR: Mapping[str, Entry] = {
     "key": Key(kinds.existing, REQUIRED),
-    "certificate_url": Key(kinds.https, REQUIRED),
+    "certificate_url": Key(addresses.https, REQUIRED),
     "origid": Key(kinds.origid, REQUIRED),
     "certificate": Key(kinds.existing),
 }
@@ -114,21 +48,6 @@ ATTESTING: dict[str, Entry] = {
 }
 """What the calls of a peer may get when they are signed."""
 
-GO_ON = (404, 503, 302)
-
-
-def go_on(value: object, folder: Path) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value not in GO_ON:
-        raise Wrong(f"{kinds.said(value)} tells nobody to go on", "use 404, 503 or 302")
-    return value
-
-
-def day(value: object, folder: Path) -> float:
-    try:
-        return moment(kinds.text(value, folder))
-    except ValueError as error:
-        raise Wrong(f"{kinds.said(value)} is {error}", 'write "2025-11-20"') from error
-
 
 SCHEMA = Table(
     {
@@ -137,9 +56,9 @@ SCHEMA = Table(
         "secret_file": Key(kinds.existing),
         "listen": Tables(
             {
-                "transport": Key(kinds.transports, "udp+tcp"),
-                "address": Key(kinds.numeric_endpoint, REQUIRED),
-                "advertise": Key(kinds.endpoint),
+                "transport": Key(addresses.transports, "udp+tcp"),
+                "address": Key(addresses.numeric_endpoint, REQUIRED),
+                "advertise": Key(addresses.endpoint),
             }
         ),
         "tls": Table(
@@ -152,7 +71,7 @@ SCHEMA = Table(
                 "client_ca": Key(kinds.existing),
                 "name": Tables(
                     {
-                        "name": Key(kinds.hostname, REQUIRED),
+                        "name": Key(addresses.hostname, REQUIRED),
                         "certificate": Key(kinds.existing, REQUIRED),
                         "key": Key(kinds.existing, REQUIRED),
                     }
@@ -176,11 +95,11 @@ SCHEMA = Table(
             {
                 "name": Key(kinds.name, REQUIRED),
                 "side": Key(one_of(*SIDES), REQUIRED),
-                "hops": Key(many(kinds.way), ()),
+                "hops": Key(many(addresses.way), ()),
                 "priority": Key(integer(0, 65_535), 1),
                 "weight": Key(integer(0, 65_535), 1),
                 "ping": Key(flag, True),
-                "sources": Key(many(kinds.source)),
+                "sources": Key(many(addresses.source)),
                 "trust": Key(one_of(*TRUST)),
                 "verdicts": Key(one_of(*CARRIERS)),
                 "profile": Key(kinds.name, "default"),
@@ -189,16 +108,16 @@ SCHEMA = Table(
                 "country": Key(kinds.digits(1, 3), "1"),
                 "area": Key(kinds.digits(0, 5), ""),
                 "sign": Key(flag),
-                "domains": Key(many(kinds.hostname), ()),
-                "route": Key(many(loose_router), ()),
+                "domains": Key(many(addresses.hostname), ()),
+                "route": Key(many(kinds.loose_router), ()),
                 **ATTESTING,
                 "shell": Key(one_of(*SHELLS), "inline"),
-                "go_on": Key(go_on, 404),
+                "go_on": Key(kinds.go_on, 404),
                 "calls_per_second": Key(integer(0, 1_000_000), 0),
-                "contact": Key(kinds.endpoint),
+                "contact": Key(addresses.endpoint),
                 "embed": Key(flag, False),
                 "blocked": Key(kinds.text, ""),
-                "blocked_since": Key(day, 0.0),
+                "blocked_since": Key(kinds.day, 0.0),
                 "rmd": Key(kinds.text, ""),
             }
         ),
@@ -216,7 +135,7 @@ SCHEMA = Table(
             {
                 "anchors": Key(kinds.existing),
                 "tls_ca": Key(kinds.existing),
-                "hosts": Key(many(kinds.hostname), ()),
+                "hosts": Key(many(addresses.hostname), ()),
                 "ports": Key(many(integer(1, 65_535)), (443, 8443)),
                 "required": Key(flag, False),
                 "freshness_seconds": Key(integer(1, 3600), 60),
@@ -246,8 +165,8 @@ SCHEMA = Table(
             {
                 **PAIR,
                 "key": Key(kinds.existing),
-                "certificate_url": Key(kinds.https),
-                "service": Key(kinds.service),
+                "certificate_url": Key(addresses.https),
+                "service": Key(addresses.service),
                 "milliseconds": Key(integer(10, 5000), 400),
                 "peers": Named(Table(PAIR)),
             },
@@ -275,8 +194,8 @@ SCHEMA = Table(
         ),
         "policy": Table(
             {
-                "codes": Named(Key(rejection), names="reasons"),
-                "refusals": Table({kind: Key(rejection) for kind in CLASSES}),
+                "codes": Named(Key(kinds.rejection), names="reasons"),
+                "refusals": Table({kind: Key(kinds.rejection) for kind in CLASSES}),
                 "weights": Named(Key(integer(0, 10_000)), names="reasons"),
                 "velocity": Table(
                     {"limit": Key(integer(1, 1_000_000), 30), "seconds": Key(integer(1, 3600), 60)}
@@ -291,10 +210,10 @@ SCHEMA = Table(
                 ),
                 "redress": Table(
                     {
-                        "url": Key(kinds.https, ""),
+                        "url": Key(addresses.https, ""),
                         "tel": Key(kinds.telephone, ""),
-                        "email": Key(kinds.email, ""),
-                        "card": Key(kinds.https, ""),
+                        "email": Key(addresses.email, ""),
+                        "card": Key(addresses.https, ""),
                         "name": Key(kinds.text, ""),
                         "reason": Key(one_of("sip", "q850"), "sip"),
                     }
@@ -321,7 +240,7 @@ SCHEMA = Table(
                 "locations": Key(kinds.existing),
                 "webhook": Table(
                     {
-                        "url": Key(kinds.webhook, REQUIRED),
+                        "url": Key(addresses.webhook, REQUIRED),
                         "secret": Key(kinds.secret),
                         "secret_file": Key(kinds.existing),
                         "ca": Key(kinds.existing),
@@ -330,9 +249,9 @@ SCHEMA = Table(
                 ),
                 "mail": Table(
                     {
-                        "server": Key(kinds.endpoint, REQUIRED),
-                        "sender": Key(kinds.email, REQUIRED),
-                        "recipients": Key(many(kinds.email), REQUIRED),
+                        "server": Key(addresses.endpoint, REQUIRED),
+                        "sender": Key(addresses.email, REQUIRED),
+                        "recipients": Key(many(addresses.email), REQUIRED),
                         "tls": Key(one_of(*MAIL_TLS), "starttls"),
                         "ca": Key(kinds.existing),
                         "user": Key(kinds.text, ""),
@@ -342,7 +261,7 @@ SCHEMA = Table(
                 ),
                 "syslog": Table(
                     {
-                        "address": Key(kinds.syslog, REQUIRED),
+                        "address": Key(addresses.syslog, REQUIRED),
                         "facility": Key(one_of(*FACILITIES), "local0"),
                     },
                     optional=True,
@@ -351,16 +270,16 @@ SCHEMA = Table(
         ),
         "hep": Table(
             {
-                "address": Key(kinds.endpoint, REQUIRED),
+                "address": Key(addresses.endpoint, REQUIRED),
                 "capture_id": Key(integer(0, 4_294_967_295), 2001),
                 "password": Key(kinds.text, ""),
             },
             optional=True,
         ),
-        "admin": Table({"address": Key(kinds.numeric_endpoint, REQUIRED)}, optional=True),
+        "admin": Table({"address": Key(addresses.numeric_endpoint, REQUIRED)}, optional=True),
         "api": Table(
             {
-                "address": Key(kinds.numeric_endpoint, REQUIRED),
+                "address": Key(addresses.numeric_endpoint, REQUIRED),
                 "sign": Key(one_of(*API_RIGHTS), "no"),
                 "dialect": Key(one_of(*DIALECTS), "atis"),
             },
@@ -379,14 +298,13 @@ SCHEMA = Table(
     }
 )
 
-
 OLDER = {
     # A neighbour was called a trunk, and where calls go stood by itself.
     "trunk": SCHEMA.keys["peer"],
     "next_hop": Table(
         {
-            "carrier": Key(many(kinds.hop), ()),
-            "pbx": Key(many(kinds.hop), ()),
+            "carrier": Key(many(addresses.hop), ()),
+            "pbx": Key(many(addresses.hop), ()),
             "silence_ms": Key(integer(100, 32_000)),
         }
     ),

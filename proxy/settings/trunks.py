@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from proxy.settings.values import Trunk
+    from proxy.settings.network import Trunk
 
 MAX_REMEMBERED = 4096
 """Sources remembered besides the configured addresses. A flood of forged sources only makes us forget and

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.settings import TlsSettings
-from proxy.settings.values import NamedCertificate
+from proxy.settings.network import NamedCertificate
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ import pytest
 from policy.attest import Terms
 from policy.verdict import Verdict
 from proxy.marking import counted, diverted, marked, unscreened
-from proxy.settings.values import MarkingSettings, Trunk
+from proxy.settings.network import Trunk
+from proxy.settings.values import MarkingSettings
 from proxy.sip.message import Request
 from shaken.sign import Signer
 from tests.proxy.screening.test_case import OLD, judged, request

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.app import prepare
 from proxy.cli import NEGATIVE, OK, USAGE, main
+from proxy.parts import prepare
 from proxy.settings import load
 
 CONFIG = """

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from proxy.settings.addresses import endpoint
 from proxy.settings.hep import HEP_PORT, hep_of
-from proxy.settings.kinds import endpoint
 from proxy.settings.values import HepSettings
 
 

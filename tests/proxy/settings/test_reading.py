@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.settings import Settings, SettingsError, load, problems, read
-from proxy.settings.schema import WHOLE, Entry, Key, Named, Tables
+from proxy.settings.schema import WHOLE
+from proxy.settings.shapes import Entry, Key, Named, Tables
 
 MINIMAL = """
 [[listen]]

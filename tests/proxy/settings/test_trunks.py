@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.settings.kinds import source
+from proxy.settings.addresses import source
+from proxy.settings.network import Trunk
 from proxy.settings.trunks import MAX_REMEMBERED, TrunkTable
-from proxy.settings.values import Trunk
 
 
 def trunk(name: str, *sources: str) -> Trunk:

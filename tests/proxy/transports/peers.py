@@ -13,7 +13,8 @@ from typing import Any, Self, TypeVar
 
 import uvloop
 
-from proxy.app import App, prepare
+from proxy.app import App
+from proxy.parts import prepare
 from proxy.settings import read
 from proxy.sip.framing import Framer
 from proxy.sip.message import Request, Response

@@ -11,7 +11,7 @@ import pytest
 
 from certs.lab import Authority
 from proxy.settings import TlsSettings
-from proxy.settings.values import NamedCertificate
+from proxy.settings.network import NamedCertificate
 from proxy.transports import Tls
 from tests.proxy.transports.test_stream import connected, desk
 
