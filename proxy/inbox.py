@@ -68,7 +68,7 @@ class Inbox:
         own.
         """
         if data[:7] == b"INVITE ":
-            return TOKEN in data or self._vital(data[7 : max(data.find(b" ", 7), 7)])
+            return data.find(TOKEN) >= 0 or self._vital(data[7 : max(data.find(b" ", 7), 7)])
         return data[:7] != b"CANCEL " or not self._queue
 
     def put(self, waiting: Waiting) -> None:

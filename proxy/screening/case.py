@@ -23,6 +23,7 @@ from proxy.settings import Trunk
 from proxy.sip import address
 from proxy.sip.address import Address
 from proxy.sip.errors import ParseError
+from proxy.sip.grammar import COMMA
 from proxy.sip.message import Request
 from proxy.sip.uri import Uri
 from shaken.credential import Credential, CredentialFailure
@@ -185,7 +186,7 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         method=request.method,
         attested=attested,
     )
-    if name != "From" and (b"," in value or request.names.count("p-asserted-identity") > 1):
+    if name != "From" and (COMMA in value or request.names.count("p-asserted-identity") > 1):
         case.disputed = disputed(request, plan)
     if lane.side == "carrier":
         case.software = software(request)

@@ -16,6 +16,7 @@ from policy.emergency import is_callback_mark
 from policy.verdict import Verdict
 from proxy.screening.stated import FORMS, HEADERS
 from proxy.sip.edit import Edits
+from proxy.sip.grammar import PERCENT, QUOTE
 from proxy.sip.headers import value_of
 from proxy.sip.message import Request
 
@@ -76,7 +77,7 @@ def with_verstat(line: bytes, verstat: str) -> bytes:
     """A header line whose SIP and tel URIs carry our verstat in the user part (24.229 7.2A.20; STI-075)."""
     mark = b";verstat=" + verstat.encode()
     # One SIP URI in angle brackets and nothing quoted is the rule: then the one "@" ends the user part.
-    if b'"' not in line and line.count(b"@") == 1 and line.count(b"<") == 1 and b"<sip:" in line:
+    if QUOTE not in line and line.count(b"@") == 1 and line.count(b"<") == 1 and line.find(b"<sip:") >= 0:
         user, _, rest = line.partition(b"@")
         return user + mark + b"@" + rest
 
@@ -111,8 +112,9 @@ def strip(
     whole = b"\n".join(lines).lower()
     # Written out: a loop, and a pattern too, take longer than all six searches.
     if not (
-        b"%" in whole or b"verstat" in whole or b"attestation-in" in whole or b"origination-id" in whole
-        or b"-stir-" in whole or prefix.encode() in whole or request.line("priority") is not None
+        PERCENT in whole or whole.find(b"verstat") >= 0 or whole.find(b"attestation-in") >= 0
+        or whole.find(b"origination-id") >= 0 or whole.find(b"-stir-") >= 0 or whole.find(prefix.encode()) >= 0
+        or request.line("priority") is not None
     ):  # fmt: skip
         # Nothing hides behind an escape and nobody states a verdict: nearly every call.
         if keep_asserted or request.line("p-asserted-identity") is None:
@@ -133,7 +135,7 @@ def strip(
                 marks.stripped += 1
                 continue
             line = lines[place]
-            if (b"%" in line or b"verstat" in line.lower()) and not keep_verstat:
+            if (PERCENT in line or line.lower().find(b"verstat") >= 0) and not keep_verstat:
                 clean = without_verstat(line)
                 if clean != line:
                     edits.swap[place] = clean
@@ -165,7 +167,7 @@ def add(
             continue
         # A side that is trusted for verdicts may have its verstat still there: ours, made from it, replaces it.
         before = edits.swap.get(place, request.lines[place])
-        if b"%" in before or b"verstat" in before.lower():
+        if PERCENT in before or before.lower().find(b"verstat") >= 0:
             before = without_verstat(before)
         after = with_verstat(before, verstat)
         if after != request.lines[place]:

@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from proxy.sip.errors import ParseError
-from proxy.sip.grammar import PARAMS, PLAIN_PARAMS, QUOTED, WSP
+from proxy.sip.grammar import PARAMS, PLAIN_PARAMS, QUOTE, QUOTED, SEMICOLON, WSP
 from proxy.sip.headers import value_of
 from proxy.sip.params import NONE, Params, plain, quoted, unquoted
 from proxy.sip.uri import Uri
@@ -62,14 +62,14 @@ def shape_of_line(line: bytes) -> Shape:
     if found is None:
         return shape(value_of(line))
     display, uri, params = parts = found.groups()
-    if params and (b";;" in params or b";=" in params or params[-1:] == b";"):
+    if params and (params.find(b";;") >= 0 or params.find(b";=") >= 0 or params[-1] == SEMICOLON):
         raise ParseError("a parameter is empty")
     return parts  # type: ignore[return-value]  # three groups, none of them optional
 
 
 def tag_of(params: bytes) -> str | None:
     """The tag among header parameters that have been matched; None where there is none."""
-    if params[:5] == b";tag=" and b";" not in params[5:] and b'"' not in params:
+    if params[:5] == b";tag=" and params.find(b";", 5) < 0 and QUOTE not in params:
         return params[5:].decode("utf-8", "surrogateescape") or None
     return params_of(params).get("tag") or None
 

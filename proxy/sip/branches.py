@@ -12,6 +12,7 @@ from proxy.sip.context import Branch, Context, Event, FailedOver, Finished, Ring
 from proxy.sip.edit import Edits, drop_top_via, rebuilt
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
+from proxy.sip.grammar import COMMA
 from proxy.sip.layer import Layer, Transaction
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.options import Options, Tokens
@@ -107,7 +108,7 @@ class Branches:
         """Pass a response on: our Via comes off, lines that we edited are given back, nothing else changes (16.7)."""
         lines, names, status = response.lines, response.names, response.status
         at = names.index("via")
-        if b"," in lines[at] or context.swap or context.turn is not None:
+        if COMMA in lines[at] or context.swap or context.turn is not None:
             edits = Edits()
             if context.turn is not None:
                 edits.take(context.turn(response))

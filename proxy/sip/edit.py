@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from proxy.sip.grammar import COMMA, CR, QUOTE
 from proxy.sip.headers import first_of, split_list, value_of
 from proxy.sip.message import Message, Request, Response
 
@@ -74,7 +75,7 @@ def drop_top_via(response: Response, edits: Edits) -> None:
     if at < 0:
         return
     line = edits.line(response, at)
-    if b"," in line:
+    if COMMA in line:
         start = line.index(b":") + 1
         value = line[start:]
         if rest := value[first_of(value) + 1 :].strip(b" \t\r\n,"):
@@ -90,10 +91,10 @@ def _plain(line: bytes) -> bool:
     """Whether a Via can be stamped in one go: one value, one `;rport`, no quotes, folds or blanks in its parameters."""
     return (
         line.count(b";rport") == 1
-        and (b";rport;" in line or line[-6:] == b";rport")
-        and b"," not in line
-        and b'"' not in line
-        and b"\r" not in line
+        and (line[-6:] == b";rport" or line.find(b";rport;") >= 0)
+        and COMMA not in line
+        and QUOTE not in line
+        and CR not in line
         and line.rfind(b" ") < line.index(b";")
     )
 

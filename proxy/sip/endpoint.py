@@ -372,9 +372,9 @@ class Endpoint:
         # Our CSeq is back as it went, another Via is left, and the one Content-Length is that of the body.
         end = found.end()
         if (
-            b"\r\n%b\r\n" % branch.cseq not in rest
-            or b"\r\nVia:" not in rest
-            or b"\r\nContent-Length: %d\r\n" % (len(data) - end) not in rest
+            rest.find(b"\r\n%b\r\n" % branch.cseq) < 0
+            or rest.find(b"\r\nVia:") < 0
+            or rest.find(b"\r\nContent-Length: %d\r\n" % (len(data) - end)) < 0
             or rest.lower().count(b"\r\ncontent-length:") != 1
         ):
             return False

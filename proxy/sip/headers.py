@@ -8,7 +8,7 @@ import re
 from sys import intern
 
 from proxy.sip.errors import ParseError
-from proxy.sip.grammar import IS_TOKEN
+from proxy.sip.grammar import COMMA, CR, IS_TOKEN
 
 COMPACT = {
     "a": "accept-contact",
@@ -92,7 +92,7 @@ _FOLD = re.compile(rb"(?:[ \t]*+\r\n[ \t]++)++")
 
 def unfold(value: bytes) -> bytes:
     """The value on one line: each fold becomes one space (RFC 3261 section 7.3.1), the ends are bare."""
-    if b"\r\n" in value:
+    if CR in value:
         value = _FOLD.sub(b" ", value)
     return value.strip(b" \t")
 
@@ -100,7 +100,7 @@ def unfold(value: bytes) -> bytes:
 def value_of(line: bytes) -> bytes:
     """What stands after the colon of a header line, unfolded and stripped."""
     value = line.partition(b":")[2]
-    if b"\r\n" in value:
+    if CR in value:
         value = _FOLD.sub(b" ", value)
     return value.strip(b" \t")
 
@@ -112,7 +112,7 @@ _ELEMENT = re.compile(rb'(?:[^,"<]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|<[^<>]*+>|<)
 
 def first_of(value: bytes) -> int:
     """Where the first value of a comma list ends: the index of its comma, or the length."""
-    if b"," not in value:
+    if COMMA not in value:
         return len(value)
     found = _ELEMENT(value)
     return len(value) if found is None else found.end()
@@ -120,7 +120,7 @@ def first_of(value: bytes) -> int:
 
 def split_list(value: bytes) -> list[bytes]:
     """The values of one comma list, stripped; empty ones are left out. Any octets are some list."""
-    if b"," not in value:
+    if COMMA not in value:
         value = value.strip(b" \t")
         return [value] if value else []
     parts: list[bytes] = []

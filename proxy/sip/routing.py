@@ -230,7 +230,7 @@ def loops(request: Request, mark: bytes, ours: Iterable[bytes]) -> bool:
 
     `ours` is what stands in our Via values between the transport and the branch.
     """
-    if mark not in b"\n".join(request.lines):
+    if b"\n".join(request.lines).find(mark) < 0:
         return False
     vias = [request.lines[place] for place in request.where("via")]
     return any(mark in line and one in line for line in vias for one in ours)
