@@ -5,7 +5,7 @@ from __future__ import annotations
 from policy.emergency import callback_proved
 from policy.verdict import Verdict
 from proxy.screening.case import Case, Lane, who
-from proxy.screening.marks import Marks, add, strip
+from proxy.screening.marks import Marks, add, silent, strip
 from proxy.screening.signing import Signed, Wanted, divert, sign, wanted
 from proxy.sip.edit import Edits
 from proxy.sip.errors import ParseError
@@ -118,6 +118,15 @@ def stripped(world: World, request: Request, lane: Lane | None) -> Marks:
     marks = _strip(world, request, lane)
     world.metrics.marked(lane.mode, marks.stripped, 0)
     return marks
+
+
+def bare(world: World, low: bytes, lane: Lane) -> bool:
+    """Whether nothing would come off a request with these header lines, told from their octets in lower case."""
+    return lane.mode == "observe" or world.bypass or (
+        silent(low, world.settings.marking.prefix.lower().encode() + b"-")
+        and low.find(b"\r\npriority:") < 0
+        and (lane.trunk.trust != "none" or low.find(b"\r\np-asserted-identity:") < 0)
+    )
 
 
 def unscreened(world: World, request: Request, lane: Lane) -> Marks:

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from proxy.acting import Acting
-from proxy.marking import stripped
+from proxy.marking import bare, stripped
 from proxy.sip.edit import Edits
-from proxy.sip.endpoint import Acked, Loose, Plan
+from proxy.sip.endpoint import Acked, Loose, PlainAcked, Plan
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
-from proxy.sip.routing import Me, Routed, route
+from proxy.sip.routing import Me, Routed, own_route, route
 
 OTHER = {"carrier": "pbx", "pbx": "carrier"}
 
@@ -99,6 +99,20 @@ class Onward:
             lambda target: self._acting.endpoint.relay(request, routed, target, edits, self._world.now(), flow),
             self._world.metrics.stray,
         )
+
+    def passed(self, event: PlainAcked, now: float) -> None:
+        """The same, by its bytes alone where it comes from a trunk of ours, goes where our Record-Route and an address
+        lead, and carries nothing that must come off.
+        """
+        ack, flow, data = event
+        world, acting = self._world, self._acting
+        trunk = world.trunks.find(flow.host, flow.port)
+        lane = world.lanes.get(trunk.name) if trunk is not None else None
+        if lane is not None and (route := own_route(ack, self._me)) and not world.bindings.concerns(ack.target, route):
+            target = world.resolver.at_once(ack.uri)
+            if target is not None and bare(world, ack.low, lane) and acting.endpoint.pass_on(ack, flow, target, route):
+                return
+        acting.handle(acting.endpoint.take_apart(data, flow, now), now)
 
     def loose(self, event: Loose, now: float) -> None:
         """A CANCEL that matches nothing of ours is passed on without state (RFC 3261 16.10)."""

@@ -106,6 +106,11 @@ class Bindings:
         except (binascii.Error, InvalidTag, ValueError, IndexError, ParseError):
             return None
 
+    @staticmethod
+    def concerns(target: bytes, route: bytes) -> bool:
+        """Whether a Request-URI or a Route of ours may stand for a contact: then it is to be opened."""
+        return target.find(b":" + MARK) >= 0 or route.find(b"=" + MARK) >= 0
+
     def path(self, flow: Flow, outlet: int) -> bytes:
         """The Path line that names us, for a contact that stays as it is (RFC 3327 section 5)."""
         token = MARK + self._sealed(None, flow)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from proxy.sip.ack import Ack
 from proxy.sip.edit import Edits
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
@@ -147,6 +148,14 @@ class Acked:
     flow: Flow
 
 
+class PlainAcked(NamedTuple):
+    """The ACK of a 2xx in the form that nearly all have: the user passes it on, or has it taken apart (`data`)."""
+
+    ack: Ack
+    flow: Flow
+    data: bytes
+
+
 @dataclass(slots=True)
 class Loose:
     """A CANCEL that matches nothing: passed on without state (section 16.10)."""
@@ -223,5 +232,9 @@ class Retransmitted:
 
 
 Event = (
-    Arrived | Acked | Loose | Ringing | Finished | TimedOut | Cancelled | Refused | Stray | FailedOver | Retransmitted
+    Arrived
+    | Acked
+    | PlainAcked
+    | Loose
+    | Ringing | Finished | TimedOut | Cancelled | Refused | Stray | FailedOver | Retransmitted
 )

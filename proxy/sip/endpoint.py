@@ -12,6 +12,8 @@ from collections.abc import Hashable, Sequence
 from hashlib import blake2b
 
 from proxy.sip import reply, timers, transactions
+from proxy.sip.ack import Ack, passed_on
+from proxy.sip.ack import read as read_ack
 from proxy.sip.branches import Branches
 from proxy.sip.context import (
     Acked,
@@ -23,6 +25,7 @@ from proxy.sip.context import (
     FailedOver,
     Finished,
     Loose,
+    PlainAcked,
     Plan,
     Refused,
     Retransmitted,
@@ -42,7 +45,7 @@ from proxy.sip.routing import MAX_BREADTH, Routed, breadth, loop_mark, loops
 
 __all__ = [
     "MAX_TRANSACTIONS", "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Finished", "Listener",
-    "Loose", "Options", "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "TimedOut", "Tokens",
+    "Loose", "Options", "PlainAcked", "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "TimedOut", "Tokens",
 ]  # fmt: skip
 
 # A 1xx or 2xx as nearly all come back: our Via first and alone on its line, no fold, no compact name.
@@ -80,6 +83,15 @@ class Endpoint:
             return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
         if data[:8] == b"SIP/2.0 " and self._came_back(data, flow, now):
             return self._reported()
+        if data[:4] == b"ACK " and (ack := read_ack(data)) is not None:
+            server = self._layer.servers.get((ack.key, ack.hop.host.lower(), ack.hop.port, "INVITE"))
+            if server is None or server.state == transactions.ACCEPTED:
+                self._branches.pending.append(PlainAcked(ack, flow, data))
+                return self._reported()
+        return self.take_apart(data, flow, now)
+
+    def take_apart(self, data: bytes, flow: Flow, now: float) -> list[Event]:
+        """The same for what is not passed on by its bytes alone."""
         try:
             message = parse(data)
             if isinstance(message, Response):
@@ -236,6 +248,14 @@ class Endpoint:
         if routed.target != request.target:
             start = b"%s %s SIP/2.0" % (request.method.encode(), routed.target)
         self._layer.out.append((rebuilt(request, start, (via, *self._branches.length(request, target)), ours), target))
+
+    def pass_on(self, ack: Ack, source: Flow, target: Flow, route: bytes) -> bool:
+        """Send an ACK on by its bytes alone, without the Route line `route`; False where that cannot be."""
+        data = passed_on(ack, source, self._vias[target.listener], route)
+        if data is None:
+            return False
+        self._layer.out.append((data, target))
+        return True
 
     def _reported(self) -> list[Event]:
         branches = self._branches

@@ -5,6 +5,7 @@ and then once; a header that nobody asks for is never looked at. Lines are never
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from proxy.sip import address, via
@@ -47,6 +48,11 @@ _CSEQS = {
 """The line as nearly all write it, and what it says."""
 
 
+def known_cseq(line: bytes) -> CSeq | None:
+    """What a CSeq line says that is written as nearly all are; None for any other."""
+    return _CSEQS.get(line)
+
+
 class Message:
     """What requests and responses share. `lines` and `names` are parallel and are never changed."""
 
@@ -59,8 +65,10 @@ class Message:
         "_to_shape",
         "_via",
         "body",
+        "line",
         "lines",
         "names",
+        "once",
         "start",
     )
 
@@ -71,6 +79,10 @@ class Message:
     names: list[str]
     """The names of the lines: long, lower case, always the same object for one name."""
     body: bytes
+    line: Callable[[str], bytes | None]
+    """The first line of a name (long, lower case), as received; None where there is none."""
+    once: bool
+    """Whether no name stands on two lines."""
 
     _first: dict[str, bytes]
     _via: Via | None
@@ -80,6 +92,15 @@ class Message:
     _from_shape: Shape | None
     _to_shape: Shape | None
 
+    def _index(self, lines: list[bytes], names: list[str]) -> None:
+        first = dict(zip(names, lines, strict=True))
+        self.once = len(first) == len(names)
+        if not self.once:
+            # From the last line to the first, so that the first line of each name stays.
+            first = dict(zip(reversed(names), reversed(lines), strict=True))
+        self._first = first
+        self.line = first.get
+
     def find(self, name: str) -> int:
         """The number of the first line of this name (long, lower case); -1 if there is none."""
         return self.names.index(name) if name in self._first else -1
@@ -87,10 +108,6 @@ class Message:
     def where(self, name: str) -> list[int]:
         """The numbers of all lines of this name."""
         return [i for i, own in enumerate(self.names) if own == name] if name in self._first else []
-
-    def line(self, name: str) -> bytes | None:
-        """The first line of this name, as received."""
-        return self._first.get(name)
 
     def first(self, name: str) -> bytes | None:
         """The value of the first line of this name, unfolded and stripped."""
@@ -116,11 +133,6 @@ class Message:
         if line is None:
             raise ParseError(f"there is no {name}")
         return line
-
-    @property
-    def once(self) -> bool:
-        """Whether no name stands on two lines."""
-        return len(self._first) == len(self.names)
 
     @property
     def via(self) -> Via:
@@ -211,8 +223,7 @@ class Request(Message):
         self.lines = lines
         self.names = names
         self.body = body
-        # From the last line to the first, so that the first line of each name stays.
-        self._first = dict(zip(reversed(names), reversed(lines), strict=True))
+        self._index(lines, names)
         self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
         self.method = method
         self.target = target
@@ -253,8 +264,7 @@ class Response(Message):
         self.lines = lines
         self.names = names
         self.body = body
-        # From the last line to the first, so that the first line of each name stays.
-        self._first = dict(zip(reversed(names), reversed(lines), strict=True))
+        self._index(lines, names)
         self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
         self.status = status
         self.phrase = phrase

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from proxy.sip import address
+from proxy.sip.ack import Ack
 from proxy.sip.edit import COUNTED, Edits, drop_routes
 from proxy.sip.errors import ParseError
 from proxy.sip.headers import split_list, value_of
@@ -171,6 +172,20 @@ def route(request: Request, me: Me) -> Routed:
     # The next hop is a strict router: it goes into the Request-URI, and that to the end of the routes.
     edits.add.append(b"Route: <" + target + b">")
     return Routed(_without(top, ("method",), headers=False), edits, tuple(tokens), top, False)
+
+
+def own_route(ack: Ack, me: Me) -> bytes:
+    """The one Route line of an ACK, where it is our own Record-Route as we wrote it and the Request-URI leads to
+    somebody else; empty where `route` has to look closer.
+    """
+    params = ack.uri.params
+    if "maddr" in params or "lr" in params or me.owns(ack.uri) or ack.low.count(b"\r\nroute:") != 1:
+        return b""
+    line = ack.line(b"Route")
+    if not line.startswith(me.echoes) or line[-1:] != b">":
+        return b""
+    token = line[line.rindex(b";" + TOKEN_PARAM.encode() + b"=") + 4 : -1]
+    return line if token.isascii() and not _NOT_PLAIN.intersection(token) else b""
 
 
 _NOT_PLAIN = frozenset(b"<>,;? \t\r\n\"")

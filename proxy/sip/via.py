@@ -98,6 +98,11 @@ _TAILS: dict[bytes, tuple[tuple[str, str | None], ...]] = {b"": (), b";rport": (
 _PLAIN_BRANCH = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]++").fullmatch
 
 
+def known_hop(start: bytes) -> Via | None:
+    """What a Via line begins with, up to its branch, where that was met before."""
+    return _HOPS.get(start)
+
+
 def first_of_line(line: bytes) -> Via:
     """The first Via of a header line, as received. Raises ParseError."""
     start, mark, rest = line.partition(b";branch=")
