@@ -106,14 +106,16 @@ class Reputation:
                 if (record := self._records[kind].get(name)) is not None:
                     record[3] += 1.0
 
-    def _names(self, call: Call) -> Iterator[tuple[str, str]]:
+    def _names(self, call: Call) -> list[tuple[str, str]]:
+        found = []
         if call.trunk:
-            yield "trunk", call.trunk
+            found.append(("trunk", call.trunk))
         if call.print:
-            yield "print", call.print
+            found.append(("print", call.print))
         judgement = call.judgement
         if judgement is not None and judgement.credential is not None and (spc := call.spc):
-            yield "signer", spc
+            found.append(("signer", spc))
+        return found
 
     def _record(self, kind: str, name: str, utc: float) -> list[float]:
         records = self._records[kind]

@@ -17,10 +17,11 @@ from policy.emergency import is_emergency_uri
 from proxy import heeding, redirecting
 from proxy.acting import Acting
 from proxy.judging import Judging
-from proxy.marking import stripped, unscreened
+from proxy.marking import bare, stripped, unscreened
 from proxy.onward import Onward
 from proxy.record import Story, ended, row
 from proxy.screening.case import Lane
+from proxy.seal import Seal
 from proxy.sip.context import Context
 from proxy.sip.endpoint import (
     Acked,
@@ -32,6 +33,7 @@ from proxy.sip.endpoint import (
     Finished,
     Loose,
     PlainAcked,
+    PlainArrived,
     Plan,
     Refused,
     Retransmitted,
@@ -41,7 +43,6 @@ from proxy.sip.endpoint import (
 )
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
-from proxy.sip.message import Request
 from proxy.sip.routing import Me, Routed, check
 from proxy.strangers import Buckets, Strangers, scanner
 from proxy.world import World
@@ -86,6 +87,7 @@ class Calls:
             Finished: self._finished,
             Acked: self._onward.acked,
             PlainAcked: self._onward.passed,
+            PlainArrived: self._hung_up,
             Cancelled: self._cancelled,
             Refused: self._refused,
             Stray: self._stray,
@@ -206,7 +208,8 @@ class Calls:
             self._acting.reply(context, 403, "Forbidden", now)
         else:
             if tagged and request.method == "BYE" and request.call_id in self._active:
-                self._end(request, story, self._active[request.call_id].started)
+                started = self._active[request.call_id].started
+                self._end(request.call_id, story.utc, story.side, Seal(self.world.worker, started, "allow"))
             marks = stripped(self.world, request, lane)
             token = self._acting.seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
@@ -252,7 +255,7 @@ class Calls:
         story.action, story.seal = "in-dialog", seal
         edits = stripped(self.world, request, story.lane).edits if seal.action != "bypass" else None
         if request.method == "BYE":
-            self._end(request, story, seal.started)
+            self._end(request.call_id, story.utc, story.side, seal)
         self._onward.go(
             routed,
             reached,
@@ -275,6 +278,8 @@ class Calls:
             self.world.routes.answered(event.flow, now)
         story = event.context.case
         if not isinstance(story, Story):
+            if story is not None:
+                self.world.metrics.response(story, event.status)  # the side, of a request that went by its bytes
             return
         story.status, story.finished, story.answered_by = event.status, now, event.flow
         self.world.metrics.response(story.side, event.status)
@@ -294,14 +299,36 @@ class Calls:
                 self._active.popitem(last=False)
         self._done.append(story)
 
-    def _end(self, request: Request, story: Story, started: float) -> None:
+    def _hung_up(self, event: PlainArrived, now: float) -> None:
+        """A BYE goes on by its bytes alone where it proves that its call was let through, goes where our Record-Route
+        and an address lead, and carries nothing that must come off. Any other is taken apart.
+        """
+        context, plain, flow = event
+        world, endpoint = self.world, self._acting.endpoint
+        trunk = world.trunks.find(flow.host, flow.port)
+        lane = world.lanes.get(trunk.name) if trunk is not None else None
+        way = self._onward.plain_way(plain) if lane is not None else None
+        if lane is not None and way is not None and not plain.asks:
+            call_id = plain.line(b"Call-ID")[9:].strip(b" \t")
+            token = way[1][way[1].rindex(b"=") + 1 : -1].decode("ascii")
+            seal = world.sealer.open(token, call_id, (plain.from_tag, plain.to_tag))
+            if seal is not None and (seal.action == "bypass" or bare(world, plain.low, lane)):
+                utc, side = world.utc(), lane.trunk.side
+                if endpoint.pass_on(plain, flow, way[0], way[1], now, context):
+                    context.case = side
+                    world.metrics.request(side, "BYE")
+                    self._end(call_id, utc, side, seal)
+                    return
+        self.handle(endpoint.reconsider(context, now), now)
+
+    def _end(self, call_id: bytes, utc: float, side: str, seal: Seal) -> None:
         """A call is over: the first BYE of it completes its record."""
-        self.over(request.call_id, story.utc)
-        seal, world = story.seal, self.world
-        if seal is not None and seal.worker != world.worker and world.ended_elsewhere is not None:
-            world.ended_elsewhere(seal.worker, request.call_id, story.utc)
+        self.over(call_id, utc)
+        world = self.world
+        if seal.worker != world.worker and world.ended_elsewhere is not None:
+            world.ended_elsewhere(seal.worker, call_id, utc)
         if world.journal is not None:
-            world.journal.put(ended(story, started))
+            world.journal.put(ended(call_id, utc, side, seal.started))
 
     def over(self, call_id: bytes, utc: float) -> None:
         """An answered call of this worker's is over."""

@@ -13,6 +13,9 @@ from proxy.sip.message import Request
 from proxy.sip.uri import parse as parse_uri
 from proxy.world import World
 
+UNTOUCHED = Marks(Edits())
+"""Nothing is to be changed. It belongs to all: nobody writes into it."""
+
 
 def hidden(world: World, request: Request, lane: Lane) -> list[int]:
     """The lines of P-Asserted-Identity that the other side may not see: the caller asked for privacy, and nobody there
@@ -114,7 +117,10 @@ def _strip(world: World, request: Request, lane: Lane, case: Case | None = None)
 def stripped(world: World, request: Request, lane: Lane | None) -> Marks:
     """What comes off a request that is not screened: in-dialog ones and other methods."""
     if lane is None or lane.mode == "observe" or world.bypass:
-        return Marks(Edits())
+        return UNTOUCHED
+    low = b"\n".join((b"", *request.lines)).lower()
+    if bare(world, low, lane):
+        return UNTOUCHED  # nearly every request of a call
     marks = _strip(world, request, lane)
     world.metrics.marked(lane.mode, marks.stripped, 0)
     return marks
@@ -124,14 +130,16 @@ def bare(world: World, low: bytes, lane: Lane) -> bool:
     """Whether nothing would come off a request with these header lines, told from their octets in lower case."""
     return lane.mode == "observe" or world.bypass or (
         silent(low, world.settings.marking.prefix.lower().encode() + b"-")
-        and low.find(b"\r\npriority:") < 0
-        and (lane.trunk.trust != "none" or low.find(b"\r\np-asserted-identity:") < 0)
+        and low.find(b"\npriority:") < 0
+        and (lane.trunk.trust != "none" or low.find(b"\np-asserted-identity:") < 0)
     )
 
 
 def unscreened(world: World, request: Request, lane: Lane) -> Marks:
     """The same for a call that there was no time to judge: it goes on, and says so (No-TN-Validation)."""
     marks = stripped(world, request, lane)
+    if marks is UNTOUCHED:
+        marks = Marks(Edits())
     if lane.trunk.side == "carrier" and lane.mode != "observe":
         marking = world.settings.marking
         add(

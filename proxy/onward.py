@@ -12,6 +12,7 @@ from proxy.sip.edit import Edits
 from proxy.sip.endpoint import Acked, Loose, PlainAcked, Plan
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
+from proxy.sip.plain import Plain
 from proxy.sip.routing import Me, Routed, own_route, route
 
 OTHER = {"carrier": "pbx", "pbx": "carrier"}
@@ -104,15 +105,24 @@ class Onward:
         """The same, by its bytes alone where it comes from a trunk of ours, goes where our Record-Route and an address
         lead, and carries nothing that must come off.
         """
-        ack, flow, data = event
-        world, acting = self._world, self._acting
+        plain, flow, data = event
+        world, endpoint = self._world, self._acting.endpoint
         trunk = world.trunks.find(flow.host, flow.port)
         lane = world.lanes.get(trunk.name) if trunk is not None else None
-        if lane is not None and (route := own_route(ack, self._me)) and not world.bindings.concerns(ack.target, route):
-            target = world.resolver.at_once(ack.uri)
-            if target is not None and bare(world, ack.low, lane) and acting.endpoint.pass_on(ack, flow, target, route):
+        if lane is not None and bare(world, plain.low, lane) and (way := self.plain_way(plain)) is not None:
+            if endpoint.pass_on(plain, flow, way[0], way[1], now):
                 return
-        acting.handle(acting.endpoint.take_apart(data, flow, now), now)
+        self._acting.handle(endpoint.take_apart(data, flow, now), now)
+
+    def plain_way(self, plain: Plain) -> tuple[Flow, bytes] | None:
+        """Where a plain request goes, and the Route line that comes off: it came by our own Record-Route, and an
+        address leads on. None where it has to be looked at more closely.
+        """
+        route = own_route(plain, self._me)
+        if not route or self._world.bindings.concerns(plain.target, route):
+            return None
+        target = self._world.resolver.at_once(plain.uri)
+        return (target, route) if target is not None else None
 
     def loose(self, event: Loose, now: float) -> None:
         """A CANCEL that matches nothing of ours is passed on without state (RFC 3261 16.10)."""

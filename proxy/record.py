@@ -48,6 +48,10 @@ class Story:
         return self.request.call_id.decode("utf-8", "replace")
 
 
+HELD = " ".join(f"{step}={Fact.PASS.value}" for step in STEPS)
+"""What stands in nearly every row of a signed call."""
+
+
 @lru_cache(maxsize=256)
 def in_words(facts: tuple[Fact, ...]) -> str:
     """The facts of a judgement as the journal has them; there are few combinations."""
@@ -92,7 +96,7 @@ def row(story: Story) -> Row:
         verify, facts = "unsigned", ""
     else:
         verify = "passed" if judgement.proved else judgement.slug or "failed"
-        facts = in_words(judgement[: len(STEPS)])
+        facts = HELD if verify == "passed" else in_words(judgement[: len(STEPS)])
     return Row(
         utc=story.utc,
         call_id=case.call_id,
@@ -150,11 +154,10 @@ def user_in(value: bytes | None) -> str:
     return value.rpartition(b"<")[2].partition(b":")[2].partition(b"@")[0][:64].decode("utf-8", "replace")
 
 
-def ended(story: Story, started: float) -> End:
-    """The end of a call that began at `started` (Unix seconds), told by the BYE that is this story's request."""
-    return End(
-        story.call_id, story.utc, max(0.0, story.utc - started), "caller" if story.side == "carrier" else "callee"
-    )
+def ended(call_id: bytes, utc: float, side: str, started: float) -> End:
+    """The end of a call that began at `started`, told by a BYE from this side at `utc` (both Unix seconds)."""
+    cause = "caller" if side == "carrier" else "callee"
+    return End(call_id.decode("utf-8", "replace"), utc, max(0.0, utc - started), cause)
 
 
 def user_of(request: Request) -> str:

@@ -17,8 +17,11 @@ from proxy.sip.layer import Layer, Transaction
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.options import Options, Tokens
 from proxy.sip.parser import parse
-from proxy.sip.routing import SPOKEN, TOKEN_PARAM, hostport
+from proxy.sip.plain import Plain
+from proxy.sip.plain import rebuilt as rebuilt_plain
+from proxy.sip.routing import MAX_BREADTH, SPOKEN, TOKEN_PARAM, hostport
 
+BREADTH = b"Max-Breadth: %d\r\n" % MAX_BREADTH
 PREFERRED = frozenset((401, 407, 415, 420, 484))
 """Within 4xx: those that tell the caller how to try again (section 16.7(6))."""
 MAX_UDP = 1300
@@ -196,24 +199,46 @@ class Branches:
                 self.next_branch(context, now)
                 return
         if request.method == "INVITE":
-            branch = Branch(transactions.INVITE_CLIENT, transactions.CALLING, key, layer.clients, target, context)
+            cseq = request.line("cseq") or b""
+            branch = Branch(transactions.INVITE_CLIENT, transactions.CALLING, key, layer.clients, target, context, cseq)
             layer.start_timer(branch, "A", now)
             layer.start_timer(branch, "B", now)
             branch.timer_c = timers.start(self._options.timer_c, branch, "C", now)
         else:
-            branch = Branch(transactions.CLIENT, transactions.TRYING, key, layer.clients, target, context)
-            layer.start_timer(branch, "E", now)
-            layer.start_timer(branch, "F", now)
+            branch = self._trying(key, target, context, request.line("cseq") or b"", now)
         if context.tried < len(plan.targets) and not context.serial:
             branch.silence_timer = timers.start(self._options.silence, branch, "silence", now)
-        branch.breadth, branch.last = share, data
+        branch.breadth = share
+        self._gone(branch, data)
+
+    def _trying(self, key: bytes, target: Flow, context: Context, cseq: bytes, now: float) -> Branch:
+        branch = Branch(transactions.CLIENT, transactions.TRYING, key, self._layer.clients, target, context, cseq)
+        self._layer.start_timer(branch, "E", now)
+        self._layer.start_timer(branch, "F", now)
+        return branch
+
+    def _gone(self, branch: Branch, data: bytes) -> None:
+        context, key, target = branch.context, branch.key, branch.to
+        branch.last = data
         context.branches = (*context.branches, branch)
-        layer.clients[key] = branch
+        self._layer.clients[key] = branch
         waiting = self.unanswered.get(target)
         if waiting is None:
             waiting = self.unanswered[target] = {}
         waiting[key] = branch
-        layer.out.append((data, target))
+        self._layer.out.append((data, target))
+
+    def plain_branch(
+        self, context: Context, plain: Plain, target: Flow, stamp: bytes, route: bytes, now: float
+    ) -> bool:
+        """The one branch of a plain request, sent on by its bytes; False where they are too many for a datagram."""
+        key = self._tokens.branch().encode()
+        data = rebuilt_plain(plain, self.vias[target.listener] + key, stamp, route, BREADTH)
+        if len(data) > MAX_UDP and target in self._options.large:
+            return False
+        context.tried = 1
+        self._gone(self._trying(key, target, context, plain.cseq, now), data)
+        return True
 
     @staticmethod
     def _share(context: Context, left: int) -> int:

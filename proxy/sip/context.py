@@ -5,15 +5,15 @@ only; `branches` and `endpoint` move them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from proxy.sip.ack import Ack
 from proxy.sip.edit import Edits
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.layer import Transaction
 from proxy.sip.message import Request, Response
+from proxy.sip.parser import parse
+from proxy.sip.plain import Plain
 from proxy.sip.routing import Routed
 from proxy.sip.timers import Timer
 from proxy.sip.transactions import Table
@@ -52,11 +52,11 @@ class Branch(Transaction):
     )  # fmt: skip
 
     def __init__(
-        self, table: Table, state: str, key: bytes, home: dict[bytes, Branch], to: Flow, context: Context
+        self, table: Table, state: str, key: bytes, home: dict[bytes, Branch], to: Flow, context: Context, cseq: bytes
     ) -> None:
         Transaction.__init__(self, table, state, key, home, to)
         self.context = context
-        self.cseq = context.request.line("cseq") or b""
+        self.cseq = cseq
         """The line as we sent it: a response that repeats it needs no closer look."""
         self.breadth = 0
         """The Max-Breadth that it was given, where a bound came with the request."""
@@ -80,15 +80,18 @@ class Context(Transaction):
     """
 
     __slots__ = (
-        "best", "branches", "breadth", "cancelled", "case", "dead", "edits", "final", "flow", "forwarded", "mark",
-        "plan", "reasons", "request", "serial", "soon", "swap", "tag", "timed_out", "tried", "turn",
+        "_request", "best", "branches", "breadth", "cancelled", "case", "data", "dead", "edits", "final", "flow",
+        "forwarded", "mark", "plan", "reasons", "serial", "soon", "swap", "tag", "timed_out", "tried", "turn",
     )  # fmt: skip
 
     def __init__(
-        self, table: Table, state: str, key: Any, home: dict[Any, Any], to: Flow, request: Request, flow: Flow
-    ) -> None:
+        self, table: Table, state: str, key: Any, home: dict[Any, Any], to: Flow, request: Request | None,
+        flow: Flow, data: bytes = b"",
+    ) -> None:  # fmt: skip
+        """data: the request as received, where it was not taken apart."""
         Transaction.__init__(self, table, state, key, home, to)
-        self.request = request
+        self._request = request
+        self.data = data
         self.flow = flow
         """Where it came from."""
         self.case: Any = None
@@ -121,9 +124,18 @@ class Context(Transaction):
         self.swap: tuple[tuple[bytes, bytes], ...] = ()
         self.turn: Callable[[Response], Edits] | None = None
 
+    @property
+    def request(self) -> Request:
+        """Taken apart when somebody asks for the first time."""
+        if self._request is None:
+            message = parse(self.data)
+            assert isinstance(message, Request)
+            self._request = message
+        return self._request
+
     def settle(self) -> None:
         """The final has left: keep what late responses and retransmissions need."""
-        self.request = GONE
+        self._request, self.data = GONE, b""
         self.case = self.plan = self.edits = None
         self.branches = self.best = ()
 
@@ -131,8 +143,7 @@ class Context(Transaction):
 # What the endpoint reports to its user.
 
 
-@dataclass(slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """A new request, of any method but ACK and CANCEL."""
 
     context: Context
@@ -140,8 +151,7 @@ class Arrived:
     flow: Flow
 
 
-@dataclass(slots=True)
-class Acked:
+class Acked(NamedTuple):
     """The ACK of a 2xx: the user passes it on."""
 
     request: Request
@@ -151,28 +161,33 @@ class Acked:
 class PlainAcked(NamedTuple):
     """The ACK of a 2xx in the form that nearly all have: the user passes it on, or has it taken apart (`data`)."""
 
-    ack: Ack
+    plain: Plain
     flow: Flow
     data: bytes
 
 
-@dataclass(slots=True)
-class Loose:
+class PlainArrived(NamedTuple):
+    """A BYE in the form that nearly all have: the user sends it on, or has it taken apart (`context.data`)."""
+
+    context: Context
+    plain: Plain
+    flow: Flow
+
+
+class Loose(NamedTuple):
     """A CANCEL that matches nothing: passed on without state (section 16.10)."""
 
     request: Request
     flow: Flow
 
 
-@dataclass(slots=True)
-class Ringing:
+class Ringing(NamedTuple):
     """A provisional response went upstream."""
 
     context: Context
 
 
-@dataclass(slots=True)
-class Finished:
+class Finished(NamedTuple):
     """The first final went upstream; `flow`: the hop that gave it, if it is not ours."""
 
     context: Context
@@ -180,22 +195,19 @@ class Finished:
     flow: Flow | None
 
 
-@dataclass(slots=True)
-class TimedOut:
+class TimedOut(NamedTuple):
     """Nothing came in time, and nothing was sent upstream: a request other than INVITE has no 408 (RFC 4320)."""
 
     context: Context
 
 
-@dataclass(slots=True)
-class Cancelled:
+class Cancelled(NamedTuple):
     """The caller gave up."""
 
     context: Context
 
 
-@dataclass(slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Bytes that are no acceptable message, answered where that is possible; or, with status 503 and dropped without an
     answer, a request beyond `max_transactions`."""
 
@@ -204,16 +216,14 @@ class Refused:
     partial: Request | None
 
 
-@dataclass(slots=True)
-class Stray:
+class Stray(NamedTuple):
     """A response that belongs to nothing of ours: dropped (RFC 6026 section 7.3)."""
 
     flow: Flow
     response: Response
 
 
-@dataclass(slots=True)
-class FailedOver:
+class FailedOver(NamedTuple):
     """The next hop was tried. `why`: 503 (with its response), transport, timeout, silence, or refused: any other final,
     where the plan insists."""
 
@@ -224,8 +234,7 @@ class FailedOver:
     response: Response | None = None
 
 
-@dataclass(slots=True)
-class Retransmitted:
+class Retransmitted(NamedTuple):
     """A request came again and was absorbed, or we sent something again (`ours`)."""
 
     ours: bool
@@ -235,6 +244,7 @@ Event = (
     Arrived
     | Acked
     | PlainAcked
+    | PlainArrived
     | Loose
     | Ringing | Finished | TimedOut | Cancelled | Refused | Stray | FailedOver | Retransmitted
 )

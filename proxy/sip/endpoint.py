@@ -12,8 +12,6 @@ from collections.abc import Hashable, Sequence
 from hashlib import blake2b
 
 from proxy.sip import reply, timers, transactions
-from proxy.sip.ack import Ack, passed_on
-from proxy.sip.ack import read as read_ack
 from proxy.sip.branches import Branches
 from proxy.sip.context import (
     Acked,
@@ -26,6 +24,7 @@ from proxy.sip.context import (
     Finished,
     Loose,
     PlainAcked,
+    PlainArrived,
     Plan,
     Refused,
     Retransmitted,
@@ -41,11 +40,15 @@ from proxy.sip.matching import server_key
 from proxy.sip.message import Request, Response
 from proxy.sip.options import MAX_TRANSACTIONS, Listener, Options, Tokens
 from proxy.sip.parser import answerable, check, parse
+from proxy.sip.plain import Plain, stamped, stateless_branch
+from proxy.sip.plain import read as read_plain
+from proxy.sip.plain import rebuilt as rebuilt_plain
 from proxy.sip.routing import MAX_BREADTH, Routed, breadth, loop_mark, loops
 
 __all__ = [
     "MAX_TRANSACTIONS", "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Finished", "Listener",
-    "Loose", "Options", "PlainAcked", "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "TimedOut", "Tokens",
+    "Loose", "Options", "PlainAcked", "PlainArrived", "Plan", "Refused", "Retransmitted", "Ringing", "Stray",
+    "TimedOut", "Tokens",
 ]  # fmt: skip
 
 # A 1xx or 2xx as nearly all come back: our Via first and alone on its line, no fold, no compact name.
@@ -83,11 +86,8 @@ class Endpoint:
             return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
         if data[:8] == b"SIP/2.0 " and self._came_back(data, flow, now):
             return self._reported()
-        if data[:4] == b"ACK " and (ack := read_ack(data)) is not None:
-            server = self._layer.servers.get((ack.key, ack.hop.host.lower(), ack.hop.port, "INVITE"))
-            if server is None or server.state == transactions.ACCEPTED:
-                self._branches.pending.append(PlainAcked(ack, flow, data))
-                return self._reported()
+        if data[:4] in _PLAIN and (plain := read_plain(data)) is not None and self._within(plain, data, flow, now):
+            return self._reported()
         return self.take_apart(data, flow, now)
 
     def take_apart(self, data: bytes, flow: Flow, now: float) -> list[Event]:
@@ -137,7 +137,7 @@ class Endpoint:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` wants to be called at the latest; None while nothing runs."""
-        return self._layer.timers.next()
+        return self._layer.timers.soonest
 
     def transport_error(self, flow: Flow, now: float) -> list[Event]:
         """Nothing could be sent to this flow: its branches that heard nothing yet have failed (section 16.9).
@@ -249,13 +249,29 @@ class Endpoint:
             start = b"%s %s SIP/2.0" % (request.method.encode(), routed.target)
         self._layer.out.append((rebuilt(request, start, (via, *self._branches.length(request, target)), ours), target))
 
-    def pass_on(self, ack: Ack, source: Flow, target: Flow, route: bytes) -> bool:
-        """Send an ACK on by its bytes alone, without the Route line `route`; False where that cannot be."""
-        data = passed_on(ack, source, self._vias[target.listener], route)
-        if data is None:
+    def pass_on(
+        self, plain: Plain, source: Flow, target: Flow, route: bytes, now: float, context: Context | None = None
+    ) -> bool:
+        """Send a plain request on by its bytes alone, without the Route line `route`: with its context, or an ACK
+        without state. False where it has to be taken apart.
+        """
+        stamp = stamped(plain, source)
+        if stamp is None:
             return False
-        self._layer.out.append((data, target))
-        return True
+        if context is None:
+            via = self._vias[target.listener] + stateless_branch(plain)
+            self._layer.out.append((rebuilt_plain(plain, via, stamp, route), target))
+            return True
+        context.forwarded = self._branches.plain_branch(context, plain, target, stamp, route, now)
+        return context.forwarded
+
+    def reconsider(self, context: Context, now: float) -> list[Event]:
+        """A plain request that cannot go on by its bytes alone is taken apart as any other."""
+        self._layer.timers.cancel(context.soon)
+        context.soon = None
+        self._layer.end(context)
+        context.dead = True
+        return self.take_apart(context.data, context.flow, now)
 
     def _reported(self) -> list[Event]:
         branches = self._branches
@@ -263,6 +279,26 @@ class Endpoint:
         return events
 
     # Requests
+
+    def _within(self, plain: Plain, data: bytes, flow: Flow, now: float) -> bool:
+        """Report a plain request of a dialog; False where a transaction of ours has to do with it."""
+        layer, pending = self._layer, self._branches.pending
+        server = layer.servers.get(plain.key)
+        if plain.method == b"ACK":
+            if server is not None and server.state != transactions.ACCEPTED:
+                return False
+            pending.append(PlainAcked(plain, flow, data))
+            return True
+        if server is not None or len(layer.servers) >= self._options.max_transactions:
+            return False
+        to = flow  # as reply.way_back has it
+        if flow.connection or not plain.rport:
+            to = Flow(flow.listener, flow.host, plain.hop.port or reply.DEFAULT_PORT, flow.connection)
+        context = Context(transactions.SERVER, transactions.TRYING, plain.key, layer.servers, to, None, flow, data)
+        context.soon = layer.timers.start(timers.LATE_100, context, "100", now)
+        layer.servers[plain.key] = context
+        pending.append(PlainArrived(context, plain, flow))
+        return True
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         method = request.method
@@ -434,5 +470,6 @@ class Endpoint:
             self._branches.received(branch, response, now)
 
 
+_PLAIN = frozenset((b"ACK ", b"BYE "))
 _STUN = frozenset((b"\0", b"\1", b"\2", b"\3"))
 _UNANSWERED = frozenset((transactions.PROCEEDING, transactions.TRYING))

@@ -57,6 +57,7 @@ class Message:
     """What requests and responses share. `lines` and `names` are parallel and are never changed."""
 
     __slots__ = (
+        "_call_id",
         "_cseq",
         "_first",
         "_from",
@@ -86,6 +87,7 @@ class Message:
 
     _first: dict[str, bytes]
     _via: Via | None
+    _call_id: bytes | None
     _cseq: CSeq | None
     _from: Address | None
     _to: Address | None
@@ -144,7 +146,9 @@ class Message:
     @property
     def call_id(self) -> bytes:
         """Raises ParseError when there is none."""
-        return value_of(self.must("call-id"))
+        if self._call_id is None:
+            self._call_id = value_of(self.must("call-id"))
+        return self._call_id
 
     @property
     def cseq(self) -> CSeq:
@@ -224,7 +228,7 @@ class Request(Message):
         self.names = names
         self.body = body
         self._index(lines, names)
-        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
+        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = self._call_id = None
         self.method = method
         self.target = target
         self._uri = None
@@ -265,7 +269,7 @@ class Response(Message):
         self.names = names
         self.body = body
         self._index(lines, names)
-        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = None
+        self._via = self._cseq = self._from = self._to = self._from_shape = self._to_shape = self._call_id = None
         self.status = status
         self.phrase = phrase
 

@@ -46,11 +46,12 @@ class _Queue(deque[Timer]):
 class Timers:
     """Started and cancelled in constant time; what is due comes out in order."""
 
-    __slots__ = ("_queues", "_soonest")
+    __slots__ = ("_queues", "soonest")
 
     def __init__(self) -> None:
         self._queues: dict[float, _Queue] = {}
-        self._soonest: float | None = None
+        self.soonest: float | None = None
+        """When to look again: never after the next timer is due, sometimes before, None if nothing runs."""
 
     def __len__(self) -> int:
         """Timers that run."""
@@ -69,9 +70,9 @@ class Timers:
             queue = self._queues[seconds] = _Queue()
         timer: Timer = [due, owner, name, queue]
         queue.append(timer)
-        soonest = self._soonest
+        soonest = self.soonest
         if soonest is None or due < soonest:
-            self._soonest = due
+            self.soonest = due
         return timer
 
     def cancel(self, timer: Timer | None) -> None:
@@ -88,16 +89,12 @@ class Timers:
                 queue.extend(live)
                 queue.husks = 0
 
-    def next(self) -> float | None:
-        """When to look again: never after the next timer is due, sometimes before, None if nothing runs."""
-        return self._soonest
-
     def expired(self, now: float) -> Iterator[tuple[Any, str]]:
         """The owners and names of the timers that are due, the earliest first, each told once.
 
         A timer that is cancelled because of an earlier one of the same run is not told.
         """
-        if self._soonest is None or self._soonest > now:
+        if self.soonest is None or self.soonest > now:
             return
         due: list[Timer] = []
         soonest: float | None = None
@@ -111,7 +108,7 @@ class Timers:
                     due.append(timer)
             if queue and (soonest is None or queue[0][0] < soonest):
                 soonest = queue[0][0]
-        self._soonest = soonest
+        self.soonest = soonest
         due.sort(key=_due)
         for timer in due:
             owner = timer[1]

@@ -24,7 +24,7 @@ def test_a_rejection_is_repeated_with_growing_intervals() -> None:
     one = opened(layer, t.INVITE_SERVER, t.PROCEEDING)
     assert layer.feed(one, t.SEND_3XX_6XX, 0.0, b"603") == (t.SEND, "+G", "+H")
     sent = []
-    while (due := layer.timers.next()) is not None:
+    while (due := layer.timers.soonest) is not None:
         for owner, name in layer.timers.expired(due):
             if t.RESEND in layer.feed(owner, name, due):
                 sent.append(due)
@@ -67,4 +67,4 @@ def test_timer_d_is_never_shorter_than_32_seconds(t1: float, d: float) -> None:
     layer = Layer(Options(OPTIONS.listeners, t1=t1))
     one = opened(layer, t.INVITE_CLIENT, t.CALLING)
     layer.feed(one, t.R3XX_6XX, 0.0)
-    assert layer.timers.next() == d
+    assert layer.timers.soonest == d

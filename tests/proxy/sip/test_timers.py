@@ -21,12 +21,12 @@ def test_what_is_due_comes_out_in_order_across_durations() -> None:
     timers.start(0.5, "quick", "A", 0.0)
     timers.start(4.0, "slower", "F", 1.0)
     timers.start(0.5, "late", "A", 3.9)
-    assert timers.next() == 0.5
+    assert timers.soonest == 0.5
     assert list(timers.expired(0.4)) == []
     assert list(timers.expired(0.5)) == [("quick", "A")]
-    assert timers.next() == 4.0
+    assert timers.soonest == 4.0
     assert list(timers.expired(10.0)) == [("slow", "F"), ("late", "A"), ("slower", "F")]
-    assert timers.next() is None and len(timers) == 0 and list(timers.expired(99.0)) == []
+    assert timers.soonest is None and len(timers) == 0 and list(timers.expired(99.0)) == []
 
 
 def test_a_cancelled_timer_lets_its_owner_go_at_once() -> None:
@@ -39,7 +39,7 @@ def test_a_cancelled_timer_lets_its_owner_go_at_once() -> None:
     del owner
     gc.collect()
     assert seen() is None and len(timers) == 0
-    assert list(timers.expired(200.0)) == [] and timers.next() is None
+    assert list(timers.expired(200.0)) == [] and timers.soonest is None
 
 
 def test_husks_do_not_pile_up_behind_a_timer_that_runs() -> None:
@@ -59,7 +59,7 @@ def test_a_timer_that_an_earlier_one_of_the_same_run_cancels_is_not_told() -> No
         told.append(owner)
         timers.cancel(second)
         timers.start(0.5, "new", "A", 5.0)
-    assert told == ["first"] and len(timers) == 1 and timers.next() == 5.5
+    assert told == ["first"] and len(timers) == 1 and timers.soonest == 5.5
 
 
 def test_a_timer_cancelled_after_it_expired_changes_nothing() -> None:
@@ -91,5 +91,5 @@ def test_each_timer_is_told_once_in_time_or_was_cancelled(steps: list[tuple[str,
                 del running[owner]
         assert len(timers) == len(running)
         if running:
-            soonest = timers.next()
+            soonest = timers.soonest
             assert soonest is not None and soonest <= min(due for _, due in running.values())
