@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from certs.fetch import Limits
 from certs.files import FileError, read
 from certs.keys import Keyring
 from certs.trust import Trust
@@ -119,6 +120,12 @@ def prepare(settings: Settings) -> Parts:
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
     return Parts(book, trust, inventory, tls_ca, keyring, secret, places, told, tuple(remarks))
+
+
+def fetching(settings: Settings, parts: Parts) -> Limits:
+    """What a fetch of a certificate may do."""
+    hosts = frozenset(host.lower() for host in settings.identity.hosts) or None
+    return Limits(ports=settings.identity.ports, hosts=hosts, lab=settings.lab.enabled, tls_ca=parts.tls_ca)
 
 
 def care(settings: Settings, secret: bytes) -> Care:
