@@ -1,0 +1,99 @@
+"""The fetcher in a process: the same answers, the loop of the calls undisturbed, a thread in its place when it dies, and
+nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from certs.apart import NICE, Apart
+from certs.fetch import FetchError, Limits
+from certs.lab import Authority
+from proxy.lab.repository import Repository
+
+# Python says so of a fork beside threads, which other tests may have left behind.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+def living(child: int) -> bool:
+    try:
+        os.kill(child, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+async def apart(authority: Authority) -> AsyncIterator[Apart]:
+    apart = Apart.started(Limits(lab=True, tls_ca=authority.web_ca_pem))
+    yield apart
+    await apart.close()
+    assert not living(apart.child)
+
+
+@pytest.mark.req("STI-071")
+async def test_answers_and_failures_are_those_of_the_fetcher(
+    repository: Repository, authority: Authority, apart: Apart
+) -> None:
+    pem = authority.leaf().chain_pem()
+    good, bad = repository.put("good.pem", pem), repository.put("bad.pem", pem, "status-503")
+    found = await asyncio.gather(*(apart.fetch(good) for _ in range(20)))
+    assert {one.body for one in found} == {pem}
+    with pytest.raises(FetchError) as error:
+        await apart.fetch(bad)
+    assert error.value.slug == "server"
+    with pytest.raises(FetchError) as error:
+        await apart.fetch("https://10.0.0.1?x")
+    assert error.value.slug == "url"
+    assert not [one for one in threading.enumerate() if one.name == "certs-fetch"]
+
+
+async def test_it_is_nicer_than_the_calls(apart: Apart) -> None:
+    assert os.getpriority(os.PRIO_PROCESS, apart.child) == min(os.getpriority(os.PRIO_PROCESS, 0) + NICE, 19)
+
+
+async def test_a_thread_fetches_when_the_process_has_died(
+    repository: Repository, authority: Authority, apart: Apart
+) -> None:
+    hanging = asyncio.create_task(apart.fetch(repository.put("slow.pem", b"", "hang")))
+    await asyncio.wait_for(repository.waiting.wait(), 10)
+    os.kill(apart.child, signal.SIGKILL)
+    with pytest.raises(FetchError) as error:
+        await hanging
+    assert error.value.slug == "broken"
+    pem = authority.leaf().chain_pem()
+    assert (await apart.fetch(repository.put("good.pem", pem))).body == pem
+
+
+async def test_the_end_ends_what_hangs_and_nothing_is_fetched_after_it(
+    repository: Repository, authority: Authority
+) -> None:
+    apart = Apart.started(Limits(lab=True, tls_ca=authority.web_ca_pem, seconds=60.0))
+    hanging = asyncio.create_task(apart.fetch(repository.put("a.pem", b"", "hang")))
+    await asyncio.wait_for(repository.waiting.wait(), 10)
+    await apart.close()
+    with pytest.raises(FetchError):
+        await hanging
+    with pytest.raises(FetchError):
+        await apart.fetch(repository.put("b.pem", b""))
+    assert not living(apart.child)
+
+
+async def test_a_caller_that_gives_up_leaves_the_others_alone(
+    repository: Repository, authority: Authority, apart: Apart
+) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await apart.fetch(repository.put("a.pem", b"", "hang"))
+    pem = authority.leaf().chain_pem()
+    assert (await apart.fetch(repository.put("good.pem", pem))).body == pem
+
+
+def test_roots_that_are_none_are_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="no usable certificate authority"):
+        Apart.started(Limits(tls_ca=b""))
