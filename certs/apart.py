@@ -1,8 +1,10 @@
 """The fetcher in a process of its own, for a proxy that is one process else: what TLS, HTTP and ten megabytes of a
-hostile server cost neither holds the interpreter nor the place of a call on its core, since that process is nicer.
+hostile server cost neither holds the interpreter nor the place of a call on its core, since that process gives way at
+once (SCHED_IDLE: a merely nicer one keeps the core for its slice of 3 ms, longer than a call takes).
 
-Forked before the first thread and the first loop, so that it costs no start of an interpreter. Should it ever end, a
-thread (`certs.aside`) does its work from then on. Several workers have the desk for it.
+Forked before the first thread and the first loop, so that it costs no start of an interpreter. Who always gives way may
+starve beside other programs: then, and should it ever end, a thread (`certs.aside`) does its work. Several workers
+have the desk for it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,13 @@ from certs.aside import Aside
 from certs.fetch import Fetched, Fetcher, FetchError, Limits
 
 NICE = 10
-"""A tenth of a core that is fully busy otherwise; all of it where nobody else wants it."""
+"""Where the system does not let it give way entirely."""
+STARVING = 0.25
+"""Of the time of a fetch: who waited so much of it for a core says nothing about the server."""
+RELIEF_SECONDS = 60.0
+"""How long the thread fetches then."""
+GRACE_SECONDS = 0.5
+"""After the end of a fetch's time, until its answer must be here."""
 MAX_RECORD = 256 * 1024
 """Octets of one question or answer: a file is at most a quarter of it."""
 BUFFER = 4 * 1024 * 1024
@@ -38,6 +46,7 @@ class Apart:
         self.child = child
         self._limits, self._factory = limits, loop_factory
         self._aside: Aside | None = None
+        self._relieved_until = float("-inf")
         self._closed = self._listening = False
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[Fetched]] = {}
@@ -56,7 +65,7 @@ class Apart:
         if not child:
             try:
                 ours.close()
-                _live(theirs, fetcher, loop_factory)
+                _live(theirs, fetcher, limits.seconds, loop_factory)
             finally:
                 os._exit(0)
         theirs.close()
@@ -71,21 +80,29 @@ class Apart:
             loop.add_reader(self._line, self._take)
             self._listening = True
         number = next(self._numbers)
-        try:
-            if self._line is not None:
-                self._line.send(marshal.dumps((number, url)))
-        except BlockingIOError:
-            raise FetchError("broken", "too many questions for the process that fetches") from None
-        except OSError:
-            self._gone()
-        if self._line is None:
+        if self._line is None or loop.time() < self._relieved_until or not self._sent(number, url):
             return await self._by_thread().fetch(url)
         found: asyncio.Future[Fetched] = loop.create_future()
         self._waiting[number] = found
         try:
-            return await found
+            async with asyncio.timeout(self._limits.seconds + GRACE_SECONDS):
+                return await found
+        except (TimeoutError, _Starved):
+            self._relieved_until = loop.time() + RELIEF_SECONDS
         finally:
             del self._waiting[number]
+        return await self._by_thread().fetch(url)
+
+    def _sent(self, number: int, url: str) -> bool:
+        if self._line is not None:
+            try:
+                self._line.send(marshal.dumps((number, url)))
+                return True
+            except BlockingIOError:
+                return False
+            except OSError:
+                self._gone()
+        return False
 
     async def close(self) -> None:
         """Ends the process; a fetch under way fails."""
@@ -116,7 +133,7 @@ class Apart:
             found = self._waiting.get(number)
             if found is not None and not found.done():
                 if slug:
-                    found.set_exception(FetchError(slug, why))
+                    found.set_exception(_Starved() if slug == "starved" else FetchError(slug, why))
                 else:
                     found.set_result(Fetched._make(data))
 
@@ -133,6 +150,19 @@ class Apart:
                 found.set_exception(FetchError("broken", "the process that fetches has ended"))
 
 
+class _Starved(Exception):
+    """The process had no core for so long that its answer means nothing."""
+
+
+def waited() -> float:
+    """Seconds that this thread could have run and its core served others (Linux: schedstat; elsewhere 0.0)."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb") as stream:
+            return int(stream.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 def _reaped(child: int) -> None:
     """Waits for its end, which may be made."""
     with contextlib.suppress(ChildProcessError, ProcessLookupError):
@@ -144,24 +174,30 @@ def _reaped(child: int) -> None:
         os.waitpid(child, 0)
 
 
-def _live(line: socket.socket, fetcher: Fetcher, loop_factory: Loop) -> None:
+def _live(line: socket.socket, fetcher: Fetcher, seconds: float, loop_factory: Loop) -> None:
     """The process: answers until nobody asks any more."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # they are for the one who asks
-    os.nice(NICE)
+    try:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except (OSError, AttributeError):
+        os.nice(NICE)
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_answer(line, fetcher))
+        runner.run(_answer(line, fetcher, seconds * STARVING))
 
 
-async def _answer(line: socket.socket, fetcher: Fetcher) -> None:
+async def _answer(line: socket.socket, fetcher: Fetcher, starving: float) -> None:
+    """starving: seconds without a core, in the time of a fetch, after which its end in vain means nothing."""
     ended = asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
 
     async def told(number: int, url: str) -> None:
+        before = waited()
         try:
             answer = (number, tuple(await fetcher.fetch(url)), "", "")
         except FetchError as error:
-            answer = (number, (), error.slug, str(error))
+            starved = error.slug == "timeout" and waited() - before > starving
+            answer = (number, (), "starved" if starved else error.slug, str(error))
         except Exception as error:  # a fault of ours: whoever asked must not wait for it
             answer = (number, (), "broken", f"the fetch failed: {type(error).__name__}")
         while not ended.is_set():

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from certs.apart import NICE, Apart
+from certs.apart import GRACE_SECONDS, NICE, Apart
 from certs.fetch import FetchError, Limits
 from certs.lab import Authority
 from proxy.lab.repository import Repository
@@ -53,8 +53,23 @@ async def test_answers_and_failures_are_those_of_the_fetcher(
     assert not [one for one in threading.enumerate() if one.name == "certs-fetch"]
 
 
-async def test_it_is_nicer_than_the_calls(apart: Apart) -> None:
-    assert os.getpriority(os.PRIO_PROCESS, apart.child) == min(os.getpriority(os.PRIO_PROCESS, 0) + NICE, 19)
+async def test_it_gives_way_to_the_calls(repository: Repository, apart: Apart) -> None:
+    with pytest.raises(FetchError):
+        await apart.fetch("https://10.0.0.1?x")  # it lives
+    nicer = os.getpriority(os.PRIO_PROCESS, apart.child) == min(os.getpriority(os.PRIO_PROCESS, 0) + NICE, 19)
+    assert os.sched_getscheduler(apart.child) == os.SCHED_IDLE or nicer
+
+
+async def test_a_thread_fetches_where_the_process_starves(repository: Repository, authority: Authority) -> None:
+    apart = Apart.started(Limits(lab=True, tls_ca=authority.web_ca_pem, seconds=1.0))
+    os.kill(apart.child, signal.SIGSTOP)  # as one that never gets a core
+    pem = authority.leaf().chain_pem()
+    assert (await apart.fetch(repository.put("a.pem", pem))).body == pem
+    began = asyncio.get_running_loop().time()
+    assert (await apart.fetch(repository.put("b.pem", pem))).body == pem
+    assert asyncio.get_running_loop().time() - began < 1.0 + GRACE_SECONDS  # it is not asked again for a while
+    os.kill(apart.child, signal.SIGCONT)
+    await apart.close()
 
 
 async def test_a_thread_fetches_when_the_process_has_died(
