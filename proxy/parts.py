@@ -224,6 +224,8 @@ def rules(settings: Settings) -> Rules:
         ports=identity.ports,
         hosts=frozenset(host.lower() for host in identity.hosts) or None,
         lab=settings.lab.enabled,
+        compact=identity.compact,
+        kinds=frozenset(("shaken", "") if identity.plain or identity.compact else ("shaken",)),
     )
 
 

@@ -57,6 +57,7 @@ from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
 from proxy.trusting import Watch, courier
+from proxy.verifier import VerificationService
 from proxy.workers.links import MOVED, RemoteFetch
 from proxy.workers.seat import Seat
 from shaken.replay import CELLS as REPLAY_CELLS
@@ -107,6 +108,8 @@ class Wiring:
         self.server: Server
         self._served: ServiceSettings | None = None
         self._service: SigningService
+        self._verified: tuple[str | None, int, str] | None = None
+        self._judge: VerificationService
 
     @property
     def addresses(self) -> list[str]:
@@ -349,6 +352,24 @@ class Wiring:
             self._closing.insert(0, self._service.close)
         rights = terms(self.settings)
         return {one.name: (self._service, rights[one.name]) for one in self.settings.trunks if one.sign}
+
+    def _verifier(self) -> VerificationService | None:
+        """Who judges Identity headers in our place. A reload keeps the connections where it is the same."""
+        wanted = self.settings.identity
+        asked = (wanted.service, wanted.service_ms, wanted.dialect)
+        if wanted.service is None:
+            return None
+        if asked != self._verified:
+            self._verified = asked
+            self._judge = VerificationService(
+                wanted.service,
+                self.clock.now,
+                seconds=wanted.service_ms / 1000,
+                dialect=wanted.dialect,  # type: ignore[arg-type]  # settings allow these two
+                count=self.metrics.vouched,
+            )
+            self._closing.insert(0, self._judge.close)
+        return self._judge
 
     def _resign(self) -> None:
         """Other keys count now."""
