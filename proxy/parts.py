@@ -225,6 +225,7 @@ def rules(settings: Settings) -> Rules:
         hosts=frozenset(host.lower() for host in identity.hosts) or None,
         lab=settings.lab.enabled,
         compact=identity.compact,
+        media_keys=identity.media_keys,
         kinds=frozenset(("shaken", "") if identity.plain or identity.compact else ("shaken",)),
     )
 

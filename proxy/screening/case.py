@@ -27,6 +27,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.grammar import COMMA
 from proxy.sip.message import Request
 from proxy.sip.uri import Uri
+from shaken import mky
 from shaken.credential import Credential, CredentialFailure
 from shaken.hearing import Circumstances, Conclusion, Hearing, conclude, open_hearing
 from shaken.number import Party, Plan, party
@@ -269,6 +270,7 @@ def circumstances(request: Request, case: Case) -> Circumstances:
         priority.decode("utf-8", "replace").strip().lower(),
         case.display_name,
         request.body if request.method == "MESSAGE" else None,
+        mky.fingerprints(request.body) if case.lane.rules.media_keys else None,
     )
 
 

@@ -144,6 +144,7 @@ SCHEMA = Table(
                 "deadline_ms": Key(integer(10, 5000), 300),
                 "plain": Key(flag, False),
                 "compact": Key(flag, False),
+                "media_keys": Key(flag, False),
                 "service": Key(addresses.service),
                 "service_ms": Key(integer(10, 5000), 1000),
                 "dialect": Key(one_of("atis", "3gpp"), "atis"),

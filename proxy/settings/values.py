@@ -59,6 +59,8 @@ class IdentitySettings:
     """A token without a kind proves a caller's number too."""
     compact: bool = False
     """So does one in compact form."""
+    media_keys: bool = False
+    """A token that names the keys of the media (`mky`) must name those of SDP."""
     service: str | None = None
     """Who judges tokens in our place."""
     service_ms: int = 1000

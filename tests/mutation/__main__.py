@@ -23,6 +23,7 @@ NONE_IN = {
     "shaken/verify.py": ("examine", "examined", "_compared", "_mismatched", "_claims", "acceptable", "judge", "limited", "_unauthorised", "_without"),
     "shaken/quick.py": ("read", "signer"),
     "shaken/credential.py": ("Credential.holds", "Credential.covers"),
+    "shaken/hearing.py": ("open_hearing", "_part", "_examined", "_unwrap", "_readable", "_link", "_recent", "_excused", "conclude", "_unlinked", "_speaking"),
 }
 """The steps of the judgement itself, by file: nothing may survive there."""
 WORDS = ("-q", "--no-header", "-p", "no:cacheprovider", "-p", "tests.mutation.few")

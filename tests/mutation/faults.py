@@ -54,11 +54,13 @@ def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int, Any]]:
 
 
 def running(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node below but annotations, which nobody runs."""
+    """Every node below but annotations, which nobody runs, defaults, which are no part of the code, and `strict`."""
     for field, value in ast.iter_fields(tree):
-        if field in ("annotation", "returns", "decorator_list"):
+        if field in ("annotation", "returns", "decorator_list", "defaults", "kw_defaults"):
             continue
         for node in value if isinstance(value, list) else [value]:
+            if isinstance(node, ast.keyword) and node.arg == "strict":
+                continue  # what is as long as the other is so in either case
             if isinstance(node, ast.AST):
                 yield node
                 yield from running(node)

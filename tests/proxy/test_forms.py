@@ -68,6 +68,28 @@ async def test_where_only_shaken_is_spoken_no_other_form_proves_anything(tmp_pat
             assert "verstat=No-TN-Validation" in await arrives(world, date, bare(world, now, compact=form))
 
 
+@pytest.mark.req("STI-017", "TRAP-15")
+async def test_media_keys_that_were_signed_for_are_compared_where_the_operator_wants_it(tmp_path: Path) -> None:
+    def compared(text: str) -> str:
+        return text.replace("[identity]", "[identity]\nmedia_keys = true")
+
+    async with World(tmp_path, amend=compared) as world:
+        keys = [{"alg": "sha-256", "dig": "ABCD001122334455"}]
+        signed = {"orig": CALLER, "dest": [CALLEE], "attest": "A", "origid": "123e4567-e89b-42d3-a456-426655440000"}
+
+        async def verstat(body: bytes) -> str:
+            value = world.carrier_signer.identity(iat=int(time.time()), mky=keys, **signed).decode()  # type: ignore[arg-type]
+            shown = f"<sip:+{CALLER}@127.0.0.1:{world.ports['carrier']}>"
+            to = f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}"
+            sent = Invitation(to, shown, lines=(f"P-Asserted-Identity: {shown}", f"Identity: {value}"), body=body)
+            assert (await world.carrier.call(sent, world.proxy)).status == 200
+            heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
+            return heard.header("p-asserted-identity") or ""
+
+        assert "verstat=TN-Validation-Passed" in await verstat(SDP)
+        assert "verstat=TN-Validation-Failed" in await verstat(SDP.replace(b"ab:cd", b"ab:ce"))
+
+
 @pytest.mark.req("STI-017", "STI-024", "TRAP-15")
 async def test_calls_leave_with_media_keys_and_a_quoted_kind_where_the_operator_wants_it(tmp_path: Path) -> None:
     def wanted(text: str) -> str:

@@ -258,3 +258,12 @@ def test_r_and_s_lie_below_the_order() -> None:
     assert der_signature(below + below) is not None
     for bad in (edge + below, below + edge, bytes(32) + below, below + bytes(32), below, below + below + b"\0"):
         assert der_signature(bad) is None
+
+
+def test_a_signature_holds_or_it_does_not_and_nothing_between() -> None:
+    key = ec.derive_private_key(7, ec.SECP256R1())
+    one = Credential(URL, key.public_key(), "709J", "", None, NOW, NOW, TNAuthList(("709J",)), "")
+    signature = sign_octets(key, b"octets")
+    assert one.holds(signature, b"octets") is True
+    assert one.holds(signature, b"others") is False and one.holds(bytes(64), b"octets") is False
+    assert one.holds(signature[:63], b"octets") is False
