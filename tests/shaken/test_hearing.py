@@ -149,6 +149,16 @@ def test_a_caller_may_be_a_uri() -> None:
     assert slugs(heard(value)) == ["identity-orig-mismatch"]
 
 
+@pytest.mark.req("LAB-25", "TRAP-03", "STI-005", "TRAP-04")
+@pytest.mark.parametrize(
+    ("claims", "defect"), [({"iat": str(IAT)}, "iat-string"), ({"dest": {"tn": DIALLED}}, "dest-tn-string"), ({"iat": float(IAT)}, "iat-float")]
+)
+def test_what_old_signers_write_is_proved_and_told(claims: dict[str, Any], defect: str) -> None:
+    found = heard(made("shaken", {**ORIGINAL, **claims}))
+    assert slugs(found) == [None] and found.judgement is not None and found.judgement.attestation == "A"
+    assert found.judgement.passport is not None and defect in found.judgement.passport.defects
+
+
 STIR = Rules(compact=True, kinds=frozenset(("shaken", "")))
 PAIR = Claim(CALLER, None, (DIALLED,), float(IAT), ("sip:help@example.net",))
 
