@@ -3,8 +3,8 @@ hostile server cost neither holds the interpreter nor the place of a call on its
 once (SCHED_IDLE: a merely nicer one keeps the core for its slice of 3 ms, longer than a call takes).
 
 Forked before the first thread and the first loop, so that it costs no start of an interpreter. Who always gives way may
-starve beside other programs: then, and should it ever end, a thread (`certs.aside`) does its work. Several workers
-have the desk for it.
+starve beside other programs: so it is asked for a sign of life with the fetches, and where it has given none lately, or
+has ended, a thread (`certs.aside`) fetches: what comes one at a time always goes so. Several workers have the desk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ NICE = 10
 STARVING = 0.25
 """Of the time of a fetch: who waited so much of it for a core says nothing about the server."""
 RELIEF_SECONDS = 60.0
-"""How long the thread fetches then."""
+"""How long the thread fetches then what is wanted next."""
+QUICK = 0.02
+"""Seconds in which a sign of life comes from one that has a core."""
+WELL_SECONDS = 1.0
+"""How long it counts."""
+BEAT_SECONDS = 0.25
+"""Between two that are asked for, while there are fetches."""
 GRACE_SECONDS = 0.5
 """After the end of a fetch's time, until its answer must be here."""
 MAX_RECORD = 256 * 1024
@@ -46,7 +52,8 @@ class Apart:
         self.child = child
         self._limits, self._factory = limits, loop_factory
         self._aside: Aside | None = None
-        self._relieved_until = float("-inf")
+        self._relieved_until = self._well_until = self._beat = float("-inf")
+        self._listens = False
         self._closed = self._listening = False
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[Fetched]] = {}
@@ -79,8 +86,9 @@ class Apart:
         if self._line is not None and not self._listening:
             loop.add_reader(self._line, self._take)
             self._listening = True
-        number = next(self._numbers)
-        if self._line is None or loop.time() < self._relieved_until or not self._sent(number, url):
+        number, now = next(self._numbers), loop.time()
+        self._ask_for_life(now)
+        if not self._relieved_until <= now < self._well_until or not self._sent(number, url):
             return await self._by_thread().fetch(url)
         found: asyncio.Future[Fetched] = loop.create_future()
         self._waiting[number] = found
@@ -88,10 +96,15 @@ class Apart:
             async with asyncio.timeout(self._limits.seconds + GRACE_SECONDS):
                 return await found
         except (TimeoutError, _Starved):
+            # Not asked again here: the server may have had the question, and is to have one of us.
             self._relieved_until = loop.time() + RELIEF_SECONDS
+            raise FetchError("timeout", "not complete in time: the process that fetches had no core") from None
         finally:
             del self._waiting[number]
-        return await self._by_thread().fetch(url)
+
+    def _ask_for_life(self, now: float) -> None:
+        if now - self._beat >= BEAT_SECONDS and not self._listens and self._sent(0, ""):
+            self._beat, self._listens = now, True
 
     def _sent(self, number: int, url: str) -> bool:
         if self._line is not None:
@@ -130,6 +143,10 @@ class Apart:
                 self._gone()
                 return
             number, data, slug, why = marshal.loads(record)
+            if not number:
+                now, self._listens = asyncio.get_running_loop().time(), False
+                self._well_until = now + WELL_SECONDS if now - self._beat <= QUICK else float("-inf")
+                continue
             found = self._waiting.get(number)
             if found is not None and not found.done():
                 if slug:
@@ -194,7 +211,8 @@ async def _answer(line: socket.socket, fetcher: Fetcher, starving: float) -> Non
     async def told(number: int, url: str) -> None:
         before = waited()
         try:
-            answer = (number, tuple(await fetcher.fetch(url)), "", "")
+            # Number 0 asks for a sign of life.
+            answer = (number, tuple(await fetcher.fetch(url)) if number else (), "", "")
         except FetchError as error:
             starved = error.slug == "timeout" and waited() - before > starving
             answer = (number, (), "starved" if starved else error.slug, str(error))
