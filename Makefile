@@ -30,7 +30,7 @@ fuzz: $(VENV)/.tested
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz.identity
 
-# shaken takes half an hour, all of proxy/sip hours. `make mutate MUTATE="--digit 7 --show"` asks for a tenth of it.
+# shaken takes five minutes, all of proxy/sip hours. `make mutate MUTATE="--digit 7 --show"` asks for a tenth of it.
 mutate: $(VENV)/.tested
 	$(BIN)/python -m tests.mutation
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,mutate]'

@@ -65,6 +65,16 @@ def ticks(pid: int) -> tuple[int, int]:
     return int(fields[11]), int(fields[12])
 
 
+def waited(pid: int) -> float:
+    """Seconds that the main thread of a process could have run and its core served somebody else
+    (Documentation/scheduler/sched-stats.rst: the second figure of schedstat); 0.0 if it is gone.
+    """
+    try:
+        return int((PROC / str(pid) / "schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 class Meter:
     """Reads a process tree twice. A process that ends in between takes its time with it, so this is for trees that
     stay.

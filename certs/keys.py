@@ -33,6 +33,8 @@ class Pair:
     """Where others fetch the certificate."""
     certificate: Path | None = None
     """Our own copy of it, PEM, the leaf first."""
+    quoted: bool = False
+    """Whether the kind of a token stands in quotes in its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def pair(told: Pair, *, lab: bool = False) -> Loaded:
     body = read(told.key, private=not lab, limit=MAX_KEY_FILE)
     try:
         key = load_key(body)
-        signer = Signer(key, told.x5u)
+        signer = Signer(key, told.x5u, quoted=told.quoted)
     except ShakenError as error:
         cure = "make one with `openssl ecparam -name prime256v1 -genkey -noout`"
         raise FileError(told.key, f"is no key to sign with: {error}", cure) from error

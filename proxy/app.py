@@ -124,6 +124,7 @@ class App(Wiring):
             tap=self.tap,
             hook=self._hook(),
             services=self._services(),
+            verifier=self._verifier(),
             ended_elsewhere=seat.ended if seat is not None else None,
             worker=number,
             heard=self.pinger.heard,
@@ -242,6 +243,7 @@ class App(Wiring):
         world.settings, world.trunks, world.inventory = settings, settings.trunk_table, parts.inventory
         world.signers, world.store = self._signers(), self.store
         world.services = self._services()
+        world.verifier = self._verifier()
         world.emergency = parts.book.emergency
         self.aftermath.locations = parts.locations
         if self.sending is not None:

@@ -13,7 +13,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from certs.fetch import Fetched, Fetcher, FetchError, Limits
+from certs.fetch import Fetched, Fetcher, FetchError
 from certs.flights import Bounds, Flights
 from policy.decide import reason_slugs
 from proxy.admin import card, peers
@@ -26,7 +26,7 @@ from proxy.lists import force
 from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.neighbours import Board
-from proxy.parts import STRICTNESS, Parts, care
+from proxy.parts import STRICTNESS, Parts, care, fetching
 from proxy.settings import Settings
 from proxy.storage.journal import Journal
 from proxy.trusting import courier
@@ -72,10 +72,8 @@ class Desk:
         path = settings.paths.journal
         kept = care(settings, self.parts.secret)
         self.journal = Journal(path, self.log.say, care=kept) if path is not None else None
-        identity = settings.identity
-        hosts = frozenset(host.lower() for host in identity.hosts) or None
         lab = settings.lab.enabled
-        self.fetcher = Fetcher(Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca))
+        self.fetcher = Fetcher(fetching(settings, self.parts))
         # However many workers want something: so many at once, and so few of one host.
         self._flights: Flights[None] = Flights(self._fetch, asyncio.get_running_loop().time, Bounds())
         asyncio.get_running_loop().add_reader(self._mine.outlet, self._mine.read, self._take)

@@ -45,7 +45,9 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
                 signed = case.elsewhere
             else:
                 signer, terms = world.signers[lane.trunk.name]
-                signed = sign(request, case, signer, world.inventory, terms, world.utc())
+                told = world.settings.signing
+                media = told is not None and told.peers.get(lane.trunk.name, told).media_keys
+                signed = sign(request, case, signer, world.inventory, terms, world.utc(), media=media)
             world.metrics.signed(signed.result, signed.attestation or "none")
             case.signed = signed.attestation
             case.ours = signed.names

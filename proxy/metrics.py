@@ -38,6 +38,7 @@ ATTESTATIONS = ("A", "B", "C", "none")
 STATUSES = ("400", "408", "413", "416", "420", "482", "483", "501", "505", "513")
 API = ("signing", "verification", "other")
 API_RESULTS = ("done", "failed", "misused", "busy", "fault")
+VOUCHED = ("passed", "chain", "signature", "unknown", "resting", "full", "late", "failed")
 HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
 FETCHED = (
     "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken",
@@ -106,6 +107,7 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("unknown_sources", "Requests from an address of no trunk."),
         Family("over_rate", "Calls refused because their trunk placed more a second than it may."),
         Family("hook", "Questions to the operator's decision service.", {"result": HOOKED}),
+        Family("verifier", "Tokens that a verification service was asked about.", {"result": VOUCHED}),
         Family("api", "Requests of others to sign or verify.", {"operation": API, "result": API_RESULTS}),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
@@ -239,6 +241,10 @@ class Metrics:
     def hooked(self, result: str) -> None:
         """How a question to the operator's service ended."""
         self.add("hook", result)
+
+    def vouched(self, result: str) -> None:
+        """How a question to a verification service ended."""
+        self.add("verifier", result)
 
     def cache(self, result: str) -> None:
         """result: hit or miss."""

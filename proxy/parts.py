@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from certs.fetch import Limits
 from certs.files import FileError, read
 from certs.keys import Keyring
 from certs.trust import Trust
@@ -121,6 +122,12 @@ def prepare(settings: Settings) -> Parts:
     return Parts(book, trust, inventory, tls_ca, keyring, secret, places, told, tuple(remarks))
 
 
+def fetching(settings: Settings, parts: Parts) -> Limits:
+    """What a fetch of a certificate may do."""
+    hosts = frozenset(host.lower() for host in settings.identity.hosts) or None
+    return Limits(ports=settings.identity.ports, hosts=hosts, lab=settings.lab.enabled, tls_ca=parts.tls_ca)
+
+
 def care(settings: Settings, secret: bytes) -> Care:
     """How long the journal keeps what, and what it hides numbers with."""
     kept = settings.journal
@@ -217,6 +224,9 @@ def rules(settings: Settings) -> Rules:
         ports=identity.ports,
         hosts=frozenset(host.lower() for host in identity.hosts) or None,
         lab=settings.lab.enabled,
+        compact=identity.compact,
+        media_keys=identity.media_keys,
+        kinds=frozenset(("shaken", "") if identity.plain or identity.compact else ("shaken",)),
     )
 
 

@@ -67,7 +67,8 @@ def pairs(settings: Settings) -> dict[str, Pair]:
     if told is None:
         return {}
     return {
-        name: Pair(one.key, one.certificate_url, one.certificate) for name, one in {"": told, **told.peers}.items()
+        name: Pair(one.key, one.certificate_url, one.certificate, one.quoted)
+        for name, one in {"": told, **told.peers}.items()
     }
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from uvloop import new_event_loop
 
+from certs.apart import Apart
 from certs.aside import Aside
 from certs.chains import Kept
-from certs.fetch import Limits
 from certs.shelf import Scribe, Shelf
 from certs.store import Store
 from policy.attest import Terms
@@ -41,7 +41,7 @@ from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.neighbours import Hearsay, configured
 from proxy.notice.sending import Sending
-from proxy.parts import Parts, care, terms
+from proxy.parts import Parts, care, fetching, terms
 from proxy.peers import Directory, Target
 from proxy.peers import Rules as HealthRules
 from proxy.resolver import Resolver
@@ -57,6 +57,7 @@ from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
 from proxy.trusting import Watch, courier
+from proxy.verifier import VerificationService
 from proxy.workers.links import MOVED, RemoteFetch
 from proxy.workers.seat import Seat
 from shaken.replay import CELLS as REPLAY_CELLS
@@ -73,9 +74,16 @@ class Wiring:
     """The pieces of one ringwarden, and how each is made of the others."""
 
     def __init__(
-        self, settings: Settings, parts: Parts, hooks: Mapping[str, Hook] | None = None, seat: Seat | None = None
+        self,
+        settings: Settings,
+        parts: Parts,
+        hooks: Mapping[str, Hook] | None = None,
+        seat: Seat | None = None,
+        apart: Apart | None = None,
     ) -> None:
-        """seat: the place of one worker among several; None: we are alone."""
+        """seat: the place of one worker among several; None: we are alone. apart: who fetches certificates then; None:
+        a thread of ours.
+        """
         self.settings, self.parts, self.seat = settings, parts, seat
         self.clock: Clock = LabClock(settings.lab.clock or "+0s") if settings.lab.enabled else Clock()
         self._hooks = hooks
@@ -89,7 +97,8 @@ class Wiring:
         self.calls: Calls
         self.promises: Promises
         self.tls: Tls | None = None
-        self.fetch: Aside | RemoteFetch | None = None
+        self.fetch: Aside | Apart | RemoteFetch | None = None
+        self._apart = apart
         self.scribe: Scribe | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
@@ -99,6 +108,8 @@ class Wiring:
         self.server: Server
         self._served: ServiceSettings | None = None
         self._service: SigningService
+        self._verified: tuple[str | None, int, str] | None = None
+        self._judge: VerificationService
 
     @property
     def addresses(self) -> list[str]:
@@ -155,16 +166,13 @@ class Wiring:
         return Journal(path, self.log.say, care=care(self.settings, self.parts.secret), utc=self.clock.utc)
 
     def _store(self) -> Store | None:
-        identity, lab = self.settings.identity, self.settings.lab.enabled
         if self.parts.anchors is None:
             return None
-        hosts = frozenset(host.lower() for host in identity.hosts) or None
-        fetcher: Aside | RemoteFetch
-        if self.seat is None:
-            limits = Limits(ports=identity.ports, hosts=hosts, lab=lab, tls_ca=self.parts.tls_ca)
-            fetcher = Aside(limits, new_event_loop)
-        else:
+        fetcher: Aside | Apart | RemoteFetch
+        if self.seat is not None:
             fetcher = self.seat.fetch()
+        else:
+            fetcher = self._apart or Aside(fetching(self.settings, self.parts), new_event_loop)
         self.fetch = fetcher
         folder = self.settings.certificate_folder
         scribe = self.scribe = Scribe(Shelf(folder), self.log.say) if folder is not None else None
@@ -344,6 +352,24 @@ class Wiring:
             self._closing.insert(0, self._service.close)
         rights = terms(self.settings)
         return {one.name: (self._service, rights[one.name]) for one in self.settings.trunks if one.sign}
+
+    def _verifier(self) -> VerificationService | None:
+        """Who judges Identity headers in our place. A reload keeps the connections where it is the same."""
+        wanted = self.settings.identity
+        asked = (wanted.service, wanted.service_ms, wanted.dialect)
+        if wanted.service is None:
+            return None
+        if asked != self._verified:
+            self._verified = asked
+            self._judge = VerificationService(
+                wanted.service,
+                self.clock.now,
+                seconds=wanted.service_ms / 1000,
+                dialect=wanted.dialect,  # type: ignore[arg-type]  # settings allow these two
+                count=self.metrics.vouched,
+            )
+            self._closing.insert(0, self._judge.close)
+        return self._judge
 
     def _resign(self) -> None:
         """Other keys count now."""

@@ -26,6 +26,7 @@ from proxy.settings import Settings, TrunkTable
 from proxy.signer import SigningService
 from proxy.sip.message import Response
 from proxy.storage.rows import End, Row
+from proxy.verifier import VerificationService
 from shaken.sign import Signer
 
 
@@ -72,6 +73,8 @@ class World:
     hook: DecisionHook | None = None
     services: Mapping[str, tuple[SigningService, Terms]] = field(default_factory=dict)
     """The same for the trunks whose calls somebody else signs."""
+    verifier: VerificationService | None = None
+    """Who is asked what Identity headers are worth, in the place of certificates."""
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
     """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
     worker: int = 0

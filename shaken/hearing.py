@@ -21,7 +21,7 @@ from shaken.errors import ParseError
 from shaken.passport import Passport
 from shaken.rcd import Card
 from shaken.verdict import FAILURES, Fact, Judgement, best
-from shaken.verify import Claim, Exam, Fault, Rules, acceptable, examine, examined, judge, read, unknown
+from shaken.verify import MAX_SHOWN, Claim, Exam, Fault, Rules, acceptable, examine, examined, judge, read, unknown
 
 PASS, FAIL, UNKNOWN = Fact.PASS, Fact.FAIL, Fact.UNKNOWN
 MAX_TOKENS = 10
@@ -268,7 +268,7 @@ def conclude(hearing: Hearing, credentials: Mapping[str, Credential | Credential
     # 2. The chain of the diversions that hold, and of whose inner tokens hold, from where the call has arrived. One
     # that was signed for another caller voids it.
     sound = [one.proved for one in alone]
-    for place in range(len(parts) - 1, -1, -1):
+    for place in reversed(range(len(parts))):
         holder = parts[place].inside
         if holder is not None and not sound[place]:
             sound[holder] = False
@@ -352,6 +352,6 @@ def _speaking(parts: Sequence[Part], whole: Sequence[Judgement], rules: Rules) -
         return best(failed)
     strange = [part.kind for part in parts if part.kind not in KINDS and part.kind != LEGACY]
     if strange and len(strange) == sum(part.kind != LEGACY for part in parts):
-        why = f"no token is of a kind that is known here: {strange[0][:32]!r}"
+        why = f"no token is of a kind that is known here: {strange[0][:MAX_SHOWN]!r}"
         return Judgement(FAIL, failure=FAILURES["identity-no-known-ppt"], detail=why)
     return None

@@ -18,12 +18,12 @@ from shaken import identity, passport
 from shaken.errors import ParseError
 from shaken.passport import Passport
 
-LONGEST = 2048
-"""Octets of a header value; a usual one has 400 to 600."""
 MAX_KEPT = 4096
 """Signers remembered, by the octets of header segment and parameters: at most 1 KiB each."""
 MAX_PART = 512
 """Octets of a header segment and of the parameters that are remembered."""
+LONGEST = MAX_PART + 1 + 195 + 1 + 86 + MAX_PART
+"""Octets of a usual header value: with the longest numbers, its claims have 195. Most have 400 to 600."""
 
 # The canonical form of RFC 8225 section 9 leaves no choice: names sorted, no space, nothing in these values to escape.
 _CLAIMS = re.compile(

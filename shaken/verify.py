@@ -25,6 +25,8 @@ Fault = Callable[[Passport], "tuple[str, str] | None"]
 """Says what is wrong with the claims of a token: a slug and a sentence."""
 MAX_URL = 2048
 """Characters of a certificate URL."""
+MAX_SHOWN = 32
+"""Characters of a kind that is not known, in a sentence about it."""
 
 # https, a host, maybe a port, a path; no userinfo, query or fragment (ATIS-1000074 section 5.3.1; STI-073).
 _URL = re.compile(
@@ -69,6 +71,8 @@ class Rules:
     """The same for messages, which are stored and forwarded (RFC 9475 section 3)."""
     compact: bool = False
     """Tokens in compact form are rebuilt and checked. SHAKEN knows none (ATIS-1000082 E4)."""
+    media_keys: bool = False
+    """A token that names the keys of the media must name those of SDP: only where nobody on the way changes them."""
     kinds: frozenset[str] = frozenset(("shaken",))
     """Kinds of tokens that prove a caller's number; an empty name is the token without a kind (RFC 8225)."""
 
@@ -134,7 +138,7 @@ def read(value: bytes) -> identity.Identity:
 
 def unknown(kind: str) -> Exam:
     """The exam of a token of a kind that is not known here."""
-    return _refused("identity-unsupported-ppt", f"a token of the kind {kind[:32]!r} is not understood here")
+    return _refused("identity-unsupported-ppt", f"a token of the kind {kind[:MAX_SHOWN]!r} is not understood here")
 
 
 def examined(

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 OK, NEGATIVE, USAGE = 0, 1, 2
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command and its options."""
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Every command and its options. argv: what was written, as the flags of secsipidx are many."""
     top = argparse.ArgumentParser(prog="ringwarden", description="A call-screening SIP and STIR/SHAKEN proxy.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -42,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--config", metavar="FILE")
     explain.add_argument("--json", action="store_true")
 
-    passport = commands.add_parser("passport", help="sign and check single PASSporTs")
-    kinds = passport.add_subparsers(dest="kind", required=True, metavar="sign|check")
+    passport = commands.add_parser("passport", help="sign, check and decode single PASSporTs")
+    kinds = passport.add_subparsers(dest="kind", required=True, metavar="sign|check|decode")
     sign = kinds.add_parser("sign", help="print an Identity header value")
     sign.add_argument("--key", required=True, metavar="FILE", help="P-256 private key, PEM")
     sign.add_argument("--x5u", required=True, metavar="URL", help="where the certificate chain can be fetched")
@@ -64,6 +64,18 @@ def parser() -> argparse.ArgumentParser:
         "--time", metavar="SECONDS|iat", help="Unix time of the check; `iat`: the token's own (default: now)"
     )
     verify.add_argument("--json", action="store_true")
+
+    said = kinds.add_parser("decode", help="what a header value or a token says, true or not; 1 if it is none")
+    said.add_argument("file", metavar="FILE", help="- for standard input")
+    said.add_argument("--json", action="store_true")
+
+    drop = commands.add_parser(
+        "secsipidx", help="sign and check with the flags of secsipidx: -sign-full, -check and so on", allow_abbrev=False
+    )
+    if argv[:1] == ["secsipidx"]:
+        from proxy.cli import secsipidx
+
+        secsipidx.flags(drop.add_argument)
 
     look = commands.add_parser("inspect", help="what the Identity headers of captured or pasted calls are worth")
     look.add_argument("file", metavar="FILE", help="pcap or pcapng with SIP over UDP; - for one request as text")
@@ -219,7 +231,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    args = parser().parse_args(argv)
+    written = list(sys.argv[1:] if argv is None else argv)
+    args = parser(written).parse_args(written)
     # Each command is imported when it is asked for: `run` loads no lab, `passport` no server.
     if args.command == "run":
         from proxy.cli import run
@@ -247,7 +260,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "passport":
         from proxy.cli import passport
 
-        return passport.sign(args) if args.kind == "sign" else passport.check(args)
+        kinds = {"sign": passport.sign, "check": passport.check, "decode": passport.decode}
+        return kinds[args.kind](args)
+    if args.command == "secsipidx":
+        from proxy.cli import secsipidx
+
+        return secsipidx.secsipidx(args)
     if args.command == "evaluate":
         from proxy.cli import evaluate
 

@@ -1,4 +1,4 @@
-"""`passport sign` and `passport check`: one PASSporT, without a proxy around it."""
+"""`passport sign`, `passport check` and `passport decode`: one PASSporT, without a proxy around it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import json
 import sys
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from certs import anchors
 from certs.fetch import Fetcher, FetchError, Limits
@@ -18,7 +20,8 @@ from shaken import identity
 from shaken.credential import Anchors, Credential, CredentialFailure, validate
 from shaken.errors import CredentialError, ParseError, ShakenError
 from shaken.number import canonical
-from shaken.passport import Passport
+from shaken.passport import Passport, json_object
+from shaken.passport import decode as decode_part
 from shaken.passport import parse as parse_passport
 from shaken.sign import Signer, load_key
 from shaken.verdict import Fact, Judgement
@@ -54,10 +57,9 @@ def sign(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     """Print each step of the verification; 0 only if all of them held."""
     try:
-        text = sys.stdin.read(MAX_INPUT) if args.file == "-" else Path(args.file).read_text()[:MAX_INPUT]
+        value = taken(args.file)
     except (OSError, UnicodeDecodeError) as error:
         return complain(f"cannot read {args.file}: {error}")
-    value = text.strip().removeprefix("Identity:").strip().encode()
     try:
         token: Passport | None = parse_passport(identity.parse(value).token)
     except ParseError:
@@ -81,6 +83,64 @@ def check(args: argparse.Namespace) -> int:
         except (ShakenError, FileError, ValueError) as error:
             return complain(str(error))
     return tell(judge(exam, credential, utc), token, utc, args.json)
+
+
+def taken(file: str) -> bytes:
+    """The header value in a file, or on standard input. Raises OSError, UnicodeDecodeError."""
+    text = sys.stdin.read(MAX_INPUT) if file == "-" else Path(file).read_text()[:MAX_INPUT]
+    name, colon, rest = text.strip().partition(":")
+    return (rest if colon and name.strip().lower() in ("identity", "y") else text).strip().encode()
+
+
+def decode(args: argparse.Namespace) -> int:
+    """Print what a header value or a bare token says, without asking whether it is true; 1 where it is none."""
+    try:
+        value = taken(args.file)
+    except (OSError, UnicodeDecodeError) as error:
+        return complain(f"cannot read {args.file}: {error}")
+    parts = value.partition(b";")[0].strip().split(b".")
+    compact = len(parts) == 3 and not (parts[0] or parts[1])
+    fault, token = "", None
+    try:
+        read = identity.parse(value).token if b";" in value else value
+        if not compact:
+            token = parse_passport(read)
+    except ParseError as error:
+        fault = str(error)
+    said = {
+        "form": "compact" if compact else "full",
+        "header": decoded(parts[0]), "claims": decoded(parts[1] if len(parts) > 1 else b""),
+        "parameters": parameters(value), "signature": parts[2].decode("ascii", "replace") if len(parts) > 2 else "",
+        "remarks": list(token.defects) if token is not None else [], "fault": fault,
+    }  # fmt: skip
+    if args.json:
+        print(json.dumps(said))
+        return NEGATIVE if fault else OK
+    lines = [f"{name:<10} {json.dumps(said[name])}" for name in ("form", "header", "claims", "parameters", "signature")]
+    if token is not None:
+        lines.append(f"signed at  {datetime.fromtimestamp(token.iat, UTC):%Y-%m-%d %H:%M:%S}Z")
+    lines += [f"remark     {remark}" for remark in token.defects] if token is not None else []
+    lines += [f"no token   {fault}"] if fault else []
+    # What a token says may move the cursor of whoever looks at it.
+    print("\n".join("".join(one if one.isprintable() else "?" for one in line) for line in lines))
+    return NEGATIVE if fault else OK
+
+
+def decoded(part: bytes) -> Any:
+    """The JSON object in a part of a token; None where it holds none."""
+    try:
+        return json_object(decode_part(part))
+    except ParseError:
+        return None
+
+
+def parameters(value: bytes) -> dict[str, str | None]:
+    """What follows the token, by name; nothing where it cannot be read."""
+    _, mark, _ = value.partition(b";")
+    try:
+        return dict(identity.parse(value).params) if mark else {}
+    except ParseError:
+        return {}
 
 
 def when(text: str | None, token: Passport | None) -> float | None:

@@ -17,6 +17,7 @@ from policy.call import Call, Side
 from policy.decide import decide
 from policy.rulebook import Profile, Rulebook
 from policy.verdict import Mode, Verdict
+from proxy.screening.dates import sip_date
 from proxy.screening.diverted import diverted
 from proxy.screening.stated import stated
 from proxy.settings import Trunk
@@ -26,6 +27,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.grammar import COMMA
 from proxy.sip.message import Request
 from proxy.sip.uri import Uri
+from shaken import mky
 from shaken.credential import Credential, CredentialFailure
 from shaken.hearing import Circumstances, Conclusion, Hearing, conclude, open_hearing
 from shaken.number import Party, Plan, party
@@ -206,6 +208,8 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         if dialled is None or meant is None:
             uris = (who(uri, plan).uri for uri in (request.to.uri, request.uri))
             claim = claim._replace(callee_uris=tuple(dict.fromkeys(one for one in uris if one is not None)))
+        if lane.rules.compact and (date := request.first("date")) is not None:
+            claim = claim._replace(date=sip_date(date.decode("utf-8", "replace")))
         exam = examine(values[0], claim, lane.rules, utc) if len(values) == 1 else None
         if exam is not None and exam.orig is Fact.FAIL and name != "From":
             claim, exam = _by_from(request, case, claim, exam, values[0], utc)
@@ -266,6 +270,7 @@ def circumstances(request: Request, case: Case) -> Circumstances:
         priority.decode("utf-8", "replace").strip().lower(),
         case.display_name,
         request.body if request.method == "MESSAGE" else None,
+        mky.fingerprints(request.body) if case.lane.rules.media_keys else None,
     )
 
 

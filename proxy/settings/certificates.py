@@ -39,6 +39,9 @@ def certificates_of(raw: Raw, faults: Faults) -> CertificateSettings:
         faults.add("certificates.trust_list", "identity.anchors says it too", "keep one of the two")
     if found.crl_required and not found.crls:
         faults.add("certificates.crl_required", "there is no revocation list", "name one in crls, or remove it")
+    ours = found.trust_list is not None or raw["identity"]["anchors"] is not None
+    if raw["identity"]["service"] is not None and ours:
+        faults.add("identity.service", "anchors or a trust list say that we verify ourselves", "keep one of the two")
     fetched = [one for one in (found.trust_list, *found.crls) if isinstance(one, str)]
     if fetched and raw["paths"]["state"] is None:
         faults.add("paths.state", f"what comes from {fetched[0]} has no place to be kept", "set it")
@@ -49,8 +52,8 @@ def service_of(raw: Raw, faults: Faults) -> ServiceSettings | None:
     """Who signs in our place; None where we sign ourselves."""
     if raw["service"] is None:
         return None
-    for key in ("key", "certificate_url", "certificate"):
-        if raw[key] is not None:
+    for key in ("key", "certificate_url", "certificate", "quoted", "media_keys"):
+        if raw[key]:
             faults.add(f"signing.{key}", "signing.service signs in its place", "keep one of the two")
     if raw["peers"]:
         faults.add("signing.peers", "signing.service signs for all", "remove one of the two")
@@ -71,5 +74,5 @@ def signing_of(raw: Raw, trunks: Sequence[Trunk], faults: Faults) -> SigningSett
             peers[name] = SigningSettings(**table)
     if None in (raw["key"], raw["certificate_url"], raw["origid"]):
         return None
-    pair = {key: raw[key] for key in ("key", "certificate_url", "origid", "certificate")}
+    pair = {key: raw[key] for key in ("key", "certificate_url", "origid", "certificate", "quoted", "media_keys")}
     return SigningSettings(**pair, peers=MappingProxyType(peers))

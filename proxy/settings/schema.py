@@ -36,8 +36,10 @@ PAIR: Mapping[str, Entry] = {
     "certificate_url": Key(addresses.https, REQUIRED),
     "origid": Key(kinds.origid, REQUIRED),
     "certificate": Key(kinds.existing),
+    "quoted": Key(flag, False),
+    "media_keys": Key(flag, False),
 }
-"""What calls are signed with."""
+"""What calls are signed with, and how."""
 
 ATTESTING: dict[str, Entry] = {
     "customer": Key(kinds.text, ""),
@@ -140,6 +142,12 @@ SCHEMA = Table(
                 "required": Key(flag, False),
                 "freshness_seconds": Key(integer(1, 3600), 60),
                 "deadline_ms": Key(integer(10, 5000), 300),
+                "plain": Key(flag, False),
+                "compact": Key(flag, False),
+                "media_keys": Key(flag, False),
+                "service": Key(addresses.service),
+                "service_ms": Key(integer(10, 5000), 1000),
+                "dialect": Key(one_of("atis", "3gpp"), "atis"),
             }
         ),
         "certificates": Table(

@@ -55,6 +55,16 @@ class IdentitySettings:
     required: bool = False
     freshness_seconds: int = 60
     deadline_ms: int = 300
+    plain: bool = False
+    """A token without a kind proves a caller's number too."""
+    compact: bool = False
+    """So does one in compact form."""
+    media_keys: bool = False
+    """A token that names the keys of the media (`mky`) must name those of SDP."""
+    service: str | None = None
+    """Who judges tokens in our place."""
+    service_ms: int = 1000
+    dialect: str = "atis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,10 @@ class SigningSettings:
     origid: str
     certificate: Path | None = None
     """Our own copy of what is at `certificate_url`."""
+    quoted: bool = False
+    """Write ppt="shaken" in quotes, for verifiers that want it so."""
+    media_keys: bool = False
+    """Bind the keys that SDP offers (`mky`)."""
     peers: Mapping[str, SigningSettings] = field(default_factory=dict)
     """What the calls of a peer are signed with, where it is something else."""
 

@@ -151,6 +151,7 @@ def test_an_ended_or_early_certificate_signs_nothing_and_is_said(authority: Auth
         assert desk.ring.serving(utc) == {} and "not valid now" in desk.ring.complaints(utc)[0]
 
 
+@pytest.mark.req("STI-055")
 def test_a_certificate_of_another_key_or_of_several_providers_is_refused(authority: Authority, tmp_path: Path) -> None:
     for certificate, why in (
         (authority.leaf("709J"), "is not the certificate of"),

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from certs.lab import Authority
+from proxy.cli import main
 from shaken.credential import Anchors, validate
 from shaken.sign import Signer
 from shaken.verify import Claim, Rules, examine, judge
@@ -64,3 +65,24 @@ def test_we_accept_what_secsipidx_signs_and_refuse_it_for_another_caller(attest:
     assert good.proved and good.attestation == attest, good
     other = judge(examine(value, Claim("12025550102", None, (DEST,)), Rules(), now), credential, now)
     assert other.slug == "identity-orig-mismatch"
+
+
+def test_the_flags_mean_the_same_to_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leaf = Authority(seed="secsipidx").leaf("709J")
+    leaf.save(tmp_path, "signer")
+    public = tmp_path / "public.pem"
+    public.write_bytes(
+        leaf.key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    sign = ["-sign-full", "-orig-tn", ORIG, "-dest-tn", DEST, "-attest", "B", "-x5u", URL, "-k", str(tmp_path / "signer.key")]
+    assert main(["secsipidx", *sign]) == 0
+    ours, theirs = capsys.readouterr().out.strip(), secsipidx(*sign).stdout.strip()
+    assert ours.partition(".")[0] == theirs.partition(".")[0] and ours.partition(";")[2] == theirs.partition(";")[2]
+    for value in (ours, theirs):
+        for text, good in ((value, True), (value.replace(".", ".e", 1), False)):
+            path = tmp_path / "identity"
+            path.write_text(text)
+            check = ["-check", "-fidentity", str(path), "-fpubkey", str(public), "-expire", "60"]
+            assert (main(["secsipidx", *check]) == 0) == (secsipidx(*check).returncode == 0) == good

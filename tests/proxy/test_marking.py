@@ -32,7 +32,7 @@ class Counts:
 
 def world(*, signing: bool = True) -> Any:
     return SimpleNamespace(
-        settings=SimpleNamespace(marking=MarkingSettings(), trunks=()),
+        settings=SimpleNamespace(marking=MarkingSettings(), trunks=(), signing=None),
         book=SimpleNamespace(psap=()),
         metrics=Counts(),
         inventory=INVENTORY,

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from proxy.lab.cases import ABROAD
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
+from proxy.outside import ANSWER, REST, TRIES
 from proxy.screening.signing import Signed, Wanted
-from proxy.signer import ANSWER, PATH, REST, TRIES, SigningService, question, read
+from proxy.signer import PATH, SigningService, question, read
 from shaken import identity, passport
 from shaken.sign import Signer, load_key
 from tests.proxy.test_app import counted
@@ -124,7 +125,7 @@ async def test_a_service_that_hangs_costs_its_budget_and_then_nothing_for_a_whil
         tried = len(service.asked)
         assert (await asker.sign(WANTED)).result == "resting" and len(service.asked) == tried
         now[0], service.hangs = REST, False
-        asker._seconds = 5.0
+        asker._outside.seconds = 5.0
         assert (await asker.sign(WANTED)).result == "signed"
     finally:
         await asker.close()

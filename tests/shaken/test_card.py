@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from shaken.card import FRESH_SECONDS, card, parse
 from shaken.errors import ParseError, SigningError
-from shaken.passport import canonical_json, encode
+from shaken.passport import MAX_IAT, canonical_json, encode
 from shaken.sign import Signer
 
 VECTOR: dict[str, Any] = tomllib.loads(
@@ -104,3 +104,27 @@ def test_hostile_octets_raise_a_parse_error_and_nothing_else(octets: bytes) -> N
             parse(tried)
         except ParseError:
             pass
+
+
+def test_one_way_to_complain_suffices() -> None:
+    for way, text in (("url", "https://redress.example.com"), ("tel", "+12025550100"), ("email", "redress@example.com")):
+        assert parse(card(SIGNER, 1.0, "Example Company", **{way: text})).ways[way] == text
+
+
+def test_a_time_lies_between_the_first_second_and_the_last() -> None:
+    properties = ["vcard", [["url", {}, "uri", "https://redress.example.com"]]]
+    for iat, fine in ((0, True), (-1, False), (MAX_IAT - 1, True), (MAX_IAT, False)):
+        octets = token(HEAD, {"iat": iat, "jcard": properties})
+        if fine:
+            assert parse(octets).iat == iat
+        else:
+            with pytest.raises(ParseError, match="no time"):
+                parse(octets)
+
+
+def test_the_parts_of_a_card_are_its_own() -> None:
+    found = parse(MADE)
+    assert MADE == found.signing_input + b"." + encode(found.signature)
+    # Only an address is a list of its parts.
+    with pytest.raises(ParseError, match="none of url"):
+        parse(token(HEAD, {"iat": 1, "jcard": ["vcard", [["url", {}, "uri", ["https://redress.example.com"]]]]}))

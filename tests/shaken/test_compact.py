@@ -64,3 +64,9 @@ def test_anything_is_read_or_refused(token: bytes, info: str, uri: str) -> None:
         read(b".." + token, info, None, uri, ("2",), (uri,))
     except ParseError:
         pass
+
+
+def test_a_token_with_a_third_dot_or_with_more_parts_is_none() -> None:
+    for one in (b"..." + SIGNATURE, b".." + SIGNATURE + b".", b"..a." + SIGNATURE):
+        with pytest.raises(ParseError):
+            read(one)

@@ -44,6 +44,7 @@ def issue(
     wrong_key: bool = False,
     bare: bool = False,
     until: float = 1000.0,
+    usage: bool = True,
     key: CertificateIssuerPrivateKeyTypes | None = None,
 ) -> Holder:
     key = key or ec.generate_private_key(ec.SECP256R1())
@@ -65,7 +66,7 @@ def issue(
     if not bare:
         builder = (
             builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.KeyUsage(not ca, False, False, False, False, ca, ca, False, False), critical=True)
+            .add_extension(x509.KeyUsage(usage and not ca, not usage, False, False, False, usage and ca, ca, False, False), critical=True)
             .add_extension(mine, critical=False)
             .add_extension(named, critical=False)
         )
@@ -258,3 +259,27 @@ def test_r_and_s_lie_below_the_order() -> None:
     assert der_signature(below + below) is not None
     for bad in (edge + below, below + edge, bytes(32) + below, below + bytes(32), below, below + below + b"\0"):
         assert der_signature(bad) is None
+
+
+def test_a_signature_holds_or_it_does_not_and_nothing_between() -> None:
+    key = ec.derive_private_key(7, ec.SECP256R1())
+    one = Credential(URL, key.public_key(), "709J", "", None, NOW, NOW, TNAuthList(("709J",)), "")
+    signature = sign_octets(key, b"octets")
+    assert one.holds(signature, b"octets") is True
+    assert one.holds(signature, b"others") is False and one.holds(bytes(64), b"octets") is False
+    assert one.holds(signature[:63], b"octets") is False
+
+
+@pytest.mark.req("STI-095", "STI-086")
+def test_a_key_does_what_its_certificate_says_that_it_is_for() -> None:
+    code = TNAuthList(spcs=("709J",))
+    assert validated(issue("SHAKEN 709J", ROOT, code, ca=False)).spc == "709J"
+    with pytest.raises(CredentialError, match="the key may not sign"):
+        validated(issue("SHAKEN 709J", ROOT, code, ca=False, usage=False))
+    for middle, fine in ((issue("Middle", ROOT), True), (issue("Middle", ROOT, usage=False), False), (issue("Middle", ROOT, ca=False), False)):
+        chain = issue("SHAKEN 709J", middle, code, ca=False), middle
+        if fine:
+            assert validated(*chain).spc == "709J"
+        else:
+            with pytest.raises(CredentialError, match="no trust anchor"):
+                validated(*chain)

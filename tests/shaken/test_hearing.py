@@ -149,6 +149,16 @@ def test_a_caller_may_be_a_uri() -> None:
     assert slugs(heard(value)) == ["identity-orig-mismatch"]
 
 
+@pytest.mark.req("LAB-25", "TRAP-03", "STI-005", "TRAP-04")
+@pytest.mark.parametrize(
+    ("claims", "defect"), [({"iat": str(IAT)}, "iat-string"), ({"dest": {"tn": DIALLED}}, "dest-tn-string"), ({"iat": float(IAT)}, "iat-float")]
+)
+def test_what_old_signers_write_is_proved_and_told(claims: dict[str, Any], defect: str) -> None:
+    found = heard(made("shaken", {**ORIGINAL, **claims}))
+    assert slugs(found) == [None] and found.judgement is not None and found.judgement.attestation == "A"
+    assert found.judgement.passport is not None and defect in found.judgement.passport.defects
+
+
 STIR = Rules(compact=True, kinds=frozenset(("shaken", "")))
 PAIR = Claim(CALLER, None, (DIALLED,), float(IAT), ("sip:help@example.net",))
 
@@ -535,3 +545,33 @@ def test_nothing_that_comes_raises(values: list[bytes], place: int, octets: byte
         found = heard(*values, claim=claim, rules=rules, said=Circumstances(("ets.0",), "", "X", b"", ()))
         assert len(found.results) >= min(len(values), 1)
         assert found.judgement is None or found.judgement.attestation in (None, "A")
+
+
+def test_a_compact_token_of_one_reading_is_that_one() -> None:
+    head = encode(canonical_json({"alg": "ES256", "typ": "passport", "x5u": URL}))
+    claims = encode(canonical_json({"dest": {"tn": [DIALLED]}, "iat": IAT, "orig": {"tn": CALLER}}))
+    signature = encode(sign_octets(KEY, head + b"." + claims))
+    value = b".." + signature + f";info=<{URL}>".encode()
+    found = heard(value, claim=CALLED._replace(date=float(IAT)), rules=STIR)
+    assert slugs(found) == [None] and found.judgement is not None and found.judgement.proved
+
+
+@pytest.mark.req("STI-099", "TRAP-30")
+def test_a_diversion_ends_where_the_call_has_arrived_and_nowhere_before() -> None:
+    # To names where an earlier diversion sent the call; the Request-URI is another number.
+    found = heard(made("shaken", ORIGINAL), diverted(DIALLED, LAST), claim=Claim(CALLER, None, (LAST, NEXT)))
+    assert not any(one.proved for one in found.results) and found.diversions is Fact.FAIL and found.via == ()
+    assert found.results[1].dest is Fact.FAIL
+    there = made("div", {"dest": {"uri": ["sip:a@example.net"]}, "div": {"tn": DIALLED}, "iat": IAT + 2, "orig": {"tn": CALLER}})
+    claim = Claim(CALLER, None, (), None, ("sip:a@example.net", "sip:b@example.net"))
+    found = heard(made("shaken", ORIGINAL), there, claim=claim)
+    assert found.diversions is Fact.FAIL and found.results[1].dest is Fact.FAIL
+    assert heard(made("shaken", ORIGINAL), there, claim=claim._replace(callee_uris=claim.callee_uris[:1])).diversions is Fact.PASS
+
+
+@pytest.mark.req("STI-099", "TRAP-88")
+def test_no_diversion_excuses_an_old_token_of_another_caller() -> None:
+    old = {**ORIGINAL, "iat": IAT - 400, "orig": {"tn": "12025550124"}}
+    found = heard(made("shaken", old), diverted(DIALLED, NEXT), claim=FORWARDED)
+    assert not any(one.proved for one in found.results)
+    assert slugs(heard(made("shaken", {**ORIGINAL, "iat": IAT - 400}), diverted(DIALLED, NEXT), claim=FORWARDED)) == [None, None]

@@ -61,7 +61,7 @@ def test_what_is_no_token_is_no_identity(value: bytes) -> None:
     assert caught.value.slug == "identity-syntax"
 
 
-@pytest.mark.req("STI-023", "STI-027", "STI-028", "TRAP-27")
+@pytest.mark.req("STI-023", "STI-027", "STI-028", "TRAP-20", "TRAP-27")
 @pytest.mark.parametrize("tail", [b";ppt=shaken", b";ppt=\"shaken\"", b" ; PPT = shaken ;foo;bar=1"])
 def test_parameters_may_be_quoted_spaced_and_unknown(tail: bytes) -> None:
     found = identity.parse(b"eyJh.eyJi.c2ln;info=<https://a.example/b>" + tail)

@@ -134,3 +134,19 @@ def test_the_bounds_of_what_is_remembered_are_kept() -> None:
     assert quick.signer(head, long_tail) is None
     assert quick.read(USUAL + b";n=" + b"n" * quick.LONGEST) is None
     assert quick.read(USUAL + b";n=" + b"n" * (quick.MAX_PART - len(USUAL.partition(b";")[2]) - 4)) is not None
+
+
+def test_the_longest_usual_value_is_read() -> None:
+    """Both parts that are remembered at their most, and the longest claims."""
+    bare = len(b'{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":""}')
+    url = "https://a.example/".ljust(quick.MAX_PART // 4 * 3 - bare, "b")
+    made = Signer(KEY, url).identity(orig="1" * 15, dest=("2" * 15,), iat=10_000_000_000, attest="A", origid=ORIGID)
+    tail = made.partition(b";")[2]
+    value = made + b";n=" + b"n" * (quick.MAX_PART - 1 - len(tail) - 3)
+    assert len(made.partition(b".")[0]) == quick.MAX_PART and len(value) == quick.LONGEST
+    read = quick.read(value)
+    assert read is not None and read.x5u == url and read.orig_tn == "1" * 15
+    assert quick.read(value + b"n") is None
+    longer = Signer(KEY, url + "bbb").identity(orig="1", dest=("2" * 15,), iat=10_000_000_000, attest="A", origid=ORIGID)
+    head, _, rest = longer.partition(b".")
+    assert len(head) == quick.MAX_PART + 4 and quick.signer(head, b";" + rest.partition(b";")[2]) is None

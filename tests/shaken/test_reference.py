@@ -74,3 +74,29 @@ def test_a_damaged_block_is_an_error_of_ours(octets: bytes) -> None:
 def test_a_list_that_is_too_long_is_refused() -> None:
     with pytest.raises(ParseError, match="too long"):
         reference.attach(b"", bytes(reference.MAX_LIST + 1))
+
+
+@pytest.mark.req("STI-083")
+def test_only_the_access_that_means_the_list_points_to_it() -> None:
+    from cryptography import x509
+
+    def where(*access: tuple[str, x509.GeneralName]) -> str | None:
+        class Leaf:
+            extensions = x509.Extensions(
+                [
+                    x509.Extension(
+                        x509.AuthorityInformationAccess.oid,
+                        False,
+                        x509.AuthorityInformationAccess(
+                            [x509.AccessDescription(x509.ObjectIdentifier(oid), name) for oid, name in access]
+                        ),
+                    )
+                ]
+            )
+
+        return reference.where(Leaf())  # type: ignore[arg-type]  # of a certificate only its extensions are asked for
+
+    ocsp, ours = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.48.14"
+    assert where((ocsp, x509.UniformResourceIdentifier("https://ocsp.example.net/"))) is None
+    assert where((ours, x509.DNSName("cr.example.net"))) is None
+    assert where((ours, x509.DNSName("cr.example.net")), (ours, x509.UniformResourceIdentifier(LIST))) == LIST

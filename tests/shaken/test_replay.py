@@ -116,3 +116,11 @@ def test_a_place_that_is_half_written_is_empty() -> None:
     assert cells[at - 1] == int.from_bytes(ONE[:8], "little") and cells[at] & (2**32 - 1) == 10
     cells[at] = 0
     assert not Replays(cells).seen(ONE, b"b", 11.0)
+
+
+@pytest.mark.req("STI-074")
+def test_the_window_ends_on_the_second() -> None:
+    for later, seen in ((int(WINDOW), True), (int(WINDOW) + 1, False)):
+        replays = Replays(table())
+        replays.seen(ONE, b"a", 1000.0)
+        assert replays.seen(ONE, b"b", 1000.0 + later) == seen

@@ -12,7 +12,7 @@ from shaken.credential import Credential, CredentialFailure
 from shaken.passport import canonical_json, encode
 from shaken.tnauthlist import TNAuthList
 from shaken.verdict import FAILURES, Fact, Judgement, best
-from shaken.verify import MAX_URL, Claim, Rules, acceptable, examine, judge, limited
+from shaken.verify import MAX_URL, Claim, Rules, acceptable, examine, examined, judge, limited
 from tests.shaken.test_hearing import CALLED, CREDENTIAL, IAT, KEY, ORIGINAL, URL, made, vector
 
 GOOD = vector("VEC-1")
@@ -208,3 +208,11 @@ def test_a_forged_flood_makes_nobody_fetch_anything() -> None:
         for number in range(300)
     ]
     assert [examine(value, CALLED, Rules(), IAT).url for value in forged] == [None] * 300
+
+
+def test_a_token_of_another_kind_is_told_by_the_kind_that_it_should_have() -> None:
+    value = made("shaken", ORIGINAL)
+    header = identity.parse(value)
+    for kind, words in (("", "without a name"), ("rcd", "rcd")):
+        exam = examined(header, kind, CALLED, Rules(), IAT)
+        assert exam.failure is not None and exam.failure.slug == "identity-ppt-mismatch" and exam.detail.endswith(words)

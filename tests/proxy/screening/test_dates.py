@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.screening.signing import sip_date, sip_date_line
+from proxy.screening.dates import sip_date, sip_date_line
 
 NEW_YEAR = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 

@@ -9,8 +9,9 @@ from policy.attest import Terms
 from policy.inventory import Grant, Inventory
 from policy.rulebook import Profile
 from proxy.screening.case import Case, Lane, open_case
+from proxy.screening.dates import sip_date, sip_date_line
 from proxy.screening.marks import strip
-from proxy.screening.signing import Signed, divert, sign, sip_date, sip_date_line
+from proxy.screening.signing import Signed, divert, sign
 from proxy.settings import Trunk
 from proxy.sip.message import Request
 from proxy.sip.parser import parse

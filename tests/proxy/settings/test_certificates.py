@@ -32,6 +32,10 @@ def files(tmp_path: Path) -> None:
         ({"trust_list": "http://sti-pa.example.com/ca-list", "trust_list_keys": "list.pem"}, {}, "certificates.trust_list: "),
         ({"trust_list": "missing.jwt", "trust_list_keys": "list.pem"}, {}, "certificates.trust_list: "),
         ({"refresh_minutes": 0}, {}, "certificates.refresh_minutes: "),
+        ({}, {"identity": {"anchors": "anchors.pem", "service": "https://verifier.example.com"}},
+         "identity.service: anchors or a trust list say that we verify ourselves"),
+        ({}, {"identity": {"service": "http://192.0.2.1/"}}, "identity.service: "),
+        ({}, {"identity": {"dialect": "vesper"}}, "identity.dialect: "),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_once_with_its_cure(
