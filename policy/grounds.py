@@ -34,6 +34,7 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "upstream": "47 CFR 64.1200(k)(4): an upstream that does not mitigate",
         "upstream-unlisted": "47 CFR 64.6305: traffic only from providers in the Robocall Mitigation Database",
         "message": "the carriers' rule that senders of text messages register (10DLC)",
+        "line": "47 CFR 64.1200(k)(3): subscribers may opt out of blocking by analytics",
         "hook": "the operator's own decision service",
         "caller": "16 CFR 310.4(a)(8); 47 CFR 64.1601(e)",
     }

@@ -27,7 +27,7 @@ from policy.checks import (
     upstream,
     velocity,
 )
-from policy.decide import CHECK_OF
+from policy.decide import CHECK_OF, OPTED_OUT
 from policy.refusal import FITTING, NETWORK_BLOCKED, PHRASES, PLUS
 from policy.rulebook import PROVIDERS, TRANSIT, Code, Profile, Rulebook
 from policy.verdict import Class
@@ -49,7 +49,10 @@ CLASS_OF: dict[str, Class] = {
 """The class of each slug that may be given a code."""
 
 HARMLESS = frozenset(
-    (*allow.SLUGS, *reputation.SLUGS, "answers-company", "campaign-old", "campaign-proved", "emergency", "none")
+    (
+        *allow.SLUGS, *reputation.SLUGS, OPTED_OUT, "answers-company", "campaign-old", "campaign-proved", "emergency",
+        "none",
+    )  # fmt: skip
 )
 """Slugs that must never refuse a call."""
 
@@ -87,6 +90,11 @@ def cautions(book: Rulebook) -> list[str]:
         for name in ("caller_id", "optout", "dnc", "hours"):
             if book.checks.get(name) == "off":
                 found.append(f"checks.{name} is off, and an originating provider answers for its customers' calls")
+    if book.network_level and provider:
+        found.append(
+            f"network_level stops calls to lines that opted out ({', '.join(sorted(book.network_level))}): tell your"
+            " subscribers what is blocked so (47 CFR 64.1200(k)(11))"
+        )
     if (mode := book.checks.get("impossible")) in ("off", "shadow") and book.role in PROVIDERS:
         found.append(
             f"checks.impossible is {mode}, and every provider must block on a reasonable do-not-originate list "
@@ -179,6 +187,12 @@ def _checks(book: Rulebook) -> Iterator[str]:
 
 
 def _others(book: Rulebook) -> Iterator[str]:
+    for slug in sorted(book.network_level):
+        if slug in HARMLESS or CLASS_OF.get(slug) is not Class.ANALYTICS:
+            near = get_close_matches(slug, [name for name, kind in CLASS_OF.items() if kind is Class.ANALYTICS], 1)
+            yield f"network_level names {slug}, which is no finding of analytics that refuses" + (
+                f"; did you mean {near[0]}?" if near else ""
+            )
     for slug, weight in sorted(book.weights.items()):
         if weight < 0:
             yield f"weights.{slug} = {weight}: a finding cannot speak for a caller; 0 is the least"

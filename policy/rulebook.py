@@ -277,6 +277,10 @@ class Rulebook:
     weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
     role: Role = "enterprise"
     redress: Redress = Redress()
+    opted_out: NumberSet = field(default_factory=NumberSet)
+    """Lines of ours whose subscriber wants nothing blocked by analytics (64.1200(k)(3)): such calls are tagged."""
+    network_level: frozenset[str] = frozenset()
+    """Slugs of analytics so sure that they stop calls to those lines too (64.1200(k)(11))."""
     identity_required: bool = False
     """A call from the carrier without Identity is a finding (`identity-missing`)."""
     velocity: Velocity = Velocity()

@@ -106,6 +106,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             methods=policy["methods"],
             refusals=MappingProxyType({kind: code for kind, code in policy["refusals"].items() if code is not None}),
             telemarketing=policy["telemarketing"],
+            network_level=policy["network_level"],
             unknown_zone_is_open=policy["unknown_zone_is_open"],
             learned_days=policy["learned_days"],
             hook=HookSettings(**policy["hook"]) if policy["hook"] is not None else None,

@@ -166,6 +166,7 @@ SCHEMA = Table(
                 "own": Key(many(kinds.number), ()),
                 "emergency": Key(many(kinds.emergency_string), ()),
                 "psap": Key(many(kinds.number), ()),
+                "opted_out": Key(many(kinds.number), ()),
                 "inventory": Key(many(kinds.existing), ()),
             }
         ),
@@ -211,6 +212,7 @@ SCHEMA = Table(
                 "checks": Named(Key(one_of(*CHECK_MODES))),
                 "methods": Key(many(one_of(*JUDGED)), ("INVITE",)),
                 "telemarketing": Key(flag, False),
+                "network_level": Key(many(kinds.name), (), names="reasons"),
                 "unknown_zone_is_open": Key(flag, True),
                 "learned_days": Key(integer(0, 365), 90),
                 "hook": Table(

@@ -93,6 +93,8 @@ class NumberSettings:
     own: tuple[str, ...] = ()
     emergency: tuple[str, ...] = ()
     psap: tuple[str, ...] = ()
+    opted_out: tuple[str, ...] = ()
+    """Lines whose subscriber wants nothing blocked by analytics."""
     inventory: tuple[Path, ...] = ()
     """Tables of who may use which number, and since when."""
 
@@ -194,6 +196,8 @@ class PolicySettings:
     """Methods whose requests are judged outside of a call; INVITE always."""
     refusals: Mapping[str, int | str] = field(default_factory=dict)
     """Class of a finding -> the code that answers it, where the slug has none."""
+    network_level: tuple[str, ...] = ()
+    """Reason slugs that stop calls to those lines all the same."""
     telemarketing: bool = False
     """Every call of our customers owes the duties of telemarketing."""
     unknown_zone_is_open: bool = True
