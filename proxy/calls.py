@@ -64,6 +64,7 @@ class Answered(NamedTuple):
     started: float
     answered: float
     call: Call | None
+    outbound: bool = False
 
 
 class Calls:
@@ -294,7 +295,9 @@ class Calls:
         elif invite:
             if self.world.promises is not None and story.case is not None:
                 heeding.answered(self.world.promises, story.case.call, self.world.utc())
-            self._active[story.request.call_id] = Answered(story.utc, self.world.utc(), call)
+            self._active[story.request.call_id] = Answered(
+                story.utc, self.world.utc(), call, story.side == "pbx" and story.action != "emergency"
+            )
             if len(self._active) > MAX_ACTIVE:
                 self._active.popitem(last=False)
         self._done.append(story)
@@ -333,6 +336,8 @@ class Calls:
     def over(self, call_id: bytes, utc: float) -> None:
         """An answered call of this worker's is over."""
         known = self._active.pop(call_id, None)
+        if known is not None and known.outbound:
+            self.world.metrics.call_out_over(utc - known.answered)
         if known is not None and known.call is not None and self.world.following is not None:
             self.world.following.ended(known.call, max(0.0, utc - known.answered), 200, self.world.now())
 
