@@ -28,6 +28,8 @@ from policy.checks import (
     message,
     optout,
     pattern,
+    reassigned,
+    recorded,
     reputation,
     subscriber,
     upstream,
@@ -51,6 +53,8 @@ ROOMS = (
     message,  # deterministic
     caller_id,  # duty
     optout,  # duty
+    recorded,  # duty
+    reassigned,  # duty
     dnc,  # duty
     hours,  # duty
     velocity,  # analytics

@@ -23,6 +23,8 @@ from policy.checks import (
     message,
     optout,
     pattern,
+    reassigned,
+    recorded,
     reputation,
     upstream,
     velocity,
@@ -38,7 +40,7 @@ CLASS_OF: dict[str, Class] = {
     **dict.fromkeys(campaign.SLUGS, Class.ANALYTICS),
     **dict.fromkeys(velocity.SLUGS, Class.ANALYTICS),
     **{slug: Class.ANALYTICS for room in (pattern, answers, brand) for slug in room.SLUGS},
-    **{slug: Class.DUTY for room in (optout, dnc, hours, caller_id) for slug in room.SLUGS},
+    **{slug: Class.DUTY for room in (optout, recorded, reassigned, dnc, hours, caller_id) for slug in room.SLUGS},
     "hook": Class.ANALYTICS,
     "deny-list": Class.SUBSCRIBER,
     "anonymous": Class.NOTE,
@@ -87,7 +89,7 @@ def cautions(book: Rulebook) -> list[str]:
         if both:
             found.append(f"{len(both)} number(s) are allowed and also on the list {name}: allowed wins")
     if book.role == "originating":
-        for name in ("caller_id", "optout", "dnc", "hours"):
+        for name in ("caller_id", "optout", "recorded", "reassigned", "dnc", "hours"):
             if book.checks.get(name) == "off":
                 found.append(f"checks.{name} is off, and an originating provider answers for its customers' calls")
     if book.network_level and provider:
