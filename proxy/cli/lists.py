@@ -33,16 +33,20 @@ QUOTED = 10
 """Lines set apart that are shown."""
 
 
+REDRESS = ("why", "pardon", "complain", "answer", "open")
+
+
 def run(args: Namespace) -> int:
     """One of the tasks."""
     if args.task == "import" and (not args.names or args.names[0] not in KINDS):
         if len(args.names) > 1:
             return complain(f"there is no list {args.names[0]}: name one of {', '.join(KINDS)}, or one file alone")
         return table(args.names[0] if args.names else None, args.expect, args.out, args.against, args.json)
-    if args.task in ("why", "pardon"):
+    if args.task in REDRESS:
         from proxy.cli import redress
 
-        return redress.why(args) if args.task == "why" else redress.pardon(args)
+        tasks = {"why": redress.why, "pardon": redress.pardon, "open": redress.unanswered}
+        return tasks.get(args.task, redress.complaint)(args)
     state = folder_of(args.config, args.state)
     if state is None:
         return USAGE

@@ -45,6 +45,7 @@ from proxy.settings.values import (
     PathSettings,
     PolicySettings,
     ProfileSettings,
+    ProviderSettings,
     RedressSettings,
     RegistrationSettings,
     Settings,
@@ -126,6 +127,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         certificates=certificates_of(raw, faults),
         hep=hep_of(raw["hep"]),
         journal=journal_of(raw["journal"], faults),
+        provider=ProviderSettings(**raw["provider"]),
         api=api_of(raw["api"], signing is not None, faults),
         secret=secret_of(raw, faults, environ),
     )

@@ -181,6 +181,7 @@ SCHEMA = Table(
             },
             optional=True,
         ),
+        "provider": Table({"certified": Key(kinds.day)}),
         "customer": Tables(
             {
                 "name": Key(kinds.text, REQUIRED),

@@ -133,6 +133,16 @@ class ServiceSettings:
     url: str
     origid: str
     milliseconds: int = 400
+    certificate_url: str = ""
+    """Of our own certificate, which its answers must name; empty: any will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """What the authorities have of us."""
+
+    certified: float | None = None
+    """When our filing in the Robocall Mitigation Database was certified last, Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +391,7 @@ class Settings:
     hep: HepSettings | None = None
     journal: JournalSettings = field(default_factory=JournalSettings)
     api: ApiSettings | None = None
+    provider: ProviderSettings = ProviderSettings()
     service: ServiceSettings | None = None
     """In the place of `signing`."""
     secret: bytes | None = field(default=None, repr=False)

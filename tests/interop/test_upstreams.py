@@ -22,7 +22,7 @@ from proxy.lab.world import World
 from proxy.storage.find import JournalError, find
 from proxy.storage.rows import Record
 
-LINE, CALLER, CENTRE = "12025550177", "13015550101", "12025550911"
+LINE, CALLER, CENTRE = "12025550177", "13015550101", "12025550191"
 REASON = "FCC notice DA-25-1"
 DAY = 86_400.0
 

@@ -45,7 +45,7 @@ def test_the_blocked_calls_of_a_line_in_28_days(journal: Path, capsys: pytest.Ca
     assert main(["report", "blocked", "--journal", str(journal)]) == 2
 
 
-@pytest.mark.parametrize(("kind", "told"), [("campaign", "Amazon"), ("period", "blocked for campaign: 2"), ("dnc", "0 call(s) left"), ("e911", "nothing")])
+@pytest.mark.parametrize(("kind", "told"), [("campaign", "Amazon"), ("period", "blocked for campaign: 2"), ("dnc", "0 call(s) left"), ("e911", "nothing"), ("signing", "0 call(s) left unsigned"), ("notices", "nothing")])
 def test_each_report_is_a_table(journal: Path, kind: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", kind, "--journal", str(journal)]) == 0
     assert told in capsys.readouterr().out
