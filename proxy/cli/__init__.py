@@ -201,6 +201,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     trace.add_argument("--to", dest="callee", required=True, metavar="NUMBER")
     trace.add_argument("--at", required=True, metavar="TIME", help="2025-11-20T14:03 (UTC), or with +hh:mm")
     trace.add_argument("--window", default="15m", metavar="TIME", help="either side of it (default: 15m)")
+    trace.add_argument("--received", metavar="TIME", help="when the request came: 24 hours are allowed")
     trace.add_argument("--request", default="", metavar="ID", help="the number of the request, kept with the answer")
     trace.add_argument("--format", choices=("text", "json", "csv"), default="text")
     report = commands.add_parser("report", help="the journal over a time, counted")

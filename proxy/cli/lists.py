@@ -7,6 +7,7 @@ in our own columns.
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from argparse import Namespace
 from collections import Counter
@@ -25,8 +26,10 @@ from proxy.lists.areacodes import size
 from proxy.lists.files import ListError
 from proxy.lists.force import statuses
 from proxy.lists.kinds import FOLDER, KINDS, bring_in, table_lines
-from proxy.lists.shelf import Shelf
+from proxy.lists.shelf import Generation, Shelf
 from proxy.settings import SettingsError, load
+from proxy.storage.database import note
+from proxy.storage.rows import Note
 
 MEGA = 1_000_000
 QUOTED = 10
@@ -102,6 +105,7 @@ def into_force(state: Path, args: Namespace) -> int:
         made, bad = bring_in(
             state / FOLDER, kind, paths, time.time(), as_of=as_of, force=args.force, progress=progress
         )
+    _noted(args.config, kind, made)
     if args.json:
         print(json.dumps({
             "list": kind, "generation": made.number, "entries": made.entries, "set_apart": made.refused,
@@ -116,6 +120,20 @@ def into_force(state: Path, args: Namespace) -> int:
     )
     print("in force after `ringwarden reload`, or at the next start")
     return OK
+
+
+def _noted(config: str | None, kind: str, made: Generation) -> None:
+    """Keep in the journal which version of a list was brought in, and when (16 CFR 310.5): five snapshots are kept."""
+    path = load(Path(config)).paths.journal if config is not None else None
+    if path is None:
+        return
+    said = {
+        "generation": made.number, "entries": made.entries, "as_of": written(made.as_of), "from": list(made.sources),
+    }  # fmt: skip
+    try:
+        note(path, Note(time.time(), "list", kind, json.dumps(said, ensure_ascii=False)))
+    except (sqlite3.Error, OSError) as error:
+        complain(f"the journal could not take it down: {error}")
 
 
 def back(state: Path, kind: str) -> int:

@@ -121,6 +121,7 @@ SCHEMA = Table(
                 "blocked": Key(kinds.text, ""),
                 "blocked_since": Key(kinds.day, 0.0),
                 "rmd": Key(kinds.text, ""),
+                "run_by": Key(kinds.text, ""),
             }
         ),
         "load": Table({"unscreened_ms": Key(integer(0, 10_000), 50)}),

@@ -67,6 +67,18 @@ def test_a_blocked_caller_learns_why_is_pardoned_and_both_are_kept(
     assert not verified(tmp_path / "calls.db").faults
 
 
+@pytest.mark.req("REG-062")
+def test_the_version_of_a_list_that_was_brought_in_is_kept(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "registry.txt").write_text("202,5550100\n202,5550101\n")
+    for number in (1, 2):
+        assert main(["lists", "import", "dnc", str(tmp_path / "registry.txt"), "--as-of", "2025-11-20", "--config", str(config)]) == 0
+        kept = notes(tmp_path / "calls.db", "list")
+        said = json.loads(kept[0].text)
+        assert (len(kept), kept[0].about, said["generation"], said["entries"]) == (number, "dnc", number, 2)
+        assert said["as_of"].startswith("2025-11-20") and said["from"] == [str(tmp_path / "registry.txt")]
+    assert not verified(tmp_path / "calls.db").faults
+
+
 @pytest.mark.req("REG-012")
 def test_a_complaint_has_a_clock_of_24_hours_until_it_is_answered(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
