@@ -129,12 +129,15 @@ class Behaviour:
         """Note an attempt and say what is known of its parties. `now`: monotonic seconds. Calls without a caller's
         number are not followed: an anonymous caller is no single person (TRAP-43)."""
         caller, callee = call.caller, call.callee
-        if caller is None or len(caller) > 15 or not caller.isdigit():
+        if caller is None or len(caller) > 15:
+            return NOTHING
+        try:
+            own = int(caller)
+        except ValueError:
             return NOTHING
         self._room -= 1  # a call adds one key of a kind at most
         if self._room < 0 or now >= self._until:
             self._turn(now)
-        own = int(caller)
         number = -9
         if callee is not None and len(callee) <= 15:
             try:

@@ -130,7 +130,7 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
     acting = [finding for finding in findings if not finding.shadow] if shadows else findings
     score, would, deciding = _weighed(acting, book, profile)
     rehearsed = would
-    if would in _STOPS and _spared(would, deciding, call, book):
+    if book.spares and would in _STOPS and _spared(would, deciding, call, book):
         findings.append(Finding(OPTED_OUT, _NOTE, 0, "this line wants nothing blocked by analytics: tagged instead"))
         would = rehearsed = "tag"
     if shadows:
@@ -160,7 +160,7 @@ def overruled(
     if verdict.allowed or verdict.emergency or action == verdict.would or action not in STRICTNESS:
         return verdict
     finding = Finding(HOOK, Class.ANALYTICS, 0, why[:200] or "the operator's service decided so")
-    if action in _STOPS and _spared(action, finding, call, book):
+    if book.spares and action in _STOPS and _spared(action, finding, call, book):
         return verdict  # a service estimates too, and this line wants none of that
     return verdict._replace(
         action=_lowered(action, call, book, mode, percent),
@@ -176,7 +176,7 @@ def _rehearsed(findings: Sequence[Finding], call: Call, book: Rulebook, profile:
     if any(finding.allows for finding in findings):
         return "allow"
     _, would, deciding = _weighed(findings, book, profile)
-    return "tag" if would in _STOPS and _spared(would, deciding, call, book) else would
+    return "tag" if book.spares and would in _STOPS and _spared(would, deciding, call, book) else would
 
 
 def _spared(would: Action, deciding: Finding | None, call: Call, book: Rulebook) -> bool:

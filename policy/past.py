@@ -128,7 +128,10 @@ class Past:
             talked = 1
         elif duration < SHORT and 200 <= status < 300:
             unheard = 1
-        for key in (caller + PROVED if proved(call) else caller, caller[:-3]):
+        block = caller[:-3]
+        if (judgement := call.judgement) is not None and judgement.passport is not None and proved(call):
+            caller += PROVED
+        for key in (caller, block):
             if (one := known.get(key)) is None:
                 known[key] = (1, unheard, talked, dead, now)
             else:

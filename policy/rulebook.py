@@ -311,6 +311,8 @@ class Rulebook:
     """By the trunk's name: why nothing is taken from it."""
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
+    spares: bool = field(init=False, repr=False, compare=False)
+    """Has any line opted out? Nearly always not, and then nobody looks further."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
     shadow: frozenset[str] = field(init=False, repr=False, compare=False)
     weight: Callable[[str], int] = field(init=False, repr=False, compare=False)
@@ -339,6 +341,7 @@ class Rulebook:
             object.__setattr__(self, f"is_{name}", member(numbers))
         object.__setattr__(self, "is_passed", either(self.psap, self.allow))
         object.__setattr__(self, "is_barred", either(self.own, self.dno))
+        object.__setattr__(self, "spares", bool(self.opted_out))
         off = frozenset(name for name, mode in self.checks.items() if mode == "off")
         if not self.psap and not self.allow and self.learned is None:
             off |= {"allow"}  # it could say nothing

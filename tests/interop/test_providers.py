@@ -78,9 +78,15 @@ async def test_calls_that_leave_unsigned_are_counted_and_raise_an_alarm(tmp_path
         assert any("duty sign (47 CFR 64.6301(a))" in said for said in world.said)
 
 
-@pytest.mark.req("REG-054")
-async def test_answered_calls_of_ours_that_are_over_at_once_are_counted(tmp_path: Path) -> None:
-    async with World(tmp_path) as world:
+@pytest.mark.req("REG-053", "REG-054")
+async def test_a_recording_without_an_agreement_is_refused_and_calls_that_are_over_at_once_are_counted(tmp_path: Path) -> None:
+    def strict(text: str) -> str:
+        more = '[policy.checks]\nrecorded = "enforce"\n\n[policy.weights]\nrecorded-unagreed = 80\n\n'
+        return text.replace("[policy.redress]", more + "[policy.redress]")
+
+    async with World(tmp_path, amend=strict) as world:
+        recording = call(world, "12025550150", "12125550147", "X-Screen-Purpose: prerecorded")
+        assert (await world.pbx.call(recording, world.proxy)).status == 603
         for caller, target, phone in (("12025550150", "12125550147", world.pbx), (CALLER, CALLEE, world.carrier)):
             await phone.call(call(world, caller, target), world.proxy)
         answered = await world.pbx.call(call(world, "12025550150", "12125550147"), world.proxy, hang_up=False)
@@ -90,17 +96,3 @@ async def test_answered_calls_of_ours_that_are_over_at_once_are_counted(tmp_path
         await world.pbx.within(answered.dialog, "BYE")
         assert await figure(world, 'ringwarden_outbound_ends_total{how="at-once"}') == 1
         assert await figure(world, 'ringwarden_outbound_ends_total{how="later"}') == 1
-
-
-@pytest.mark.req("REG-053")
-async def test_a_recording_without_a_written_agreement_is_refused_where_that_is_set(tmp_path: Path) -> None:
-    def strict(text: str) -> str:
-        return text.replace(
-            "[policy.redress]", '[policy.checks]\nrecorded = "enforce"\n\n[policy.weights]\nrecorded-unagreed = 80\n\n[policy.redress]'
-        )
-
-    async with World(tmp_path, amend=strict) as world:
-        for purpose, status in (("prerecorded", 603), ("telemarketing", 200), ("", 200)):
-            lines = (f"X-Screen-Purpose: {purpose}",) if purpose else ()
-            sent = call(world, "12025550150", "12125550147", *lines)
-            assert (await world.pbx.call(sent, world.proxy)).status == status, purpose
