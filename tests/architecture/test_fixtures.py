@@ -23,7 +23,7 @@ ARITHMETIC = {"2147483648", "4294967295", "4294967296", "4294967301"}
 """Ends of 31 and 32 bits, which look like numbers."""
 EDGES = {
     "2025550000", "2025550080", "2025550099", "2025550240", "2025559999", "2025560100", "2022550123", "2026660100",
-    "3612345678", "8495123456",
+    "3612345678", "8495123456", "2025549999", "2025560000",
 }  # fmt: skip
 """Ends of ranges, neighbouring exchanges and other lengths, in tests of just that. A new one is to be thought about."""
 
