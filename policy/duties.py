@@ -107,6 +107,8 @@ def _verify(facts: Facts) -> Said:
 
 
 def _third(facts: Facts) -> Said:
+    if not facts.signs:
+        return "kept", "nobody signs for us"
     if not facts.third:
         return "kept", "we sign with our own key and decide on the level ourselves"
     if not facts.third_named:

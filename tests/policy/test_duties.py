@@ -70,7 +70,8 @@ def test_between_two_providers_headers_pass() -> None:
 
 @pytest.mark.req("REG-033")
 def test_who_has_somebody_else_sign_decides_itself_and_names_its_own_certificate() -> None:
-    assert duty("third-party").state == "kept"
+    assert duty("third-party").said.startswith("we sign with our own key")
+    assert duty("third-party", signs=False).said == "nobody signs for us"
     found = duty("third-party", third=True)
     assert found.state == "open" and "signing.certificate_url" in found.said
     found = duty("third-party", third=True, third_named=True)
