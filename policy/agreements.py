@@ -26,6 +26,8 @@ OPT_OUT_MONTHS = 60
 PURCHASE_MONTHS, INQUIRY_MONTHS = 18, 3
 SCOPES = ("any", "calls", "messages")
 """What a consent or a request is about."""
+IN_WRITING = "recorded"
+"""The scope of a consent to recorded messages: a signed agreement that names them (16 CFR 310.4(b)(1)(v)(A))."""
 KINDS: Mapping[str, int] = {"purchase": PURCHASE_MONTHS, "inquiry": INQUIRY_MONTHS}
 """What a relation rests on (a purchase, payment or delivery; an inquiry or application), and the months it lasts."""
 EVERYBODY = "*"
@@ -115,6 +117,26 @@ class Agreements:
         asked = self.opted_out(caller, callee, utc, scope)
         return asked is None and self._agreed(caller, callee, utc, scope, float("-inf"))
 
+    def in_writing(self, caller: str | None, callee: str, utc: float) -> bool:
+        """Did this person agree to recorded messages in writing, and neither revoke it nor opt out since?"""
+        asked = self.opted_out(caller, callee, utc)
+        return any(
+            type(one) is Consent
+            and one.scope == IN_WRITING
+            and (asked is None or one.obtained > asked.at)
+            and (one.revoked is None or utc < one.revoked)
+            for one in self._about(caller, callee, utc)
+        )
+
+    def since(self, caller: str | None, callee: str, utc: float) -> float | None:
+        """When the person called agreed last, or had business with us: what a call to it rests on. None: on nothing."""
+        latest = None
+        for one in self._about(caller, callee, utc):
+            at = one.obtained if type(one) is Consent else one.at  # type: ignore[union-attr]
+            if type(one) is not OptOut and (latest is None or at > latest):
+                latest = at
+        return latest
+
     def related(self, caller: str | None, callee: str, utc: float) -> bool:
         """Is there a business relation, and no request that overrides it?"""
         return any(
@@ -141,7 +163,7 @@ class Agreements:
 
 
 def _within(wide: str, narrow: str) -> bool:
-    return wide in ("any", narrow) or narrow == "any"
+    return wide in ("any", narrow) or narrow == "any" or (wide == IN_WRITING and narrow == "calls")
 
 
 def stop_word(text: str) -> str | None:
@@ -213,8 +235,9 @@ def _record(kind: str, row: Mapping[str, str]) -> Record:
         if (basis := row.get("kind", "").casefold()) not in KINDS:
             raise ValueError(f"kind is one of {', '.join(KINDS)}")
         return Relation(caller, callee, moment(row.get("at", "")), basis)
-    if (scope := row.get("scope", "").casefold() or "any") not in SCOPES:
-        raise ValueError(f"scope is one of {', '.join(SCOPES)}")
+    scopes = SCOPES if kind == "optout" else (*SCOPES, IN_WRITING)
+    if (scope := row.get("scope", "").casefold() or "any") not in scopes:
+        raise ValueError(f"scope is one of {', '.join(scopes)}")
     if kind == "optout":
         return OptOut(caller, callee, moment(row.get("at", "")), scope, row.get("how", ""))
     obtained = moment(row.get("obtained", ""))

@@ -23,6 +23,17 @@ LEVELS: tuple[Level, ...] = ("A", "B", "C")
 NOTHING = "none"
 """What a PBX asks for where a call is to leave unsigned."""
 
+CRITERIA_VERSION = "ATIS-1000074 as of 2026-11"
+"""Of the criteria below: what each ground may give at most. A change of the rules is a change of this table and its
+name."""
+CRITERIA: Mapping[str, Level | None] = MappingProxyType(
+    {
+        "own-number": "A", "other-number": "B", "other-customer": "B", "right-ended": "B", "right-ahead": "B",
+        "transit": "C", "kyc-pending": "B", "trunk-limit": "B", "asked": "B", "no-number": None,
+        "impossible-number": None,
+    }
+)  # fmt: skip
+
 WHY = MappingProxyType(
     {
         "own-number": "the customer's own number",
@@ -103,12 +114,13 @@ def decide(caller: str | None, inventory: Inventory, terms: Terms, utc: float, a
     level: Level | None
     customer, source = terms.customer or "", ""
     if terms.transit:
-        level, why = "C", "transit"
+        level, why = CRITERIA["transit"], "transit"
     elif (grant := inventory.find(caller, utc, terms.customer)) is not None:
-        level, why, source = "A", "own-number", grant.source
+        level, why, source = CRITERIA["own-number"], "own-number", grant.source
         customer = customer or grant.customer
     else:
-        level, why = terms.other, _otherwise(inventory.grants(caller), terms.customer, utc)
+        why = _otherwise(inventory.grants(caller), terms.customer, utc)
+        level = terms.other if terms.other is None else max(terms.other, CRITERIA[why] or "C")
     known = terms.customers.get(customer)
     if level is not None and known is not None and known.pending and level < known.cap:
         level, why = known.cap, "kyc-pending"

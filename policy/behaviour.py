@@ -26,7 +26,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from policy.call import Call
-from policy.past import NONE, Ends, Past, keys
+from policy.past import NONE, Ends, Past
 
 WINDOW = 3600.0
 """Seconds that are looked back on."""
@@ -40,6 +40,7 @@ CELLS = 32_768
 """Cells of one slice (256 KiB), two a record."""
 
 _BITS = 61
+_ONE, _MASK = 1 << _BITS, (1 << _BITS) - 1
 _SIGN = tuple(1 << bit for bit in range(_BITS))
 _ESTIMATE = tuple(round(-_BITS * log(1 - ones / _BITS)) for ones in range(_BITS)) + (300,)
 
@@ -55,10 +56,7 @@ class Seen(NamedTuple):
     names: int = 0
     """Distinct display names that this caller showed (an estimate)."""
     ended: int = 0
-    """Calls of this caller whose end is known."""
-    short: int = 0
-    """Of them, answered and over within `SHORT` seconds."""
-    unanswered: int = 0
+    """Calls of this caller whose end is known, of the last days, settled or not (`policy.past`)."""
     block: int = 0
     """Calls of the thousand numbers around the caller."""
     block_callers: int = 0
@@ -76,18 +74,18 @@ class Seen(NamedTuple):
 NOTHING = Seen()
 _seen = tuple.__new__
 
-Person = tuple[int, int, int, int, int, int, int, int]
-"""Attempts, ended, short, unanswered, bits of called numbers, bits of names, last called number, run."""
-Place = tuple[int, int]
-"""Attempts, bits of callers."""
-
+Person = tuple[int, int, int, int, int]
+"""Attempts, bits of called numbers, bits of names, last called number, run."""
+Place = int
+"""Bits of callers, and above them the attempts: a call is one addition."""
 
 
 class Behaviour:
     """Figures per caller, thousand-block and called number."""
 
     __slots__ = ("_half", "_until", "_people", "_people_before", "_blocks", "_blocks_before", "_called",
-                 "_called_before", "_mine", "_others", "_salt", "_most", "_room", "_mark", "_past")  # fmt: skip
+                 "_called_before", "_mine", "_others", "_salt", "_most", "_room", "_mark", "_past",
+                 "note_end")  # fmt: skip
 
     def __init__(
         self,
@@ -112,11 +110,12 @@ class Behaviour:
         self._most, self._room = most, 0
         self._people: dict[str, Person] = {}
         self._people_before: dict[str, Person] = {}
-        self._blocks: dict[int, Place] = {}
-        self._blocks_before: dict[int, Place] = {}
+        self._blocks: dict[str, Place] = {}
+        self._blocks_before: dict[str, Place] = {}
         self._called: dict[int, Place] = {}
         self._called_before: dict[int, Place] = {}
         self._past = Past()
+        self.note_end = self._past.note  # an end belongs to the days, not to the hour
         self._mine = mine
         self._others = tuple(one for one in slices if one is not mine) if mine is not None else ()
         self._salt = int.from_bytes(blake2b(salt, digest_size=4, person=b"behaviour").digest(), "big")
@@ -130,13 +129,21 @@ class Behaviour:
         """Note an attempt and say what is known of its parties. `now`: monotonic seconds. Calls without a caller's
         number are not followed: an anonymous caller is no single person (TRAP-43)."""
         caller, callee = call.caller, call.callee
-        if caller is None or len(caller) > 15 or not caller.isdigit():
+        if caller is None or len(caller) > 15:
+            return NOTHING
+        try:
+            own = int(caller)
+        except ValueError:
             return NOTHING
         self._room -= 1  # a call adds one key of a kind at most
         if self._room < 0 or now >= self._until:
             self._turn(now)
-        own = int(caller)
-        number = int(callee) if callee is not None and len(callee) <= 15 and callee.isdigit() else -9
+        number = -9
+        if callee is not None and len(callee) <= 15:
+            try:
+                number = int(callee)
+            except ValueError:
+                pass
         sign = _SIGN[own % _BITS]
 
         # The caller.
@@ -144,92 +151,74 @@ class Behaviour:
         one, before = people.get(caller), self._people_before.get(caller)
         attempts = callees = run = 1
         name = call.display_name
-        shown = 1 << crc32(name.encode("utf-8", "replace")) % _BITS if name else 0
+        shown = _SIGN[crc32(name.encode("utf-8", "replace")) % _BITS] if name else 0
         bits = _SIGN[number % _BITS] if number >= 0 else 0
-        ended = short = unanswered = 0
         names = 1 if shown else 0
         if one is None and before is None:
-            people[caller] = (1, 0, 0, 0, bits, shown, number, 1)
+            people[caller] = (1, bits, shown, number, 1)
         else:
-            attempts, ended, short, unanswered, called, names, last, run = one or _after(before)
+            attempts, called, showed, last, run = one or _after(before)
             attempts += 1
             bits |= called
-            shown |= names
+            shown |= showed
             if number != last:
                 run = run + 1 if -2 < number - last < 2 else 1
-            people[caller] = (attempts, ended, short, unanswered, bits, shown, number, run)
+            people[caller] = (attempts, bits, shown, number, run)
             if before is not None:
                 attempts += before[0]
-                ended += before[1]
-                short += before[2]
-                unanswered += before[3]
-                bits |= before[4]
-                shown |= before[5]
+                bits |= before[1]
+                shown |= before[2]
             if self._others and attempts >= SHARED_FROM:
                 attempts, bits = self._together(caller, attempts, bits)
             callees = _ESTIMATE[bits.bit_count()]
             if callees > attempts:
                 callees = attempts
-            names = _ESTIMATE[shown.bit_count()] if shown else 0
+            if shown:
+                names = _ESTIMATE[shown.bit_count()]
 
         # The thousand numbers around it, and those who call the same number.
-        key = own // 1000
-        block, callers = self._counted(self._blocks, self._blocks_before, key, sign, "b")
-        crowd = 0
+        key = caller[:-3]
+        places = self._blocks
+        places[key] = place = places.get(key, 0) + _ONE | sign
+        if self._others or key in self._blocks_before:
+            block, callers = self._all(place, self._blocks_before.get(key), "b" + key)
+        else:
+            block, callers = place >> _BITS, _ESTIMATE[(place & _MASK).bit_count()]
+            if callers > block:
+                callers = block
+        crowd, near = 0, False
         if number >= 0:
-            crowd = self._counted(self._called, self._called_before, number, sign, "c")[1]
-        near = key // 10 == number // 10_000 and own != number and len(caller) == 11
-        known = self._past.of
-        mine, around = keys(call, caller)
+            apart = own - number
+            near = -10_000 < apart < 10_000 and apart != 0 and own // 10_000 == number // 10_000 and len(caller) == 11
+            called_by = self._called
+            called_by[number] = place = called_by.get(number, 0) + _ONE | sign
+            if self._others or number in self._called_before:
+                crowd = self._all(place, self._called_before.get(number), f"c{number}")[1]
+            else:
+                crowd = _ESTIMATE[(place & _MASK).bit_count()]
+                if crowd > place >> _BITS:
+                    crowd = place >> _BITS
+        # Nobody has a past whose block has none.
+        past = self._past
+        if key in past.now or key in past.before:
+            ended, ends, around = past.of(call, caller, key, now)
+        else:
+            ended, ends, around = 0, NONE, NONE
         # A named tuple makes itself in Python, which would take a tenth of all this.
         return _seen(Seen, (
-            attempts, callees, run, names, ended, short, unanswered, block, callers, crowd, near, known(mine, now),
-            known(around, now),
+            attempts, callees, run, names, ended, block, callers, crowd, near, ends, around,
         ))  # fmt: skip
 
-    def _counted(
-        self, places: dict[int, Place], before: dict[int, Place], key: int, sign: int, kind: str
-    ) -> tuple[int, int]:
-        """Count one call of (or to) a place; how many there were, and of how many callers."""
-        place = places.get(key)
-        if place is None:
-            count, bits = 1, sign
-        else:
-            count, bits = place[0] + 1, place[1] | sign
-        places[key] = (count, bits)
-        if key in before:
-            place = before[key]
-            count += place[0]
-            bits |= place[1]
-        if count == 1:
-            return 1, 1
+    def _all(self, place: Place, before: Place | None, key: str) -> tuple[int, int]:
+        """Calls of (or to) a place, and callers among them, in both generations and of all workers."""
+        count, bits = place >> _BITS, place & _MASK
+        if before is not None:
+            count += before >> _BITS
+            bits |= before & _MASK
         if self._others and count >= SHARED_FROM:
-            count, bits = self._together(f"{kind}{key}", count, bits)
+            count, bits = self._together(key, count, bits)
         callers = _ESTIMATE[bits.bit_count()]
         return count, callers if callers < count else count
-
-    def note_end(self, call: Call, duration: float | None, status: int, now: float) -> None:
-        """Note how a call ended. `duration`: seconds since it was answered; None: it was not. `status`: the final
-        code. What we refused ourselves is not to be told here: it says nothing about the caller."""
-        caller = call.caller
-        if caller is None:
-            return
-        if now >= self._until:
-            self._turn(now)
-        self._past.note(call, duration, status, now)
-        one = self._people.get(caller)
-        if one is None:
-            # Its call came in the generation before, or it is forgotten.
-            if caller not in self._people_before or self._room <= 0:
-                return
-            self._room -= 1
-            one = _after(self._people_before[caller])
-        attempts, ended, short, unanswered, bits, names, last, run = one
-        if duration is None:
-            unanswered += 1
-        elif duration < SHORT and 200 <= status < 300:
-            short += 1
-        self._people[caller] = (attempts, ended + 1, short, unanswered, bits, names, last, run)
 
     def _turn(self, now: float) -> None:
         """Let the older generation go, if the half-window is over or memory is full."""
@@ -262,9 +251,9 @@ class Behaviour:
             if head >> 32 == where and (self._mark - (head >> 16)) & 0xFFFF < 2:
                 count += head & 0xFFFF
                 bits |= other[at + 1]
-        return count, bits & (1 << _BITS) - 1
+        return count, bits & _MASK
 
 
 def _after(before: Person | None) -> Person:
     """An empty record that goes on where the one of the generation before stopped."""
-    return (0, 0, 0, 0, 0, 0, before[6], before[7]) if before is not None else (0, 0, 0, 0, 0, 0, -9, 0)
+    return (0, 0, 0, before[3], before[4]) if before is not None else (0, 0, 0, -9, 0)

@@ -11,6 +11,7 @@ Files of campaigns are read by `policy.traits`.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -23,6 +24,10 @@ KINDS = {"number": 100, "block": 40, "print": 40, "words": 40, "spc": 25, "host"
 """What a trait looks at, and what it weighs while it is fresh: the fewer good callers share it, the more."""
 ENOUGH_SOURCES = 2
 """So many independent sources must tell of a campaign before its traits refuse a call."""
+NOTICE = "fcc"
+"""A notice of the FCC needs nobody else to tell of it (47 CFR 64.1200(n)(2)): it counts as two."""
+DOCUMENT = re.compile(r"\b(?:DA|FCC)[ -]\d{2}-\d{1,5}\b")
+"""How the FCC numbers its documents."""
 MOST = 100
 """All traits of a campaign together weigh no more than a fresh number."""
 FADING = frozenset(("number", "block"))
@@ -143,7 +148,8 @@ class Casebook:
 
     def _spoken(self, key: str, utc: float) -> int:
         """How many independent sources have told of a campaign."""
-        return len({source for notified, source in self._told[key] if notified <= utc})
+        sources = {source for notified, source in self._told[key] if notified <= utc}
+        return len(sources) + (NOTICE in sources)
 
 
 _READ: tuple[tuple[str, Callable[[Call], str | None]], ...] = (

@@ -28,6 +28,8 @@ from policy.checks import (
     message,
     optout,
     pattern,
+    reassigned,
+    recorded,
     reputation,
     subscriber,
     upstream,
@@ -51,6 +53,8 @@ ROOMS = (
     message,  # deterministic
     caller_id,  # duty
     optout,  # duty
+    recorded,  # duty
+    reassigned,  # duty
     dnc,  # duty
     hours,  # duty
     velocity,  # analytics
@@ -76,16 +80,19 @@ def asked(side: Side, off: frozenset[str] = frozenset()) -> tuple[Check, ...]:
 
 HOOK = "hook"
 """The slug of what the operator's own service decided."""
+OPTED_OUT = "line-opted-out"
+"""The slug of the note that a line wants nothing blocked by analytics."""
 
 _new = tuple.__new__
 _DETERMINISTIC, _SUBSCRIBER, _ANALYTICS, _IDENTITY, _DUTY, _NOTE = Class
 
+_STOPS = ("reject", "divert")
 _CLEAR: dict[Mode, Verdict] = {mode: Verdict(mode=mode) for mode in ("observe", "tag", "enforce")}
 
 
 def reason_slugs() -> tuple[str, ...]:
     """All that `Verdict.reason` can say: a closed set, so it may be a metric label (TRAP-93)."""
-    return ("none", "emergency", HOOK, *(slug for room in ROOMS for slug in room.SLUGS))
+    return ("none", "emergency", HOOK, OPTED_OUT, *(slug for room in ROOMS for slug in room.SLUGS))
 
 
 def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe", percent: int = 100) -> Verdict:
@@ -122,10 +129,16 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
         return _CLEAR[mode]
     acting = [finding for finding in findings if not finding.shadow] if shadows else findings
     score, would, deciding = _weighed(acting, book, profile)
+    rehearsed = would
+    if book.spares and would in _STOPS and _spared(would, deciding, call, book):
+        findings.append(Finding(OPTED_OUT, _NOTE, 0, "this line wants nothing blocked by analytics: tagged instead"))
+        would = rehearsed = "tag"
+    if shadows:
+        rehearsed = _rehearsed(findings, call, book, profile)
     return _new(Verdict, (  # a named tuple makes itself in Python, which takes three times as long
         _lowered(would, call, book, mode, percent),
         would,
-        _rehearsed(findings, book, profile) if shadows else would,
+        rehearsed,
         score,
         tuple(findings),
         deciding,
@@ -147,6 +160,8 @@ def overruled(
     if verdict.allowed or verdict.emergency or action == verdict.would or action not in STRICTNESS:
         return verdict
     finding = Finding(HOOK, Class.ANALYTICS, 0, why[:200] or "the operator's service decided so")
+    if book.spares and action in _STOPS and _spared(action, finding, call, book):
+        return verdict  # a service estimates too, and this line wants none of that
     return verdict._replace(
         action=_lowered(action, call, book, mode, percent),
         would=action,
@@ -156,11 +171,21 @@ def overruled(
     )
 
 
-def _rehearsed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> Action:
+def _rehearsed(findings: Sequence[Finding], call: Call, book: Rulebook, profile: Profile) -> Action:
     """What would be done if the shadows were real."""
     if any(finding.allows for finding in findings):
         return "allow"
-    return _weighed(findings, book, profile)[1]
+    _, would, deciding = _weighed(findings, book, profile)
+    return "tag" if book.spares and would in _STOPS and _spared(would, deciding, call, book) else would
+
+
+def _spared(would: Action, deciding: Finding | None, call: Call, book: Rulebook) -> bool:
+    """Does the line called want no such block (47 CFR 64.1200(k)(3))? What is certain, what the subscriber decides
+    and what the operator calls sure enough for all (64.1200(k)(11)) stops calls to every line."""
+    if call.callee is None or call.side != "carrier" or call.callee not in book.opted_out or deciding is None:
+        return False
+    estimated = would == "divert" or deciding.kind is _ANALYTICS
+    return estimated and deciding.slug not in book.network_level
 
 
 def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> tuple[int, Action, Finding | None]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from policy.campaigns import named
+from policy.grounds import cited
 from policy.lists import CampaignList, Entry, Quarantined, number
 
 MAX_ROWS = 200_000
@@ -26,6 +27,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "confidence": ("confidence",),
     "origin": ("origin",),
     "source": ("source",),
+    "cites": ("cites", "citation", "violation", "apparent violation"),
     "evidence": ("evidence", "recording_url", "recording", "link to robocall recording"),
 }
 """Our names, and what others call the same column. Only the first four are needed, `called` not even that."""
@@ -55,14 +57,17 @@ class Row:
     confidence: str = "high"
     origin: str = ""
     source: str = "itg"
+    cites: str = ""
+    """The paragraph that it is said to break (`policy.grounds.CITATIONS`)."""
     evidence: str = ""
     """Where a recording is said to be. Shown, never fetched."""
 
     def entry(self) -> Entry:
         """As the campaign list holds it: known from its notice on."""
         return Entry(
-            self.caller, self.campaign, self.notified, self.called, self.source, self.confidence, self.origin
-        )
+            self.caller, self.campaign, self.notified, self.called, self.source, self.confidence, self.origin,
+            self.cites,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,7 @@ def _row(cells: list[str], place: dict[str, int], position: int, line: int) -> R
         confidence,
         cell("origin"),
         cell("source").casefold() or "itg",
+        cited(cell("cites")) if cell("cites") else "",
         cell("evidence"),
     )
 

@@ -23,11 +23,13 @@ from policy.checks import (
     message,
     optout,
     pattern,
+    reassigned,
+    recorded,
     reputation,
     upstream,
     velocity,
 )
-from policy.decide import CHECK_OF
+from policy.decide import CHECK_OF, OPTED_OUT
 from policy.refusal import FITTING, NETWORK_BLOCKED, PHRASES, PLUS
 from policy.rulebook import PROVIDERS, TRANSIT, Code, Profile, Rulebook
 from policy.verdict import Class
@@ -38,7 +40,7 @@ CLASS_OF: dict[str, Class] = {
     **dict.fromkeys(campaign.SLUGS, Class.ANALYTICS),
     **dict.fromkeys(velocity.SLUGS, Class.ANALYTICS),
     **{slug: Class.ANALYTICS for room in (pattern, answers, brand) for slug in room.SLUGS},
-    **{slug: Class.DUTY for room in (optout, dnc, hours, caller_id) for slug in room.SLUGS},
+    **{slug: Class.DUTY for room in (optout, recorded, reassigned, dnc, hours, caller_id) for slug in room.SLUGS},
     "hook": Class.ANALYTICS,
     "deny-list": Class.SUBSCRIBER,
     "anonymous": Class.NOTE,
@@ -49,7 +51,10 @@ CLASS_OF: dict[str, Class] = {
 """The class of each slug that may be given a code."""
 
 HARMLESS = frozenset(
-    (*allow.SLUGS, *reputation.SLUGS, "answers-company", "campaign-old", "campaign-proved", "emergency", "none")
+    (
+        *allow.SLUGS, *reputation.SLUGS, OPTED_OUT, "answers-company", "campaign-old", "campaign-proved", "emergency",
+        "none",
+    )  # fmt: skip
 )
 """Slugs that must never refuse a call."""
 
@@ -84,9 +89,14 @@ def cautions(book: Rulebook) -> list[str]:
         if both:
             found.append(f"{len(both)} number(s) are allowed and also on the list {name}: allowed wins")
     if book.role == "originating":
-        for name in ("caller_id", "optout", "dnc", "hours"):
+        for name in ("caller_id", "optout", "recorded", "reassigned", "dnc", "hours"):
             if book.checks.get(name) == "off":
                 found.append(f"checks.{name} is off, and an originating provider answers for its customers' calls")
+    if book.network_level and provider:
+        found.append(
+            f"network_level stops calls to lines that opted out ({', '.join(sorted(book.network_level))}): tell your"
+            " subscribers what is blocked so (47 CFR 64.1200(k)(11))"
+        )
     if (mode := book.checks.get("impossible")) in ("off", "shadow") and book.role in PROVIDERS:
         found.append(
             f"checks.impossible is {mode}, and every provider must block on a reasonable do-not-originate list "
@@ -179,6 +189,12 @@ def _checks(book: Rulebook) -> Iterator[str]:
 
 
 def _others(book: Rulebook) -> Iterator[str]:
+    for slug in sorted(book.network_level):
+        if slug in HARMLESS or CLASS_OF.get(slug) is not Class.ANALYTICS:
+            near = get_close_matches(slug, [name for name, kind in CLASS_OF.items() if kind is Class.ANALYTICS], 1)
+            yield f"network_level names {slug}, which is no finding of analytics that refuses" + (
+                f"; did you mean {near[0]}?" if near else ""
+            )
     for slug, weight in sorted(book.weights.items()):
         if weight < 0:
             yield f"weights.{slug} = {weight}: a finding cannot speak for a caller; 0 is the least"

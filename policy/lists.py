@@ -33,9 +33,10 @@ sets."""
 
 ENOUGH_VOICES = 2
 """So many independent sources must speak before a call is refused for a campaign."""
-VOICES = {"itg": 2, "traceback": 2, "operator": 2, "honeypot": 1, "user-report": 1, "complaint": 0}
+VOICES = {"itg": 2, "traceback": 2, "operator": 2, "fcc": 2, "honeypot": 1, "user-report": 1, "complaint": 0}
 """A traceback is two by itself: somebody recorded or reported the call, and the carriers on its way confirmed it. What
-the operator wrote down needs nobody else. Complaints speak with no voice, however many there are."""
+the operator wrote down needs nobody else, nor does a notice of the FCC. Complaints speak with no voice, however many
+there are."""
 
 _RANGE = re.compile(r"\+?([0-9]{7,15})\s*(?:-|\.\.)\s*\+?([0-9]{7,15})\Z").match
 _PATTERN = re.compile(r"(\+?[0-9]+)([xX]+)\Z").match
@@ -210,6 +211,8 @@ class Entry:
     """Who says so: `itg` (a traceback), `operator`, `honeypot`, `user-report`, `complaint`."""
     confidence: str = "high"
     origin: str = ""
+    cites: str = ""
+    """The paragraph that the call is said to break."""
 
     @property
     def fresh_from(self) -> float:

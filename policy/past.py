@@ -62,67 +62,97 @@ class Ends(NamedTuple):
 NONE = Ends()
 _ends = tuple.__new__
 
+Record = tuple[int, int, int, int, float]
+"""The figures of `Ends` as a plain tuple: the collector does not follow those, and they are made in half the time."""
+
+
+PROVED = "A"
+"""Stands behind a proved caller: what it did is kept apart from what others did in its name."""
+
 
 class Past:
     """Ends by caller and by thousand-block."""
 
-    __slots__ = ("_half", "_until", "_most", "_now", "_before")
+    __slots__ = ("_half", "_until", "_most", "now", "before")
 
     def __init__(self, window: float = WINDOW, most: int = MOST) -> None:
         """Raises ValueError."""
         if window <= 0 or most < 1:
             raise ValueError("the window is a positive number of seconds, and somebody must be remembered")
         self._half, self._until, self._most = window / 2, 0.0, most
-        self._now: dict[str, Ends] = {}
-        self._before: dict[str, Ends] = {}
+        self.now: dict[str, Record] = {}
+        """The younger generation, by caller and by thousand-block (the caller without its last three digits). Nobody is
+        in one without its thousand-block."""
+        self.before: dict[str, Record] = {}
 
     def __len__(self) -> int:
-        return len(self._now) + len(self._before)
+        return len(self.now) + len(self.before)
 
-    def of(self, key: str, now: float) -> Ends:
-        """What is known of a key, as `keys` names it; nothing before that has settled."""
-        one, before = self._now.get(key), self._before.get(key)
-        if before is None:
-            return one if one is not None and one[4] <= now - SETTLED else NONE
-        if one is None:
-            return before
-        return _ends(
-            Ends, (one[0] + before[0], one[1] + before[1], one[2] + before[2], one[3] + before[3], before[4])
-        )
+    def of(self, call: Call, caller: str, block: str, now: float) -> tuple[int, Ends, Ends]:
+        """How many calls of the caller of this one have ended, and what is known of them and of those of its
+        thousand-block; nothing before that has settled."""
+        latest, known, earlier = now - SETTLED, self.now, self.before
+        if proved(call):
+            caller += PROVED
+        ended, ends, around = 0, NONE, NONE
+        one, before = known.get(caller), earlier.get(caller)
+        if before is not None:
+            one = before if one is None else _sum(one, before)
+        if one is not None:
+            ended = one[0]
+            if one[4] <= latest or before is not None:
+                ends = _ends(Ends, one)
+        one, before = known.get(block), earlier.get(block)
+        if before is not None:
+            around = _ends(Ends, before if one is None else _sum(one, before))
+        elif one is not None and one[4] <= latest:
+            around = _ends(Ends, one)
+        return ended, ends, around
 
     def note(self, call: Call, duration: float | None, status: int, now: float) -> None:
-        """Note the end of a call; arguments as in `policy.behaviour`."""
+        """Note how a call ended. `duration`: seconds since it was answered; None: it was not. `status`: the final code.
+        What we refused ourselves is not to be told here: it says nothing about the caller."""
         caller = call.caller
         if caller is None or len(caller) > 15:
             return
-        if now >= self._until or len(self._now) + 1 >= self._most:
+        known = self.now
+        if now >= self._until or len(known) + 1 >= self._most:
             self._turn(now)
+            known = self.now
+        unheard = talked = dead = 0
         if duration is None:
-            unheard, talked, dead = 1, 0, 1 if status in DEAD else 0
-        else:
-            unheard = 1 if duration < SHORT and 200 <= status < 300 else 0
-            talked, dead = 1 if duration >= TALK else 0, 0
-        known = self._now
-        # A named tuple makes itself in Python, and unpacking one takes longer.
-        for key in keys(call, caller):
-            one = known.get(key)
-            if one is None:
-                known[key] = _ends(Ends, (1, unheard, talked, dead, now))
+            unheard = 1
+            if status in DEAD:
+                dead = 1
+        elif duration >= TALK:
+            talked = 1
+        elif duration < SHORT and 200 <= status < 300:
+            unheard = 1
+        block = caller[:-3]
+        if (judgement := call.judgement) is not None and judgement.passport is not None and proved(call):
+            caller += PROVED
+        for key in (caller, block):
+            if (one := known.get(key)) is None:
+                known[key] = (1, unheard, talked, dead, now)
             else:
-                known[key] = _ends(Ends, (one[0] + 1, one[1] + unheard, one[2] + talked, one[3] + dead, one[4]))
+                ended, empty, heard, gone, since = one
+                known[key] = (ended + 1, empty + unheard, heard + talked, gone + dead, since)
 
     def _turn(self, now: float) -> None:
-        self._before = {} if now >= self._until + self._half and self._until else self._now
-        self._now = {}
+        self.before = {} if now >= self._until + self._half and self._until else self.now
+        self.now = {}
         if now >= self._until:
             self._until = (int(now / self._half) + 1) * self._half
 
 
-def keys(call: Call, caller: str) -> tuple[str, str]:
-    """The caller, with a mark where it is proved, and its thousand-block."""
+def _sum(one: Record, before: Record) -> Record:
+    """The figures of both generations."""
+    return one[0] + before[0], one[1] + before[1], one[2] + before[2], one[3] + before[3], before[4]
+
+
+def proved(call: Call) -> bool:
+    """Has the caller proved that the number is its own?"""
     judgement = call.judgement
-    if judgement is not None and judgement.failure is None and judgement.signature is _PASS:
-        token = judgement.passport
-        if token is not None and token.attest == "A":
-            return caller + "A", caller[:-3]
-    return caller, caller[:-3]
+    if judgement is None or (token := judgement.passport) is None:
+        return False
+    return judgement.failure is None and judgement.signature is _PASS and token.attest == "A"

@@ -20,6 +20,7 @@ from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
 from policy.messages import Messages
+from policy.reassigned import Reassigned
 from policy.upstreams import Block
 from policy.verdict import CheckMode, Class, Finding
 
@@ -46,6 +47,8 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         "dnc-listed": 50,
         # Somebody asked us, and we wrote it down: no estimate.
         "opt-out": 80,
+        "number-reassigned": 50,
+        "recorded-unagreed": 50,
         # Outbound duties: a tag, so that somebody looks; the operator's weight of 80 makes them refuse.
         "hours": 50,
         "hours-unknown": 30,
@@ -166,12 +169,15 @@ class Velocity:
 
 
 CHECKS: Mapping[str, CheckMode] = MappingProxyType(
-    dict.fromkeys(("caller_id", "hours", "pattern", "answers", "reputation", "brand"), "shadow")
+    dict.fromkeys(("caller_id", "recorded", "hours", "pattern", "answers", "reputation", "brand"), "shadow")
 )
 """What a fresh install rehearses before it acts: duties that depend on the kind of call, and every estimate."""
 
 Member = Callable[[str | None], bool]
 """Is this number (None: there is none) on a list?"""
+
+TELEMARKETING, RECORDED = "telemarketing", "prerecorded"
+"""What a PBX says that a call is for; a recorded message is telemarketing that owes more."""
 
 LONG = 50_000
 """Numbers on all lists together from which on they are marked."""
@@ -277,6 +283,10 @@ class Rulebook:
     weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
     role: Role = "enterprise"
     redress: Redress = Redress()
+    opted_out: NumberSet = field(default_factory=NumberSet)
+    """Lines of ours whose subscriber wants nothing blocked by analytics (64.1200(k)(3)): such calls are tagged."""
+    network_level: frozenset[str] = frozenset()
+    """Slugs of analytics so sure that they stop calls to those lines too (64.1200(k)(11))."""
     identity_required: bool = False
     """A call from the carrier without Identity is a finding (`identity-missing`)."""
     velocity: Velocity = Velocity()
@@ -291,6 +301,8 @@ class Rulebook:
     hours: Hours | None = None
     agreements: Agreements | None = None
     """Opt-outs, consent and business relations of the people that our customers call."""
+    reassigned: Reassigned | None = None
+    """What the Reassigned Numbers Database said; None: it was not asked."""
     learned: Learned | None = None
     """The numbers that our own people called lately; None: nothing is learned."""
     messages: Messages | None = None
@@ -299,6 +311,8 @@ class Rulebook:
     """By the trunk's name: why nothing is taken from it."""
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
+    spares: bool = field(init=False, repr=False, compare=False)
+    """Has any line opted out? Nearly always not, and then nobody looks further."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
     shadow: frozenset[str] = field(init=False, repr=False, compare=False)
     weight: Callable[[str], int] = field(init=False, repr=False, compare=False)
@@ -327,11 +341,14 @@ class Rulebook:
             object.__setattr__(self, f"is_{name}", member(numbers))
         object.__setattr__(self, "is_passed", either(self.psap, self.allow))
         object.__setattr__(self, "is_barred", either(self.own, self.dno))
+        object.__setattr__(self, "spares", bool(self.opted_out))
         off = frozenset(name for name, mode in self.checks.items() if mode == "off")
         if not self.psap and not self.allow and self.learned is None:
             off |= {"allow"}  # it could say nothing
         if self.messages is None:
             off |= {"message"}
+        if self.reassigned is None:
+            off |= {"reassigned"}
         if not self.upstreams:
             off |= {"upstream"}
         object.__setattr__(self, "off", off)
@@ -356,7 +373,7 @@ class Rulebook:
 
     def owes(self, call: Call) -> bool:
         """Is this a call of telemarketing, as far as we are told?"""
-        return self.telemarketing or call.purpose == "telemarketing"
+        return self.telemarketing or call.purpose in (TELEMARKETING, RECORDED)
 
     def consented(self, call: Call) -> bool:
         """Has the person called agreed to it? (From do-not-call and calling hours that excuses, REG-050, REG-056.)"""

@@ -172,9 +172,8 @@ class Sources:
                 self._until = (self._at + 1) * self._half
         judgement = call.judgement
         url = origid = ""
-        if judgement is not None and judgement.failure is None and judgement.signature is _PASS:
-            passport = judgement.passport
-            if passport is not None:
+        if judgement is not None and (passport := judgement.passport) is not None:
+            if judgement.failure is None and judgement.signature is _PASS:
                 url, origid = passport.x5u or "", passport.origid or ""
         key = (call.trunk, call.customer, call.print, url, origid)
         group = self._groups.get(key)

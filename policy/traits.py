@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from policy.campaigns import family, named
-from policy.casebook import KINDS, Trait
+from policy.casebook import DOCUMENT, KINDS, NOTICE, Trait
 from policy.letter import CONFIDENCE, moment
 from policy.lists import Quarantined, entry, number
 
@@ -158,6 +158,9 @@ def trait(row: Mapping[str, str]) -> Trait:
     if kind in ("spc", "host", "trunk") and not evidence:
         # Good callers share it: whoever lets it count says why (REG-018).
         raise ValueError(f"a trait of kind {kind} needs its evidence written down")
+    source = row.get("source", "").casefold() or "itg"
+    if source == NOTICE and DOCUMENT.search(name) is None:
+        raise ValueError("the campaign of a notice of the FCC bears its number, such as DA 25-123")
     notified = moment(row.get("notified", ""))
     first, last, until = (
         moment(row[key]) if row.get(key) else None for key in ("first_seen", "last_seen", "until")
@@ -165,7 +168,7 @@ def trait(row: Mapping[str, str]) -> Trait:
     if first is not None and last is not None and last < first:
         raise ValueError("last seen before it was first seen")
     return Trait(
-        name, kind, _value(kind, row.get("value", "")), notified, row.get("source", "").casefold() or "itg",
+        name, kind, _value(kind, row.get("value", "")), notified, source,
         row.get("family", "") or family(name), tuple(filter(None, map(str.strip, row.get("aliases", "").split("|")))),
         first or 0.0, last or 0.0, until, confidence, evidence,
     )  # fmt: skip

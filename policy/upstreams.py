@@ -7,6 +7,7 @@ A copy of that database speaks for a week; an older one refuses nobody (REG-042)
 from __future__ import annotations
 
 import csv
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 RMD_DAYS = 7
@@ -16,6 +17,18 @@ MOST = 200_000
 STRUCK = frozenset(("removed", "deficient", "withdrawn"))
 NUMBERS = ("number", "rmd_number", "filing number", "rmd number")
 STATUS = ("status", "filing status")
+
+
+OPENS_MONTH, DUE_MONTH = 2, 3
+"""A certification from 1 February on counts for this year's 1 March (47 CFR 64.6305, in force since 5 February
+2026)."""
+
+
+def recertify_by(certified: float) -> float:
+    """When the next yearly certification is due after one of this moment: 1 March, to its end in UTC."""
+    when = datetime.fromtimestamp(certified, UTC)
+    year = when.year + (when.month >= OPENS_MONTH)
+    return datetime(year, DUE_MONTH, 2, tzinfo=UTC).timestamp()
 
 
 class Block(NamedTuple):

@@ -64,6 +64,7 @@ class Answered(NamedTuple):
     started: float
     answered: float
     call: Call | None
+    outbound: bool = False
 
 
 class Calls:
@@ -209,7 +210,8 @@ class Calls:
         else:
             if tagged and request.method == "BYE" and request.call_id in self._active:
                 started = self._active[request.call_id].started
-                self._end(request.call_id, story.utc, story.side, Seal(self.world.worker, started, "allow"))
+                by_caller = self._active[request.call_id].outbound == (story.side == "pbx")
+                self._end(request.call_id, story.utc, Seal(self.world.worker, started, "allow", by_caller))
             marks = stripped(self.world, request, lane)
             token = self._acting.seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
@@ -255,7 +257,7 @@ class Calls:
         story.action, story.seal = "in-dialog", seal
         edits = stripped(self.world, request, story.lane).edits if seal.action != "bypass" else None
         if request.method == "BYE":
-            self._end(request.call_id, story.utc, story.side, seal)
+            self._end(request.call_id, story.utc, seal)
         self._onward.go(
             routed,
             reached,
@@ -294,7 +296,9 @@ class Calls:
         elif invite:
             if self.world.promises is not None and story.case is not None:
                 heeding.answered(self.world.promises, story.case.call, self.world.utc())
-            self._active[story.request.call_id] = Answered(story.utc, self.world.utc(), call)
+            self._active[story.request.call_id] = Answered(
+                story.utc, self.world.utc(), call, story.side == "pbx" and story.action != "emergency"
+            )
             if len(self._active) > MAX_ACTIVE:
                 self._active.popitem(last=False)
         self._done.append(story)
@@ -317,22 +321,24 @@ class Calls:
                 if endpoint.pass_on(plain, flow, way[0], way[1], now, context):
                     context.case = side
                     world.metrics.request(side, "BYE")
-                    self._end(call_id, utc, side, seal)
+                    self._end(call_id, utc, seal)
                     return
         self.handle(endpoint.reconsider(context, now), now)
 
-    def _end(self, call_id: bytes, utc: float, side: str, seal: Seal) -> None:
+    def _end(self, call_id: bytes, utc: float, seal: Seal) -> None:
         """A call is over: the first BYE of it completes its record."""
         self.over(call_id, utc)
         world = self.world
         if seal.worker != world.worker and world.ended_elsewhere is not None:
             world.ended_elsewhere(seal.worker, call_id, utc)
         if world.journal is not None:
-            world.journal.put(ended(call_id, utc, side, seal.started))
+            world.journal.put(ended(call_id, utc, seal.caller, seal.started))
 
     def over(self, call_id: bytes, utc: float) -> None:
         """An answered call of this worker's is over."""
         known = self._active.pop(call_id, None)
+        if known is not None and known.outbound:
+            self.world.metrics.call_out_over(utc - known.answered)
         if known is not None and known.call is not None and self.world.following is not None:
             self.world.following.ended(known.call, max(0.0, utc - known.answered), 200, self.world.now())
 

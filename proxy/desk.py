@@ -16,6 +16,7 @@ from typing import Any
 from certs.fetch import Fetched, Fetcher, FetchError
 from certs.flights import Bounds, Flights
 from policy.decide import reason_slugs
+from proxy import duties
 from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
@@ -148,6 +149,7 @@ class Desk:
         self.metrics.gauge("list_entries", "Entries of the lists.", lambda: self._list_sizes, "list")
         self.metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")
         force.declare(self.metrics, self.settings.paths.state, self.clock.utc)
+        duties.declare(self.metrics, lambda: self.settings, self.clock.utc)
         self.metrics.gauge("workers", "Worker processes.", lambda: float(self._shared.workers))
 
     def _take(self, kind: bytes, record: bytes) -> None:

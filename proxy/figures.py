@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from proxy import duties
 from proxy.clock import errors as clock_errors
 from proxy.lists import force
 from proxy.storage.journal import Journal
@@ -94,6 +95,7 @@ def declare(app: Wiring, journal: Journal | None) -> None:
             metrics.gauge(one.name, one.help, partial(one.read, app))
     metrics.gauge("list_entries", "Entries of the lists.", partial(list_sizes, app), "list")
     force.declare(metrics, app.settings.paths.state, app.clock.utc)
+    duties.declare(metrics, lambda: app.settings, app.clock.utc)
     metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")
     metrics.gauge("peer_up", PEER_UP, app.directory.usable, "peer")
     if journal is not None:

@@ -52,6 +52,8 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
             case.signed = signed.attestation
             case.ours = signed.names
             marks.edits.add.extend(signed.lines)
+        else:
+            world.metrics.signed("already-signed" if request.first("identity") is not None else "off", "none")
         return marks
     if verdict.action == "reject":
         return marks

@@ -50,7 +50,13 @@ PEER_STATES = ("unknown", "up", "failing", "held", "down", "rising")
 DNS_KINDS = ("NAPTR", "SRV", "A", "AAAA")
 DNS_RESULTS = ("answered", "nothing", "failed", "timeout", "busy")
 VERIFIED = ("passed", "unsigned", "failed")
-SIGNED = ("signed", "already-signed", "no-number", "stale-date", "not-entitled", "failed", "late", "resting", "full")
+SIGNED = (
+    "signed", "already-signed", "off", "no-number", "stale-date", "not-entitled", "failed", "late", "resting", "full",
+)  # fmt: skip
+OUT_ENDS = ("at-once", "later")
+ABANDONED = 4.0
+"""Seconds: a person says who is there, and within two more somebody must speak (16 CFR 310.4(b)(4)(ii)). Calls that
+are over sooner are the most that can have been abandoned; a person who hangs up is among them."""
 STREAMS = ("tcp", "tls")
 REFUSALS = ("total", "source", "files")
 ENDS = (
@@ -109,6 +115,7 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("hook", "Questions to the operator's decision service.", {"result": HOOKED}),
         Family("verifier", "Tokens that a verification service was asked about.", {"result": VOUCHED}),
         Family("api", "Requests of others to sign or verify.", {"operation": API, "result": API_RESULTS}),
+        Family("outbound_ends", "Answered calls of ours that are over.", {"how": OUT_ENDS}),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
         Family("failovers", "Calls that went to the next hop in the row.", {"why": FAILOVERS}),
@@ -272,6 +279,10 @@ class Metrics:
 
     def over_rate(self) -> None:
         self.add("over_rate")
+
+    def call_out_over(self, seconds: float) -> None:
+        """An answered call of ours is over, so long after its answer."""
+        self.add("outbound_ends", "at-once" if seconds < ABANDONED else "later")
 
     def cancelled(self) -> None:
         self.add("cancelled")

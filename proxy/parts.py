@@ -24,7 +24,7 @@ from policy.lint import cautions, lint
 from policy.lists import NumberSet, parse_numbers
 from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.verdict import Class
-from proxy import lists, zoning
+from proxy import duties, lists, zoning
 from proxy.clock import Clock, LabClock
 from proxy.lists import copies, force
 from proxy.lists.copies import Copies
@@ -115,6 +115,7 @@ def prepare(settings: Settings) -> Parts:
         remarks += said
     except (lists.ListError, ValueError) as error:
         wrong.append(f"{settings.file}: {error}")
+    remarks += duties.remarks(settings, Clock().utc())
     if wrong:
         raise SettingsError(wrong)
     if lab:
@@ -186,6 +187,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         dnc=Registry(numbers(files.dnc)) if files.dnc else None,
         national=brought.national,
         agreements=brought.agreements,
+        reassigned=brought.reassigned,
         learned=Learned(policy.learned_days) if policy.learned_days else None,
         profiles=MappingProxyType(
             {
@@ -200,6 +202,8 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         codes=MappingProxyType(dict(policy.codes)),  # type: ignore[arg-type]  # settings allow codes and "603+"
         refusals=MappingProxyType({Class(kind): code for kind, code in policy.refusals.items()}),  # type: ignore[misc]
         weights=MappingProxyType({**WEIGHTS, **policy.weights}),
+        opted_out=NumberSet.of(*settings.numbers.opted_out),
+        network_level=frozenset(policy.network_level),
         role=settings.role,  # type: ignore[arg-type]  # settings allow the roles of policy and no others
         redress=Redress(**asdict(policy.redress)),
         identity_required=settings.identity.required,

@@ -154,9 +154,9 @@ def user_in(value: bytes | None) -> str:
     return value.rpartition(b"<")[2].partition(b":")[2].partition(b"@")[0][:64].decode("utf-8", "replace")
 
 
-def ended(call_id: bytes, utc: float, side: str, started: float) -> End:
-    """The end of a call that began at `started`, told by a BYE from this side at `utc` (both Unix seconds)."""
-    cause = "caller" if side == "carrier" else "callee"
+def ended(call_id: bytes, utc: float, caller: bool, started: float) -> End:
+    """The end of a call that began at `started`, told by the caller's or the callee's BYE at `utc` (Unix seconds)."""
+    cause = "caller" if caller else "callee"
     return End(call_id.decode("utf-8", "replace"), utc, max(0.0, utc - started), cause)
 
 

@@ -33,6 +33,8 @@ class Seal:
     started: float
     """When the INVITE came, Unix seconds."""
     action: str
+    caller: bool = True
+    """Whether the request that brought it is the caller's: his tag is in From."""
 
 
 class Sealer:
@@ -67,9 +69,9 @@ class Sealer:
         fields, mac = raw[:FIELDS_SIZE], raw[FIELDS_SIZE:]
         if len(mac) != MAC_SIZE or fields[0] != VERSION or fields[8] >= len(ACTIONS):
             return None
-        for tag in tags:
+        for place, tag in enumerate(tags):
             if tag is not None and hmac.compare_digest(mac, self._mac(fields, call_id, tag)):
-                return Seal(fields[1], int.from_bytes(fields[2:8], "big") / 10, ACTIONS[fields[8]])
+                return Seal(fields[1], int.from_bytes(fields[2:8], "big") / 10, ACTIONS[fields[8]], not place)
         return None
 
     def _mac(self, fields: bytes, call_id: bytes, tag: str) -> bytes:

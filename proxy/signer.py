@@ -26,16 +26,19 @@ WINDOW = 60
 class SigningService:
     """One service."""
 
-    def __init__(self, url: str, now: Callable[[], float], *, seconds: float = LIMIT) -> None:
-        """url: of the service; where it has no path, that of the standard is asked."""
-        self._outside = Outside(url, PATH, now, seconds)
+    def __init__(self, url: str, now: Callable[[], float], *, seconds: float = LIMIT, certificate: str = "") -> None:
+        """url: of the service; where it has no path, that of the standard is asked. certificate: the URL that its
+        tokens must name, where it signs with our own (90 FR 40241); empty: any.
+        """
+        self._outside, self._certificate = Outside(url, PATH, now, seconds), certificate
 
     async def sign(self, wanted: Wanted) -> Signed:
         """What to add to the call; nothing, and why, where the service does not answer as it should. Never raises but
         CancelledError.
         """
         try:
-            value, level = await self._outside.ask(question(wanted), partial(read, wanted=wanted))
+            looked = partial(read, wanted=wanted, certificate=self._certificate)
+            value, level = await self._outside.ask(question(wanted), looked)
         except Unanswered as error:
             return Signed((), None, error.how, wanted.why)
         return Signed((*wanted.lines, b"Identity: " + value), level, "signed", wanted.why)
@@ -57,7 +60,7 @@ def question(wanted: Wanted) -> bytes:
     return json.dumps({"signingRequest": asked}).encode()
 
 
-def read(answer: bytes, wanted: Wanted) -> tuple[bytes, str]:
+def read(answer: bytes, wanted: Wanted, certificate: str = "") -> tuple[bytes, str]:
     """The header value of an answer, and its level, if it says what was wanted. Raises ValueError."""
     try:
         said = json.loads(answer)
@@ -75,6 +78,8 @@ def read(answer: bytes, wanted: Wanted) -> tuple[bytes, str]:
         raise ValueError(str(error)) from error
     if header.info is None or header.info != token.x5u or token.ppt != "shaken":
         raise ValueError("the header is none that a verifier would take")
+    if certificate and header.info != certificate:
+        raise ValueError("it is signed with somebody else's certificate")
     if token.orig_tn != wanted.orig or set(token.dest_tns) != set(wanted.dest):
         raise ValueError("the token is for another call")
     if abs(token.iat - wanted.iat) > WINDOW or token.attest not in ("A", "B", "C") or token.attest < wanted.attest:

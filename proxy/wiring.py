@@ -348,7 +348,9 @@ class Wiring:
             return {}
         if wanted != self._served:
             self._served = wanted
-            self._service = SigningService(wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000)
+            self._service = SigningService(
+                wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000, certificate=wanted.certificate_url
+            )
             self._closing.insert(0, self._service.close)
         rights = terms(self.settings)
         return {one.name: (self._service, rights[one.name]) for one in self.settings.trunks if one.sign}

@@ -97,7 +97,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     card.add_argument("--time", type=float, metavar="SECONDS", help="Unix time of the check (default: now)")
 
     lists = commands.add_parser("lists", aliases=["list"], help="bring lists in, look at them, go back")
-    tasks = lists.add_subparsers(dest="task", required=True, metavar="import|status|rollback|why|pardon")
+    tasks = lists.add_subparsers(dest="task", required=True, metavar="import|status|rollback|why|pardon|...")
     load = tasks.add_parser(
         "import",
         help="read a list, check it and put it into force; without a LIST, only read a table of traced calls",
@@ -106,7 +106,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         "names",
         metavar="[LIST] FILE",
         nargs="*",
-        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, campaigns, traits",
+        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, reassigned, campaigns, traits",
     )
     load.add_argument("--as-of", metavar="DATE", help="of when the files are (default: when they were last written)")
     load.add_argument("--force", action="store_true", help="take what a check would refuse")
@@ -121,11 +121,15 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     undo.add_argument("kind", metavar="LIST")
     why = tasks.add_parser("why", help="what the lists and the journal say of a number, for the one who asks why")
     pardon = tasks.add_parser("pardon", help="take a number off every list, whatever is imported afterwards")
-    for one in (why, pardon):
+    objects = tasks.add_parser("complain", help="write down that somebody complains of being blocked: the clock begins")
+    told = tasks.add_parser("answer", help="write down what a complaint was answered with: the clock ends")
+    waits = tasks.add_parser("open", help="complaints that wait for an answer; 1 if one has for more than 24 hours")
+    for one in (why, pardon, objects, told):
         one.add_argument("number", metavar="NUMBER")
         one.add_argument("--by", default="", metavar="NAME", help="who asks, or decides: kept in the journal")
-    pardon.add_argument("--because", required=True, metavar="TEXT", help="kept with it")
-    for one in (load, shown, undo, why, pardon):
+    for one in (pardon, objects, told):
+        one.add_argument("--because", required=True, metavar="TEXT", help="kept with it")
+    for one in (load, shown, undo, why, pardon, objects, told, waits):
         one.add_argument("--config", metavar="FILE", help="whose state folder holds the lists")
         one.add_argument("--state", metavar="DIR", help="the state folder itself")
         one.add_argument("--json", action="store_true")
@@ -166,6 +170,10 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         step.add_argument("--config", required=True, metavar="FILE")
         step.add_argument("--json", action="store_true")
 
+    owed = commands.add_parser("duties", help="what the rules ask of this role, and what is open; 1 if anything is")
+    owed.add_argument("--config", required=True, metavar="FILE")
+    owed.add_argument("--json", action="store_true")
+
     attest = commands.add_parser("attest", help="which attestation calls that leave would get")
     reports = attest.add_subparsers(dest="task", required=True, metavar="report")
     told = reports.add_parser("report", help="over a journal or a table of calls: how many A, B, C, and why")
@@ -193,10 +201,11 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     trace.add_argument("--to", dest="callee", required=True, metavar="NUMBER")
     trace.add_argument("--at", required=True, metavar="TIME", help="2025-11-20T14:03 (UTC), or with +hh:mm")
     trace.add_argument("--window", default="15m", metavar="TIME", help="either side of it (default: 15m)")
+    trace.add_argument("--received", metavar="TIME", help="when the request came: 24 hours are allowed")
     trace.add_argument("--request", default="", metavar="ID", help="the number of the request, kept with the answer")
     trace.add_argument("--format", choices=("text", "json", "csv"), default="text")
     report = commands.add_parser("report", help="the journal over a time, counted")
-    report.add_argument("kind", choices=("campaign", "period", "dnc", "e911", "blocked"))
+    report.add_argument("kind", choices=("campaign", "period", "dnc", "e911", "blocked", "signing", "notices"))
     report.add_argument("--line", metavar="NUMBER", help="blocked: whose calls")
     rehearsal = commands.add_parser("shadow", help="what the checks in shadow would have done")
     rehearsed = rehearsal.add_subparsers(dest="task", required=True, metavar="report").add_parser("report")
@@ -307,6 +316,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import journal
 
         return journal.verify(args.journal, args.config, args.head, args.json)
+    if args.command == "duties":
+        from proxy.cli import duties
+
+        return duties.duties(args.config, args.json)
     if args.command == "attest":
         from proxy.cli import attest
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from policy.attest import WHY, Decision, Terms, decide
+from policy.attest import CRITERIA_VERSION, WHY, Decision, Terms, decide
 from policy.inventory import Inventory, moment
 from policy.lists import NumberSet
 from proxy import lists
@@ -131,6 +131,7 @@ def in_json(found: Tally) -> str:
     """Everything, for a program."""
     return json.dumps(
         {
+            "criteria": CRITERIA_VERSION,
             "calls": found.levels.total(),
             "unread": found.unread,
             "levels": [{"level": level, "why": why, "calls": count} for (level, why), count in ordered(found.levels)],
@@ -149,6 +150,7 @@ def in_words(found: Tally, source: str) -> list[str]:
     lines = [f"{total:,} calls of {source}" + (f", {found.unread:,} more could not be read" if found.unread else "")]
     if not total:
         return lines
+    lines.append(f"criteria: {CRITERIA_VERSION}")
     lines += ["", "level     calls  share  why"]
     for (level, why), count in ordered(found.levels)[:MOST_LINES]:
         lines.append(f"{level:<5} {count:>9,} {count / total:>6.1%}  {WHY[why]}")

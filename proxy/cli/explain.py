@@ -88,7 +88,9 @@ def told(record: Record) -> list[str]:
     if row.verify:
         lines.append(f"  identity  {row.verify}{': ' + row.detail if row.detail else ''}  {row.facts}".rstrip())
     if row.orig:
-        lines.append(f"  token     orig {row.orig} dest {row.dest} iat {-(row.iat_age or 0):+.0f} s x5u {row.x5u}")
+        apart = -round(row.iat_age or 0)  # as a whole number: there is no "-0 s"
+        iat = f"{apart:+d} s" if apart else "0 s"
+        lines.append(f"  token     orig {row.orig} dest {row.dest} iat {iat} x5u {row.x5u}")
     if row.spc or row.signer:
         lines.append(f"  signer    {row.signer} spc {row.spc}")
     for slug, kind, weight, why in row.findings:

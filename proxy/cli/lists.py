@@ -7,6 +7,7 @@ in our own columns.
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from argparse import Namespace
 from collections import Counter
@@ -25,12 +26,17 @@ from proxy.lists.areacodes import size
 from proxy.lists.files import ListError
 from proxy.lists.force import statuses
 from proxy.lists.kinds import FOLDER, KINDS, bring_in, table_lines
-from proxy.lists.shelf import Shelf
+from proxy.lists.shelf import Generation, Shelf
 from proxy.settings import SettingsError, load
+from proxy.storage.database import note
+from proxy.storage.rows import Note
 
 MEGA = 1_000_000
 QUOTED = 10
 """Lines set apart that are shown."""
+
+
+REDRESS = ("why", "pardon", "complain", "answer", "open")
 
 
 def run(args: Namespace) -> int:
@@ -39,10 +45,11 @@ def run(args: Namespace) -> int:
         if len(args.names) > 1:
             return complain(f"there is no list {args.names[0]}: name one of {', '.join(KINDS)}, or one file alone")
         return table(args.names[0] if args.names else None, args.expect, args.out, args.against, args.json)
-    if args.task in ("why", "pardon"):
+    if args.task in REDRESS:
         from proxy.cli import redress
 
-        return redress.why(args) if args.task == "why" else redress.pardon(args)
+        tasks = {"why": redress.why, "pardon": redress.pardon, "open": redress.unanswered}
+        return tasks.get(args.task, redress.complaint)(args)
     state = folder_of(args.config, args.state)
     if state is None:
         return USAGE
@@ -98,6 +105,7 @@ def into_force(state: Path, args: Namespace) -> int:
         made, bad = bring_in(
             state / FOLDER, kind, paths, time.time(), as_of=as_of, force=args.force, progress=progress
         )
+    _noted(args.config, kind, made)
     if args.json:
         print(json.dumps({
             "list": kind, "generation": made.number, "entries": made.entries, "set_apart": made.refused,
@@ -112,6 +120,20 @@ def into_force(state: Path, args: Namespace) -> int:
     )
     print("in force after `ringwarden reload`, or at the next start")
     return OK
+
+
+def _noted(config: str | None, kind: str, made: Generation) -> None:
+    """Keep in the journal which version of a list was brought in, and when (16 CFR 310.5): five snapshots are kept."""
+    path = load(Path(config)).paths.journal if config is not None else None
+    if path is None:
+        return
+    said = {
+        "generation": made.number, "entries": made.entries, "as_of": written(made.as_of), "from": list(made.sources),
+    }  # fmt: skip
+    try:
+        note(path, Note(time.time(), "list", kind, json.dumps(said, ensure_ascii=False)))
+    except (sqlite3.Error, OSError) as error:
+        complain(f"the journal could not take it down: {error}")
 
 
 def back(state: Path, kind: str) -> int:

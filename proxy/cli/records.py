@@ -28,6 +28,8 @@ from shaken.number import canonical
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 WINDOW = "15m"
 """Either side of the time that a request names: clocks of several carriers differ (REG-020)."""
+DUE = 24 * 3600.0
+"""Seconds within which a request is answered (47 CFR 64.1200(n)(1))."""
 ANSWER = (
     "id", "start", "end", "direction", "trunk", "source", "call_id", "caller", "from", "pai", "to", "display", "attest",
     "verify_result", "origid", "signer", "spc", "x5u_host", "customer", "action", "final_code", "forwarded_to",
@@ -84,15 +86,21 @@ def trace(args: Namespace) -> int:
     try:
         callers, callees = forms(args.caller, settings), forms(args.callee, settings)
         at, window = moment(args.at), seconds(args.window)
+        received = moment(args.received) if args.received is not None else None
         found = [flat(one, ANSWER) for one in _between(path, callers, callees, at - window, at + window)]
     except (ValueError, JournalError) as error:
         return complain(str(error))
     utc = time.time()
+    runs = {one.name: one.run_by for one in settings.trunks} if settings is not None else {}
+    for call in found:
+        call["run_by"] = runs.get(call["trunk"], "")
     asked = {"from": callers[0], "to": callees[0], "at": told(at), "window": window, "request": args.request}
+    if received is not None:
+        asked |= {"received": told(received), "hours": round((utc - received) / 3600, 2), "late": utc - received > DUE}
     if args.format == "json":
         print(json.dumps({"request": asked, "answered": told(utc), "calls": found}, ensure_ascii=False, indent=2))
     elif args.format == "csv":
-        print("\n".join(lines(found, "csv", ANSWER)))
+        print("\n".join(lines(found, "csv", (*ANSWER, "run_by"))))
     else:
         print("\n".join(worded(asked, found, utc)))
     said = {**asked, "calls": [one["id"] for one in found]}
@@ -116,9 +124,14 @@ def worded(asked: dict[str, Any], found: list[dict[str, Any]], utc: float) -> li
     """The answer as a person may paste it."""
     head = f"Traceback of a call from +{asked['from']} to +{asked['to']} at {asked['at']} +/- {asked['window']:g} s"
     told_lines = [head, f"answered {told(utc)}: {len(found)} call(s)"]
+    if "received" in asked:
+        how = "LATE: 24 are allowed" if asked["late"] else "24 are allowed"
+        told_lines.append(f"received {asked['received']}, answered after {asked['hours']} hours ({how})")
     for one in found:
         side = "upstream trunk" if one["direction"] == "inbound" else "customer's trunk"
         told_lines += ["", f"  {side}: {one['trunk'] or 'unknown'}, source address {one['source']}"]
+        if one["run_by"]:
+            told_lines.append(f"  run by: {one['run_by']}")
         if one["customer"]:
             told_lines.append(f"  customer: {one['customer']}")
         told_lines += [

@@ -1,6 +1,7 @@
-"""`list why NUMBER` and `list pardon NUMBER`: redress for a number that was blocked (47 CFR 64.1200(k)(8)).
+"""`list why NUMBER` and `list pardon NUMBER`: redress for a number that was blocked (47 CFR 64.1200(k)(8)); and
+`complain`, `answer`, `open`, which keep the clock of complaints.
 
-Both are kept in the journal, so that it can be shown who asked, and what was done when.
+All are kept in the journal, so that it can be shown who asked, and what was done when.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+from policy.grounds import CITATIONS
 from policy.rulebook import Rulebook
-from proxy.cli import OK, USAGE, complain
+from proxy.cli import NEGATIVE, OK, USAGE, complain
 from proxy.cli.records import forms
 from proxy.clock import iso
 from proxy.lists.pardons import Pardon, add, kept
@@ -64,7 +66,8 @@ def listed(book: Rulebook, number: str, utc: float) -> list[str]:
     for entry in book.campaigns.entries:
         if entry.number == number:
             weight = f"counts {hit.weight_factor:.0%} today" if hit is not None and hit.entry == entry else "history"
-            found.append(f"campaign {entry.campaign}: told by {entry.source} on {iso(entry.notified)}, {weight}")
+            cites = f", citing {entry.cites} ({CITATIONS[entry.cites]})" if entry.cites in CITATIONS else ""
+            found.append(f"campaign {entry.campaign}: told by {entry.source} on {iso(entry.notified)}, {weight}{cites}")
     if book.casebook is not None:
         for trait in book.casebook.traits:
             if trait.kind == "number" and trait.value.lstrip("+") == number:
@@ -134,3 +137,61 @@ def pardon(args: Namespace) -> int:
             print(f"  {word} {line}")
     print("in force after `ringwarden reload`, or at the next start")
     return OK
+
+
+HOURS = 24.0
+"""Within which whoever complains hears how it stands (47 CFR 64.1200(k)(8))."""
+CLOSING = ("pardon", "answered")
+
+
+def complaint(args: Namespace) -> int:
+    """Write down that somebody complains, or what was answered: the clock begins, or ends."""
+    settings = _settings(args)
+    if settings is None:
+        return USAGE
+    if settings.paths.journal is None:
+        return complain(f"{args.config}: paths.journal is not set, and complaints are kept there")
+    try:
+        number = forms(args.number, None)[0]
+    except ValueError as error:
+        return complain(str(error))
+    kind = "complaint" if args.task == "complain" else "answered"
+    _noted(settings, kind, number, {"by": args.by, "because": args.because})
+    print(f"+{number}: {kind}" + (f", to be answered within {HOURS:.0f} hours" if kind == "complaint" else ""))
+    return OK
+
+
+def waiting(path: Path, utc: float) -> list[tuple[str, float, str]]:
+    """Complaints without an answer: number, hours that they wait, and who complained; the oldest first. Raises
+    JournalError."""
+    found: dict[str, Note] = {}
+    for one in reversed(notes(path)):
+        if one.kind == "complaint":
+            found.setdefault(one.about, one)
+        elif one.kind in CLOSING:
+            found.pop(one.about, None)
+    return [
+        (one.about, (utc - one.utc) / 3600, str(json.loads(one.text).get("by", "")))
+        for one in sorted(found.values(), key=lambda one: one.utc)
+    ]
+
+
+def unanswered(args: Namespace) -> int:
+    """Print what waits for an answer. 1: something has waited for longer than a day."""
+    settings = _settings(args)
+    if settings is None or settings.paths.journal is None:
+        return USAGE if settings is None else complain(f"{args.config}: paths.journal is not set")
+    try:
+        found = waiting(settings.paths.journal, time.time())
+    except (ValueError, JournalError) as error:
+        return complain(str(error))
+    if args.json:
+        names = ("number", "hours", "by", "late")
+        rows = [dict(zip(names, (tn, round(hours, 2), by, hours > HOURS), strict=True)) for tn, hours, by in found]
+        print(json.dumps(rows, ensure_ascii=False))
+    else:
+        for number, hours, by in found:
+            late = "LATE" if hours > HOURS else f"{HOURS - hours:.1f} hours left"
+            print(f"+{number} has waited {hours:.1f} hours ({by or 'nobody named'}): {late}")
+        print(f"{len(found)} complaint(s) wait for an answer")
+    return NEGATIVE if any(hours > HOURS for _, hours, _ in found) else OK

@@ -17,10 +17,12 @@ from policy.dnc import MAX_AGE_DAYS, Bitmap, too_old
 from policy.dno import GIVEN_OUT, MAX_AREAS_AGE_DAYS, callers
 from policy.dno import areas as dno_areas
 from policy.lists import DAY, CampaignList, NumberSet, parse_numbers
+from policy.reassigned import SERVES_DAYS, Reassigned
+from policy.reassigned import parse as parse_reassigned
 from policy.traits import parse as parse_traits
 from proxy.lists import registry
 from proxy.lists.files import ListError, import_letter, text
-from proxy.lists.kinds import AREAS, FOLDER, KINDS, NATIONAL, NUMBERS, TRACED, TRAITS
+from proxy.lists.kinds import AREAS, FOLDER, KINDS, NATIONAL, NUMBERS, REASSIGNED, TRACED, TRAITS
 from proxy.lists.pardons import Pardon, cleared, forgiven, kept, spared
 from proxy.lists.shelf import Generation, Shelf, verify
 from proxy.metrics import Metrics
@@ -38,6 +40,7 @@ class InForce:
     areas: frozenset[str] = GIVEN_OUT
     national: Bitmap | None = None
     agreements: Agreements = field(default_factory=Agreements)
+    reassigned: Reassigned | None = None
     campaigns: CampaignList = field(default_factory=CampaignList)
     casebook: Casebook | None = None
     pardons: Mapping[str, Pardon] = field(default_factory=dict)
@@ -82,6 +85,7 @@ def in_force(state: Path | None, utc: float) -> InForce:
         numbers["allow"], spared(numbers["deny"], pardons), spared(numbers["dno"], pardons), areas or GIVEN_OUT,
         national,
         Agreements(record for found in records.values() for record in found or ()),
+        load(REASSIGNED, lambda path: Reassigned(parse_reassigned(text(path))[0])),
         forgiven(traced or CampaignList(), pardons),
         load(TRAITS, lambda path: cleared(Casebook(parse_traits(text(path)).traits), pardons)), pardons, tuple(remarks),
     )  # fmt: skip
@@ -102,8 +106,8 @@ def _stale(national: Bitmap, utc: float) -> list[str]:
     ]
 
 
-OLDEST = {NATIONAL: MAX_AGE_DAYS, AREAS: MAX_AREAS_AGE_DAYS}
-"""Days after which a list is not acted upon."""
+OLDEST = {NATIONAL: MAX_AGE_DAYS, AREAS: MAX_AREAS_AGE_DAYS, REASSIGNED: SERVES_DAYS}
+"""Days after which a list is not acted upon, or says nothing new."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ from policy.casebook import Trait
 from policy.dnc import Bitmap
 from policy.letter import Row
 from policy.lists import DAY, NumberSet, Quarantined, parse_numbers
+from policy.reassigned import Query
+from policy.reassigned import parse as parse_reassigned
+from policy.reassigned import written as written_reassigned
 from policy.traits import parse as parse_traits
 from policy.traits import written as written_traits
 from proxy.lists import registry
@@ -33,7 +36,8 @@ NATIONAL = "dnc"
 TRACED = "campaigns"
 TRAITS = "traits"
 AREAS = "areas"
-KINDS = (NATIONAL, *NUMBERS, AREAS, *COLUMNS, TRACED, TRAITS)
+REASSIGNED = "reassigned"
+KINDS = (NATIONAL, *NUMBERS, AREAS, *COLUMNS, REASSIGNED, TRACED, TRAITS)
 FOLDER = "lists"
 """Where the shelves stand, below the state folder."""
 WORST_SHARE = 0.02
@@ -136,6 +140,13 @@ def checked(kind: str, paths: Sequence[Path]) -> Draft:
             records.update(dict.fromkeys(rows))
             bad += others
         return Draft(tuple(written(kind, records)), len(records), tuple(bad))
+    if kind == REASSIGNED:
+        asked: dict[Query, None] = {}
+        for path in paths:
+            queries, unread = parse_reassigned(text(path))
+            asked.update(dict.fromkeys(queries))
+            bad += unread
+        return Draft(tuple(written_reassigned(asked)), len(asked), tuple(bad))
     if kind == AREAS:
         areas: set[str] = set()
         for path in paths:
@@ -173,7 +184,7 @@ def lines_of(numbers: NumberSet) -> list[str]:
     ]
 
 
-HEADING = ("notified", "called", "caller", "campaign", "confidence", "origin", "source", "evidence")
+HEADING = ("notified", "called", "caller", "campaign", "confidence", "origin", "source", "cites", "evidence")
 
 
 def table_lines(rows: Iterable[Row]) -> Iterator[str]:
@@ -184,7 +195,7 @@ def table_lines(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         cells = (
             day(row.notified), day(row.called), "+" + row.caller, row.campaign, row.confidence, row.origin, row.source,
-            row.evidence,
+            row.cites, row.evidence,
         )  # fmt: skip
         out = StringIO()
         csv.writer(out, lineterminator="").writerow(cells)

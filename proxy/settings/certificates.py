@@ -52,12 +52,12 @@ def service_of(raw: Raw, faults: Faults) -> ServiceSettings | None:
     """Who signs in our place; None where we sign ourselves."""
     if raw["service"] is None:
         return None
-    for key in ("key", "certificate_url", "certificate", "quoted", "media_keys"):
+    for key in ("key", "certificate", "quoted", "media_keys"):
         if raw[key]:
             faults.add(f"signing.{key}", "signing.service signs in its place", "keep one of the two")
     if raw["peers"]:
         faults.add("signing.peers", "signing.service signs for all", "remove one of the two")
-    return ServiceSettings(raw["service"], raw["origid"] or "", raw["milliseconds"])
+    return ServiceSettings(raw["service"], raw["origid"] or "", raw["milliseconds"], raw["certificate_url"] or "")
 
 
 def signing_of(raw: Raw, trunks: Sequence[Trunk], faults: Faults) -> SigningSettings | None:

@@ -45,6 +45,7 @@ from proxy.settings.values import (
     PathSettings,
     PolicySettings,
     ProfileSettings,
+    ProviderSettings,
     RedressSettings,
     RegistrationSettings,
     Settings,
@@ -106,6 +107,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             methods=policy["methods"],
             refusals=MappingProxyType({kind: code for kind, code in policy["refusals"].items() if code is not None}),
             telemarketing=policy["telemarketing"],
+            network_level=policy["network_level"],
             unknown_zone_is_open=policy["unknown_zone_is_open"],
             learned_days=policy["learned_days"],
             hook=HookSettings(**policy["hook"]) if policy["hook"] is not None else None,
@@ -125,6 +127,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         certificates=certificates_of(raw, faults),
         hep=hep_of(raw["hep"]),
         journal=journal_of(raw["journal"], faults),
+        provider=ProviderSettings(**raw["provider"]),
         api=api_of(raw["api"], signing is not None, faults),
         secret=secret_of(raw, faults, environ),
     )

@@ -112,6 +112,8 @@ class Trunk:
     """Unix seconds."""
     rmd: str = ""
     """Its filing in the Robocall Mitigation Database."""
+    run_by: str = ""
+    """Who runs it and how they are reached, for the answer to a traceback."""
 
 
 @dataclass(frozen=True, slots=True)

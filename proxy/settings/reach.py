@@ -123,6 +123,7 @@ def trunks_of(
                 customer=table["customer"], transit=table["transit"], attest=table["attest"],
                 attest_other=table["attest_other"], origid=table["origid"],
                 blocked=table["blocked"], blocked_since=table["blocked_since"], rmd=table["rmd"],
+                run_by=table["run_by"],
                 shell=table["shell"], go_on=table["go_on"], embed=table["embed"],
                 calls_per_second=table["calls_per_second"],
                 contact=written(table["contact"]) if table["contact"] is not None else "",

@@ -121,6 +121,7 @@ SCHEMA = Table(
                 "blocked": Key(kinds.text, ""),
                 "blocked_since": Key(kinds.day, 0.0),
                 "rmd": Key(kinds.text, ""),
+                "run_by": Key(kinds.text, ""),
             }
         ),
         "load": Table({"unscreened_ms": Key(integer(0, 10_000), 50)}),
@@ -166,6 +167,7 @@ SCHEMA = Table(
                 "own": Key(many(kinds.number), ()),
                 "emergency": Key(many(kinds.emergency_string), ()),
                 "psap": Key(many(kinds.number), ()),
+                "opted_out": Key(many(kinds.number), ()),
                 "inventory": Key(many(kinds.existing), ()),
             }
         ),
@@ -180,6 +182,7 @@ SCHEMA = Table(
             },
             optional=True,
         ),
+        "provider": Table({"certified": Key(kinds.day)}),
         "customer": Tables(
             {
                 "name": Key(kinds.text, REQUIRED),
@@ -211,6 +214,7 @@ SCHEMA = Table(
                 "checks": Named(Key(one_of(*CHECK_MODES))),
                 "methods": Key(many(one_of(*JUDGED)), ("INVITE",)),
                 "telemarketing": Key(flag, False),
+                "network_level": Key(many(kinds.name), (), names="reasons"),
                 "unknown_zone_is_open": Key(flag, True),
                 "learned_days": Key(integer(0, 365), 90),
                 "hook": Table(

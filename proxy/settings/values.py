@@ -93,6 +93,8 @@ class NumberSettings:
     own: tuple[str, ...] = ()
     emergency: tuple[str, ...] = ()
     psap: tuple[str, ...] = ()
+    opted_out: tuple[str, ...] = ()
+    """Lines whose subscriber wants nothing blocked by analytics."""
     inventory: tuple[Path, ...] = ()
     """Tables of who may use which number, and since when."""
 
@@ -131,6 +133,16 @@ class ServiceSettings:
     url: str
     origid: str
     milliseconds: int = 400
+    certificate_url: str = ""
+    """Of our own certificate, which its answers must name; empty: any will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """What the authorities have of us."""
+
+    certified: float | None = None
+    """When our filing in the Robocall Mitigation Database was certified last, Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +206,8 @@ class PolicySettings:
     """Methods whose requests are judged outside of a call; INVITE always."""
     refusals: Mapping[str, int | str] = field(default_factory=dict)
     """Class of a finding -> the code that answers it, where the slug has none."""
+    network_level: tuple[str, ...] = ()
+    """Reason slugs that stop calls to those lines all the same."""
     telemarketing: bool = False
     """Every call of our customers owes the duties of telemarketing."""
     unknown_zone_is_open: bool = True
@@ -377,6 +391,7 @@ class Settings:
     hep: HepSettings | None = None
     journal: JournalSettings = field(default_factory=JournalSettings)
     api: ApiSettings | None = None
+    provider: ProviderSettings = ProviderSettings()
     service: ServiceSettings | None = None
     """In the place of `signing`."""
     secret: bytes | None = field(default=None, repr=False)

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from policy.casebook import DOCUMENT
 from policy.decide import CHECK_OF
 from policy.grounds import ground
 from policy.verdict import STRICTNESS
@@ -138,6 +139,50 @@ def dnc(records: Iterable[Record]) -> Report:
     return Report(heads, rows, (f"{calls} call(s) left in this time",))
 
 
+def signing(records: Iterable[Record]) -> Report:
+    """What our own calls left with: each customer and trunk, the levels, and how many left unsigned (47 CFR
+    64.6301)."""
+    figures: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for one in records:
+        row = one.row
+        if row.direction == "outbound" and not row.emergency and row.action not in ("reject", "refused"):
+            level = row.signed or ("own" if row.orig else "unsigned")
+            figures[row.customer or "not known", row.trunk][level] += 1
+    rows = []
+    for key, count in sorted(figures.items()):
+        calls, bare = count.total(), count["unsigned"]
+        rows.append((*key, calls, count["A"], count["B"], count["C"], count["own"], bare, share(bare, calls)))
+    heads = ("customer", "trunk", "calls", "A", "B", "C", "its own", "unsigned", "unsigned share")
+    left = sum(count["unsigned"] for count in figures.values())
+    return Report(heads, tuple(rows), (f"{left} call(s) left unsigned",))
+
+
+def notices(records: Iterable[Record]) -> Report:
+    """What was done on notices of the FCC: calls that a document of it is named for, by upstream (47 CFR
+    64.1200(n)(2)).
+
+    It is named in the reason of a blocked upstream, or is the name of an imported campaign.
+    """
+    figures: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    first: dict[tuple[str, str], Record] = {}
+    last: dict[tuple[str, str], Record] = {}
+    for one in records:
+        row = one.row
+        texts = (row.campaign, *(said for slug, _, _, said in row.findings if slug == "upstream-blocked"))
+        for document in {found[0] for text in texts for found in DOCUMENT.finditer(text)}:
+            key = document, row.trunk or "unknown"
+            figures[key]["calls"] += 1
+            figures[key]["blocked"] += row.action in BLOCKED
+            first.setdefault(key, one)
+            last[key] = one
+    rows = tuple(
+        (*key, count["calls"], count["blocked"], count["calls"] - count["blocked"],
+         told(first[key].row.utc, first[key].utc_offset), told(last[key].row.utc, last[key].utc_offset))
+        for key, count in sorted(figures.items())
+    )  # fmt: skip
+    return Report(("notice", "upstream", "calls", "blocked", "let through", "first", "last"), rows)
+
+
 def e911(records: Iterable[Record]) -> Report:
     """Every emergency call and every call back to its line, and whether it was answered."""
     rows, failed = [], 0
@@ -190,6 +235,7 @@ def shadow(records: Iterable[Record]) -> Report:
 
 REPORTS: Mapping[str, Callable[[Iterable[Record]], Report]] = {
     "blocked": blocked, "campaign": campaign, "period": period, "dnc": dnc, "e911": e911,
+    "signing": signing, "notices": notices,
 }  # fmt: skip
 
 

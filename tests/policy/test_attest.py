@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.attest import WHY, Customer, Terms, decide
+from policy.attest import CRITERIA, CRITERIA_VERSION, WHY, Customer, Terms, decide
 from policy.inventory import Grant, Inventory
 from policy.lists import NumberSet
 
@@ -89,6 +90,24 @@ def test_the_level_follows_the_inventory(caller: str | None, trunk: Terms, utc: 
 def test_a_pbx_may_ask_for_less(caller: str, asked: str, level: str | None, why: str) -> None:
     found = decide(caller, INVENTORY, ANY, 0.0, asked)
     assert (found.level, found.why) == (level, why)
+
+
+@pytest.mark.req("REG-036")
+def test_the_criteria_are_a_table_with_a_version_and_every_ground_has_its_ceiling() -> None:
+    assert set(CRITERIA) == set(WHY) and re.fullmatch(r"ATIS-1000074 as of 20\d\d-\d\d", CRITERIA_VERSION)
+    assert [why for why, level in CRITERIA.items() if level == "A"] == ["own-number"]
+    assert CRITERIA["transit"] == "C" and CRITERIA["no-number"] is CRITERIA["impossible-number"] is None
+
+
+@pytest.mark.req("REG-036", "REG-033")
+@given(
+    st.sampled_from(["12025550100", "12025550150", "12125550147", "911", "2177", "", None]),
+    st.builds(terms, transit=st.booleans(), most=st.sampled_from("ABC"), other=st.sampled_from(["B", "C", None])),
+    st.sampled_from(["", "A", "B", "C", "none"]), st.floats(0, 400),
+)  # fmt: skip
+def test_no_decision_gives_more_than_its_criterion(caller: str | None, trunk: Terms, asked: str, utc: float) -> None:
+    found = decide(caller, INVENTORY, trunk, utc, asked)
+    assert (found.level or "D") >= (CRITERIA[found.why] or "D")
 
 
 @pytest.mark.req("STI-054")

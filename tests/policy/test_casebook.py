@@ -116,3 +116,13 @@ def test_kinds_add_up_to_a_fresh_number_and_the_heaviest_campaign_is_named() -> 
 def test_a_trait_of_no_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="one of"):
         Casebook([trait("audio", "x")])
+
+
+@pytest.mark.req("REG-016")
+def test_a_notice_of_the_fcc_needs_nobody_else_to_tell_of_it() -> None:
+    for source, firm in (("itg", False), ("fcc", True)):
+        match = Casebook([trait("number", "12025550150", source)]).recognise(CALL)
+        assert match is not None and match.firm is firm
+    # Still no single trait that good callers share refuses a call.
+    match = Casebook([trait("trunk", "carrier", "fcc")]).recognise(CALL)
+    assert match is not None and not match.firm

@@ -196,3 +196,24 @@ def test_what_is_not_csv_ends_the_table_and_is_said() -> None:
     table = parse(HEAD + GOOD + '2023-09-08,2023-09-07,2025550100,"' + "x" * 200_000 + '"\n')
     assert table.parsed == 1
     assert "not CSV" in table.quarantined[0].why
+
+
+@pytest.mark.req("REG-053")
+@pytest.mark.parametrize(
+    ("cites", "kept"),
+    [
+        ("", ""),
+        ("16 CFR 310.4(b)(1)(v)", "16 CFR 310.4(b)(1)(v)"),
+        ("16 C.F.R. \u00a7 310.4(b)(1)(v)", "16 CFR 310.4(b)(1)(v)"),
+        ("47 cfr 64.1200(c)", "47 CFR 64.1200(c)"),
+        ("16 CFR 310.4(b)(1)(vi)", None),
+        ("16 CFR 310.4", None),
+        ("the law", None),
+    ],
+)
+def test_a_paragraph_that_is_not_known_sets_the_row_apart(cites: str, kept: str | None) -> None:
+    table = parse(f"notified,called,caller,campaign,violation\n2023-09-08,2023-09-07,+12025550100,Amazon-Impers-P2,{cites}\n")
+    if kept is None:
+        assert not table.rows and "no paragraph" in table.quarantined[0].why
+    else:
+        assert [row.cites for row in table.rows] == [kept] and table.rows[0].entry().cites == kept

@@ -19,6 +19,14 @@ def test_the_default_book_is_fine() -> None:
     assert cautions(Rulebook()) == []
 
 
+@pytest.mark.req("REG-007")
+def test_what_stops_calls_to_lines_that_opted_out_is_to_be_disclosed_by_a_provider() -> None:
+    sure = frozenset({"campaign-number"})
+    (said,) = cautions(Rulebook(role="terminating", network_level=sure, redress=REDRESS))
+    assert "campaign-number" in said and "64.1200(k)(11)" in said
+    assert cautions(Rulebook(network_level=sure)) == [] == cautions(Rulebook(role="terminating", redress=REDRESS))
+
+
 @pytest.mark.parametrize(
     ("book", "said"),
     [
@@ -48,6 +56,9 @@ def test_the_default_book_is_fine() -> None:
         (Rulebook(weights={**WEIGHTS, "identity": -5}), "cannot speak for a caller"),
         (Rulebook(velocity=Velocity(0, 60)), "velocity"),
         (Rulebook(key=bytes(65)), "64 bytes"),
+        (Rulebook(network_level=frozenset({"dno-n11"})), "no finding of analytics"),
+        (Rulebook(network_level=frozenset({"campain-number"})), "did you mean campaign-number?"),
+        (Rulebook(network_level=frozenset({"campaign-proved"})), "no finding of analytics"),
         (Rulebook(redress=Redress(url="http://redress.example.com")), "https"),
         (Rulebook(redress=Redress(url='https://redress.example.com/"x')), "https"),
         (Rulebook(redress=Redress(tel="2025550100")), "plus and country code"),

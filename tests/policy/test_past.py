@@ -7,12 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.call import Call
-from policy.past import NONE, SETTLED, WINDOW, Ends, Past, keys
+from policy.past import NONE, SETTLED, WINDOW, Ends, Past, proved
 
 CALL = Call(caller="12025550123")
 ENDS = st.lists(
     st.tuples(st.floats(0, 1000), st.one_of(st.none(), st.floats(0, 600)), st.sampled_from((200, 404, 480, 486)))
 )
+
+
+def caller(past: Past, now: float) -> Ends:
+    return past.of(CALL, "12025550123", "12025550", now)[1]
 
 
 def noted(*ends: tuple[float | None, int], now: float = 0.0) -> Past:
@@ -35,32 +39,39 @@ def noted(*ends: tuple[float | None, int], now: float = 0.0) -> Past:
 )
 def test_an_end_counts_as_what_it_was(duration: float | None, status: int, told: tuple[int, ...]) -> None:
     past = noted((duration, status))
-    for key in ("12025550123", "12025550"):
-        assert past.of(key, SETTLED)[:4] == told
+    ended, mine, around = past.of(CALL, "12025550123", "12025550", SETTLED)
+    assert (ended, mine[:4], around[:4]) == (1, told, told)
+    neighbour = CALL._replace(caller="12025550124")
+    assert past.of(neighbour, "12025550124", "12025550", SETTLED)[:2] == (0, NONE)
+    assert past.of(neighbour, "12025550124", "12025550", SETTLED)[2][:4] == told
 
 
 def test_nothing_is_told_before_the_first_calls_have_had_time_to_last() -> None:
     past = noted((None, 480), (None, 480))
-    assert past.of("12025550123", SETTLED - 1) is NONE
+    assert past.of(CALL, "12025550123", "12025550", SETTLED - 1) == (2, NONE, NONE)
     past.note(CALL, 70.0, 200, SETTLED - 1)
-    assert past.of("12025550123", SETTLED).ended == 3
+    assert caller(past, SETTLED).ended == 3
 
 
 def test_days_later_it_is_forgotten_by_halves() -> None:
     past = noted((None, 480))
     past.note(CALL, None, 480, WINDOW / 2)
-    assert past.of("12025550123", WINDOW / 2).ended == 2
+    assert caller(past, WINDOW / 2).ended == 2
     past.note(Call(caller="12025550199"), None, 480, WINDOW)
-    assert past.of("12025550123", WINDOW).ended == 1
+    assert caller(past, WINDOW).ended == 1
     past.note(Call(caller="12025550199"), None, 480, 3 * WINDOW)
-    assert past.of("12025550123", 3 * WINDOW) is NONE
+    assert caller(past, 3 * WINDOW) is NONE
 
 
 def test_a_proved_caller_is_not_taken_for_those_who_borrow_its_number(judged: object) -> None:
-    proved = CALL._replace(judgement=judged("A"))  # type: ignore[operator]
-    assert keys(proved, "12025550123") == ("12025550123A", "12025550")
+    call = CALL._replace(judgement=judged("A"))  # type: ignore[operator]
+    assert proved(call) and not proved(CALL) and not proved(CALL._replace(judgement=judged("B")))  # type: ignore[operator]
     past = noted((None, 480))
-    assert past.of(keys(proved, "12025550123")[0], SETTLED) is NONE
+    assert past.of(call, "12025550123", "12025550", SETTLED)[:2] == (0, NONE)
+    assert past.of(call, "12025550123", "12025550", SETTLED)[2].ended == 1  # the block is everybody's
+    past.note(call, 70.0, 200, 0.0)
+    assert past.of(call, "12025550123", "12025550", SETTLED)[1][:4] == (1, 0, 1, 0)
+    assert caller(past, SETTLED)[:4] == (1, 1, 0, 0)
 
 
 def test_a_flood_of_callers_costs_no_more_than_its_bound() -> None:
@@ -78,7 +89,7 @@ def test_the_figures_are_those_of_a_plain_count(ends: list[tuple[float, float | 
     past = Past()
     for now, duration, status in sorted(ends, key=lambda end: end[0]):
         past.note(CALL, duration, status if duration is None else 200, now)
-    told = past.of("12025550123", 2000.0)
+    told = caller(past, 2000.0)
     assert told.ended == len(ends)
     assert told.unheard == sum(duration is None or duration < 6 for _, duration, _ in ends)
     assert told.talked == sum(duration is not None and duration >= 60 for _, duration, _ in ends)

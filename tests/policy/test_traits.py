@@ -111,3 +111,14 @@ def test_any_text_is_traits_or_set_apart(text: str, headed: bool) -> None:
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "told", "recognisers", "campaigns", "notified", "number"]), inner, max_size=4), max_leaves=12))
 def test_any_json_is_traits_or_set_apart(value: object) -> None:
     Casebook(parse(json.dumps(value)).traits)
+
+
+@pytest.mark.req("REG-016")
+@pytest.mark.parametrize(
+    ("campaign", "read"), [("DA 25-123 Utility", True), ("FCC-26-32", True), ("Utility", False), ("DA 25", False), ("XDA 25-1", False)]
+)
+def test_what_a_notice_tells_of_bears_its_number(campaign: str, read: bool) -> None:
+    found = parse(f"campaign,kind,value,notified,source\n{campaign},print,pjsip/2.1,2026-01-02,fcc\n")
+    assert (len(found.traits), len(found.quarantined)) == ((1, 0) if read else (0, 1))
+    if not read:
+        assert "bears its number" in found.quarantined[0].why

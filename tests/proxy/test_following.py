@@ -43,7 +43,7 @@ def test_a_call_is_looked_up_judged_and_ended() -> None:
         found = following.looked_up(call, 10.0 + turn)
         following.judged(found, Verdict())
         following.ended(found, None, 486, 11.0 + turn)
-    assert found.seen is not None and (found.seen.attempts, found.seen.unanswered) == (3, 2)
+    assert found.seen is not None and (found.seen.attempts, found.seen.ended) == (3, 2)
     assert [(row.kind, row.calls) for row in following.reputation.rows()] == [("trunk", 3.0)]
 
 

@@ -54,3 +54,11 @@ def test_any_text_is_a_token_of_ours_or_nothing(token: str) -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="16 octets"):
         Sealer(b"short")
+
+
+def test_an_opened_token_says_which_side_sent_it() -> None:
+    sealer = Sealer(b"k" * 32)
+    token = sealer.close(b"call", "his", 1.0, "allow").decode()
+    from_caller, from_callee = sealer.open(token, b"call", ("his", "hers")), sealer.open(token, b"call", ("hers", "his"))
+    assert from_caller is not None and from_caller.caller
+    assert from_callee is not None and not from_callee.caller

@@ -109,6 +109,19 @@ async def test_a_wrong_answer_goes_on_no_call(service: Service, body: Any) -> No
     assert await signed(service) == Signed((), None, "failed", "other-number")
 
 
+@pytest.mark.req("REG-033", "STI-055")
+async def test_the_level_is_ours_and_a_token_of_somebody_elses_certificate_goes_on_no_call(service: Service) -> None:
+    for certificate, result in ((URL, "signed"), ("https://certificates.example.com/ours.pem", "failed")):
+        asker = SigningService(service.url, lambda: 0.0, seconds=5.0, certificate=certificate)
+        try:
+            got = await asker.sign(WANTED)
+        finally:
+            await asker.close()
+        assert got.result == result and bool(got.lines) is (result == "signed")
+        # The question says the level that our own policy has found, and asks for no opinion.
+        assert service.asked[-1][1]["signingRequest"]["attest"] == WANTED.attest
+
+
 async def test_an_error_is_no_answer(service: Service) -> None:
     service.status = 500
     assert (await signed(service)).result == "failed"

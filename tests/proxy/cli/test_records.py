@@ -64,6 +64,44 @@ def test_a_traceback_is_answered_with_the_upstream_and_that_is_kept(
     assert not verified(journal).faults
 
 
+CARRIERS = """
+[[listen]]
+address = "192.0.2.10:5060"
+[[peer]]
+name = "carrier-a"
+side = "carrier"
+hops = ["198.51.100.7:5060"]
+run_by = "Example Carrier, noc@carrier.example, +1 202 555 0177"
+[[peer]]
+name = "pbx"
+side = "pbx"
+hops = ["192.0.2.20:5060"]
+[paths]
+journal = "calls.db"
+"""
+
+
+@pytest.mark.req("REG-020", "REG-021")
+def test_an_answer_names_whom_to_ask_next_and_how_long_it_took(
+    journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ringwarden.toml").write_text(CARRIERS)
+    where = ["--config", str(tmp_path / "ringwarden.toml"), "--received", "2025-11-21T09:00:00Z"]
+    monkeypatch.setattr("time.time", lambda: moment("2025-11-21T12:00:00Z"))
+    assert main([*TRACE, *where]) == 0
+    told = capsys.readouterr().out
+    assert "run by: Example Carrier, noc@carrier.example" in told and "answered after 3.0 hours (24 are allowed)" in told
+    for now, late in (("2025-11-22T09:00:00Z", False), ("2025-11-22T09:00:01Z", True)):
+        monkeypatch.setattr("time.time", lambda now=now: moment(now))
+        assert main([*TRACE, *where, "--format", "json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["request"]["late"] is late and found["calls"][0]["run_by"].startswith("Example Carrier")
+    assert main([*TRACE, *where, "--format", "csv"]) == 0
+    assert "run_by" in capsys.readouterr().out.splitlines()[0]
+    assert json.loads(notes(journal, "traceback")[0].text)["late"] is True
+    assert main([*TRACE, "--received", "once", "--journal", str(journal)]) == 2
+
+
 def test_a_call_that_is_not_there_is_a_negative_answer_and_kept_too(
     journal: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from proxy.storage.journal import Row
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     (tmp_path / "deny.txt").write_text("+12025550101\n")
-    (tmp_path / "calls.csv").write_text("notified,called,caller,campaign\n2025-11-20,2025-11-20,2025550101,Amazon\n")
+    (tmp_path / "calls.csv").write_text("notified,called,caller,campaign,cites\n2025-11-20,2025-11-20,2025550101,Amazon,16 C.F.R. 310.4(b)(1)(v)\n")
     path = tmp_path / "ringwarden.toml"
     path.write_text("""
 [[listen]]
@@ -54,6 +54,7 @@ def test_a_blocked_caller_learns_why_is_pardoned_and_both_are_kept(
     assert main(["list", "why", "+1 202-555-0101", "--by", "Ann", *where]) == 0
     told = capsys.readouterr().out
     assert "on list deny" in told and "campaign Amazon: told by itg on 2025-11-20" in told
+    assert "citing 16 CFR 310.4(b)(1)(v) (a recorded message" in told
     assert "1 call(s) in 28 days, 1 of them refused" in told and "id ab12" in told
     assert main(["list", "pardon", "12025550101", "--because", "it is a clinic", "--by", "Ann", *where, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -64,6 +65,56 @@ def test_a_blocked_caller_learns_why_is_pardoned_and_both_are_kept(
     kept = notes(tmp_path / "calls.db")
     assert [one.kind for one in kept] == ["why", "pardon", "why"] and json.loads(kept[1].text)["because"] == "it is a clinic"
     assert not verified(tmp_path / "calls.db").faults
+
+
+@pytest.mark.req("REG-062")
+def test_the_version_of_a_list_that_was_brought_in_is_kept(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "registry.txt").write_text("202,5550100\n202,5550101\n")
+    for number in (1, 2):
+        assert main(["lists", "import", "dnc", str(tmp_path / "registry.txt"), "--as-of", "2025-11-20", "--config", str(config)]) == 0
+        kept = notes(tmp_path / "calls.db", "list")
+        said = json.loads(kept[0].text)
+        assert (len(kept), kept[0].about, said["generation"], said["entries"]) == (number, "dnc", number, 2)
+        assert said["as_of"].startswith("2025-11-20") and said["from"] == [str(tmp_path / "registry.txt")]
+    assert not verified(tmp_path / "calls.db").faults
+
+
+@pytest.mark.req("REG-012")
+def test_a_complaint_has_a_clock_of_24_hours_until_it_is_answered(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, began = ["--config", str(config)], time.time()
+    for number in ("12025550101", "12025550102"):
+        assert main(["list", "complain", number, "--by", "Ann", "--because", "calls of the clinic are refused", *where]) == 0
+    assert "answered within 24 hours" in capsys.readouterr().out
+    assert main(["list", "open", *where]) == 0
+    told = capsys.readouterr().out
+    assert "+12025550101 has waited 0.0 hours (Ann)" in told and "2 complaint(s) wait" in told
+    monkeypatch.setattr(time, "time", lambda: began + 24 * 3600 + 60)
+    assert main(["list", "open", *where, "--json"]) == 1
+    assert [(one["number"], one["late"]) for one in json.loads(capsys.readouterr().out)] == [
+        ("12025550101", True), ("12025550102", True),
+    ]  # fmt: skip
+    assert main(["list", "pardon", "12025550101", "--because", "it is a clinic", *where]) == 0
+    assert main(["list", "answer", "12025550102", "--because", "the list is right: told so", *where]) == 0
+    capsys.readouterr()
+    assert main(["list", "open", *where]) == 0 and "0 complaint(s)" in capsys.readouterr().out
+    kept = notes(tmp_path / "calls.db")
+    assert [one.kind for one in kept] == ["answered", "pardon", "complaint", "complaint"]
+    # Somebody may complain again, and the clock begins anew.
+    assert main(["list", "complain", "12025550101", "--because", "again", *where]) == 0
+    capsys.readouterr()
+    main(["list", "open", *where, "--json"])
+    assert [one["hours"] for one in json.loads(capsys.readouterr().out)] == [0.0]
+
+
+def test_complaints_need_a_journal_and_a_number(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "open"]) == 2 == main(["list", "complain", "12025550101", "--because", "x"])
+    assert main(["list", "complain", "nobody", "--because", "x", "--config", str(config)]) == 2
+    config.write_text(config.read_text().replace('journal = "calls.db"', ""))
+    assert main(["list", "open", "--config", str(config)]) == 2
+    assert main(["list", "complain", "12025550101", "--because", "x", "--config", str(config)]) == 2
+    assert "paths.journal" in capsys.readouterr().err
 
 
 def test_what_cannot_be_done_is_said(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

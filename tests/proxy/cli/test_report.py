@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from proxy.cli import main
-from proxy.cli.explain import arithmetic
+from proxy.cli.explain import arithmetic, told
 from proxy.storage.database import Database
 from proxy.storage.journal import Row
+from proxy.storage.rows import Record
 
 NOW = time.time()
 BAD = (
@@ -44,7 +45,7 @@ def test_the_blocked_calls_of_a_line_in_28_days(journal: Path, capsys: pytest.Ca
     assert main(["report", "blocked", "--journal", str(journal)]) == 2
 
 
-@pytest.mark.parametrize(("kind", "told"), [("campaign", "Amazon"), ("period", "blocked for campaign: 2"), ("dnc", "0 call(s) left"), ("e911", "nothing")])
+@pytest.mark.parametrize(("kind", "told"), [("campaign", "Amazon"), ("period", "blocked for campaign: 2"), ("dnc", "0 call(s) left"), ("e911", "nothing"), ("signing", "0 call(s) left unsigned"), ("notices", "nothing")])
 def test_each_report_is_a_table(journal: Path, kind: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", kind, "--journal", str(journal)]) == 0
     assert told in capsys.readouterr().out
@@ -58,10 +59,17 @@ def test_the_shadow_report(journal: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_explain_shows_the_sum(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "one", "--journal", str(journal)]) == 0
-    told = capsys.readouterr().out
-    assert "identity-stale-iat 30 (of identity 30 counts, 40 at most) + campaign 100 = 130; tag from 30, reject from 80" in told
-    assert "brand-unproved: told, not added; with it reject" in told and "campaign leads to tag at most" in told
-    assert "stands on 47 CFR 64.1200(k)(3)" in told
+    said = capsys.readouterr().out
+    assert "identity-stale-iat 30 (of identity 30 counts, 40 at most) + campaign 100 = 130; tag from 30, reject from 80" in said
+    assert "brand-unproved: told, not added; with it reject" in said and "campaign leads to tag at most" in said
+    assert "stands on 47 CFR 64.1200(k)(3)" in said
+
+
+@pytest.mark.parametrize(("age", "said"), [(0.0, "iat 0 s"), (-0.3, "iat 0 s"), (0.4, "iat 0 s"), (61.2, "iat -61 s"), (-2.0, "iat +2 s"), (None, "iat 0 s")])
+def test_the_moment_of_a_token_is_said_without_a_negative_zero(age: float | None, said: str) -> None:
+    row = CALL._replace(orig="12025550101", dest="12025550123", iat_age=age, x5u="https://127.0.0.1/a.pem")
+    (line,) = (line for line in told(Record(1, row, 0, None, None, "")) if line.startswith("  token"))
+    assert f"{said} x5u" in line
 
 
 def test_what_acts_alone_is_said_and_what_was_not_judged_has_no_sum() -> None:

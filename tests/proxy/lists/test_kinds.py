@@ -25,6 +25,7 @@ FILES = {
     "optout": "callee,at\n+12125550147,2024-01-01\n",
     "consent": "callee,obtained\n+12125550148,2024-01-01\n",
     "relations": "callee,kind,at\n+12125550149,purchase,2024-01-01\n",
+    "reassigned": "number,date,answer,asked\n+12125550147,2024-01-01,yes,2024-06-01\n",
     "traits": "# expected 1\ncampaign,kind,value,notified\nAmazon-Impers,print,pjsip,2024-01-01\n",
     "campaigns": 'notified,caller,campaign,evidence\n2024-01-01,2025550150,Amazon-Impers,"a, b"\n',
 }
@@ -54,6 +55,7 @@ def test_each_kind_is_brought_in_and_in_force(kind: str, tmp_path: Path) -> None
         "optout": agreements.opted_out("12025550100", "12125550147", UTC) is not None,
         "consent": agreements.consented("12025550100", "12125550148", UTC),
         "relations": agreements.related("12025550100", "12125550149", UTC),
+        "reassigned": found.reassigned is not None and found.reassigned.given_up("12125550147", 1_704_067_200.0, UTC),
         "traits": found.casebook is not None and len(found.casebook) == 1,
         "campaigns": found.campaigns.match("12025550150", UTC) is not None,
     }[kind]

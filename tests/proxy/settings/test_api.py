@@ -37,12 +37,13 @@ def test_somebody_else_may_sign_in_our_place() -> None:
     found = read({**BASE, "signing": {**PAIR, "service": "http://127.0.0.1:8080"}})
     assert found.signing is None and found.service == ServiceSettings("http://127.0.0.1:8080", PAIR["origid"], 400)
     assert [one.sign for one in found.trunks] == [False, True]
+    ours = read({**BASE, "signing": {**PAIR, "service": "http://127.0.0.1:8080", "certificate_url": "https://a.example/b.pem"}})
+    assert ours.service is not None and ours.service.certificate_url == "https://a.example/b.pem"
     for wrong, text in (
         ({"service": "http://signer.example.com"}, "signing.service: .* is not on this machine"),
         ({"service": "http://192.0.2.1"}, "is not on this machine"),
         ({"service": "http://127.0.0.1:99999"}, "is not a URL"),
         ({"service": "ftp://a"}, "is not a plain https URL"),
-        ({"service": "https://signer.example.com", "certificate_url": "https://a.example/b"}, "signing.certificate_url: signing.service signs in its place"),
         ({"service": "https://signer.example.com", "peers": {"pbx": {}}}, "signing.peers: signing.service signs for all"),
         ({}, "signing.key: it is missing"),
     ):

@@ -52,6 +52,37 @@ def test_a_period_shows_each_upstream_and_a_tag_is_no_block() -> None:
     assert made.remarks == ("blocked for campaign: 1",)
 
 
+@pytest.mark.req("REG-030")
+def test_what_our_calls_left_with_is_told_by_customer_and_unsigned_ones_are_counted() -> None:
+    calls = [
+        record(1, direction="outbound", customer="clinic", trunk="pbx", signed="A"),
+        record(2, direction="outbound", customer="clinic", trunk="pbx", signed="B"),
+        record(3, direction="outbound", customer="clinic", trunk="pbx"), record(4, direction="outbound", trunk="pbx", orig="12025550101"),
+        record(5, direction="outbound", trunk="pbx", emergency=True), record(6, direction="outbound", trunk="pbx", action="reject"),
+        record(7),
+    ]  # fmt: skip
+    made = REPORTS["signing"](calls)
+    clinic, other = objects(made)
+    assert (clinic["calls"], clinic["A"], clinic["B"], clinic["C"], clinic["unsigned"], clinic["unsigned share"]) == (3, 1, 1, 0, 1, 0.3333)
+    assert (other["customer"], other["calls"], other["its own"], other["unsigned"]) == ("not known", 1, 1, 0)
+    assert made.remarks == ("1 call(s) left unsigned",)
+
+
+@pytest.mark.req("REG-016")
+def test_what_was_done_on_a_notice_is_told_by_upstream() -> None:
+    blocked = (("upstream-blocked", "deterministic", 0, "this upstream is blocked: FCC notice DA-25-1"),)
+    calls = [
+        record(1, trunk="bad", action="reject", reason="upstream-blocked", findings=blocked),
+        record(2, trunk="bad", action="allow", findings=blocked),
+        record(3, trunk="carrier", action="reject", campaign="DA 25-123 Utility"), record(4, campaign="Utility"),
+        record(5, findings=(("campaign-number", "analytics", 100, "as in DA 25-9"),)),
+    ]  # fmt: skip
+    first, second = objects(REPORTS["notices"](calls))
+    assert (first["notice"], first["upstream"], first["calls"], first["blocked"], first["let through"]) == ("DA 25-123", "carrier", 1, 1, 0)
+    assert (second["notice"], second["upstream"], second["calls"], second["blocked"], second["let through"]) == ("DA-25-1", "bad", 2, 1, 1)
+    assert second["first"].startswith("1970-01-01T00:00:01") and second["last"].startswith("1970-01-01T00:00:02")
+
+
 @pytest.mark.req("REG-050")
 def test_duties_are_counted_by_customer() -> None:
     dnc = (("dnc-listed", "duty", 50, "on the list"),)
