@@ -124,6 +124,7 @@ def trunks_of(
                 attest_other=table["attest_other"], origid=table["origid"],
                 blocked=table["blocked"], blocked_since=table["blocked_since"], rmd=table["rmd"],
                 shell=table["shell"], go_on=table["go_on"], embed=table["embed"],
+                follow_redirects=table["follow_redirects"],
                 calls_per_second=table["calls_per_second"],
                 contact=written(table["contact"]) if table["contact"] is not None else "",
             )
