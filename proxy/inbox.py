@@ -39,7 +39,7 @@ served.
 """
 RETRY = 5
 """Seconds that a refused caller's next element is asked to stay away (Retry-After)."""
-REFUSALS, SAVED = 4.0, 512.0
+REFUSALS, SAVED = 6.0, 1024.0
 """Refusals for each call that is served, and how many may be saved up: with its ACK one costs a twelfth of a call, and
 saves six repetitions. Whoever is beyond them falls unheard, at a hundredth, so that serving comes first however many
 come.
