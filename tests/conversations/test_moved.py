@@ -28,7 +28,7 @@ def followed(wire: Wire) -> Phone:
     return phone
 
 
-@pytest.mark.req("SIP-051")
+@pytest.mark.req("SIP-031")
 @pytest.mark.parametrize("status", [300, 301, 302, 305])
 def test_a_redirection_goes_back_as_it_came(wire: Wire, status: int) -> None:
     invite = wire.caller.invites()
