@@ -39,10 +39,10 @@ served.
 """
 RETRY = 5
 """Seconds that a refused caller's next element is asked to stay away (Retry-After)."""
-REFUSALS, SAVED = 6.0, 1024.0
-"""Refusals for each call that is served, and how many may be saved up: with its ACK one costs a twelfth of a call, and
-saves six repetitions. Whoever is beyond them falls unheard, at a hundredth, so that serving comes first however many
-come.
+REFUSALS, SAVED = 12.0, 4096.0
+"""Refusals for each call that is served, and how many may be saved up: with its ACK one costs a fourteenth of a call,
+and saves six repetitions, which cost twice that. Whoever is beyond them falls unheard, so that something is served
+however many come.
 """
 DIALOGS = 500.0
 """INVITEs of calls in progress a second that pass the waiting ones, with a proof: one call that was let in may not
