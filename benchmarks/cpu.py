@@ -133,3 +133,18 @@ class Places:
         """The last core for what is measured (the first one takes most interrupts), the others for the load."""
         have = cores()
         return cls((have[-1],), tuple(have[:-1]) or (have[-1],))
+
+    @classmethod
+    def quiet(cls, seconds: float = 1.0) -> Places:
+        """The core that has least to do just now for what is measured, where a machine is shared with others."""
+        have, before = cores(), _idle()
+        time.sleep(seconds)
+        after = _idle()
+        best = max(have, key=lambda core: (after.get(core, 0) - before.get(core, 0), core))
+        return cls((best,), tuple(core for core in have if core != best) or (best,))
+
+
+def _idle() -> dict[int, int]:
+    """Clock ticks that each core had nothing to do."""
+    rows = (line.split() for line in (PROC / "stat").read_text().splitlines() if line.startswith("cpu"))
+    return {int(row[0][3:]): int(row[4]) for row in rows if row[0] != "cpu"}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from proxy import redirecting
+from proxy.moved import follower
 from proxy.record import Story
 from proxy.sip.context import Context
 from proxy.sip.endpoint import Endpoint, Event, Plan
@@ -25,6 +26,7 @@ class Acting:
         """Sends what is to be sent after something outside a turn has acted."""
         self.handle: Callable[[Sequence[Event], float], None] = lambda events, now: None
         """Acts on what the endpoint reports."""
+        self._follow = follower(world)
         self.waiting = 0
         """Calls that wait."""
 
@@ -61,5 +63,7 @@ class Acting:
             self.reply(context, told.status, told.reason, now, told.lines)
             return
         story.forwarded = True
+        if not plan.insist and self.world.trunks.follows:
+            plan = plan._replace(follow=self._follow)
         if events := self.endpoint.forward(context, plan, now):
             self.handle(events, now)

@@ -77,6 +77,14 @@ class Aftermath:
         except ParseError:
             return False
 
+    def awaits(self, line: str, utc: float) -> bool:
+        """Has this line (as `line_of` names it) called 911 within the last half hour?"""
+        return self._protected.holds(line, utc)
+
+    def open(self, utc: float) -> bool:
+        """Has any line? One comparison, and nearly always not."""
+        return self._protected.asks(utc)
+
     def _follow(self, request: Request, lane: Lane | None, flow: Flow, utc: float) -> None:
         try:
             self._tell(request, lane, flow, utc)

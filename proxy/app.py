@@ -40,9 +40,10 @@ from proxy.sip.routing import Me
 from proxy.storage.journal import Journal
 from proxy.tokens import RandomTokens
 from proxy.transports import Streams, Tls
+from proxy.triage import Triage
 from proxy.trusting import errands
 from proxy.wiring import Wiring
-from proxy.workers.links import BEGUN, CLOCK, MOVED, ORDER, WELCOME, RemoteFetch, RemoteJournal
+from proxy.workers.links import ASKED, BEGUN, CLOCK, MOVED, ORDER, WAYS, WELCOME, RemoteFetch, RemoteJournal
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
 from proxy.world import World
@@ -135,7 +136,11 @@ class App(Wiring):
         vital = options.vital or bool
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
         hurry = settings.load.unscreened_ms / 1000 or float("inf")
-        self.server = Server(self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital, self.tap, hurry)
+        triage = Triage(world)
+        self.server = Server(
+            self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital, self.tap, hurry,
+            triage.ours, triage.awaited, triage.known,
+        )  # fmt: skip
         self._closing.insert(0, self.server.stop)
         self._closing.insert(0, self.tending.stop)
         await self.tending.start()  # the hops are known before the first message is read
@@ -157,6 +162,8 @@ class App(Wiring):
             ORDER: lambda value: hearsay.ordered(*value),
             WELCOME: lambda value: self._welcomed(*value),
             CLOCK: self._set_clock,
+            ASKED: lambda worker: seat.answer(worker, self._ways()),
+            WAYS: lambda value: self._learned(seat, *value),
         }
         early: list[tuple[bytes, Flow]] = []
         seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.over, more)
@@ -166,10 +173,24 @@ class App(Wiring):
             await asyncio.wait_for(self._welcome.wait(), WELCOME_SECONDS)
         await self.server.start()
         seat.open_door(self._given)
-        seat.listen(fetch, self.server.handed, self.calls.over, more)
+        seat.listen(fetch, self.server.handed, self.calls.over, more, self._carried)
+        seat.ask()
         for data, flow in early:
             self.server.handed(data, flow)
         self.spawn(shown(self, seat), "figures")
+
+    def _ways(self) -> list[Flow]:
+        return [flow for one in self.sockets if isinstance(one, Streams) for flow in one.ways]
+
+    def _learned(self, seat: Seat, worker: int, there: bool, flows: list[tuple[int, str, int, int]]) -> None:
+        """Another worker says who has connected to it, or is gone: what was on the way to him is tried elsewhere."""
+        for flow in seat.learn(worker, there, flows):
+            self.server.unreachable(flow)
+
+    def _carried(self, data: bytes, flow: Flow) -> bool:
+        """A message that another worker has for somebody who has connected to us."""
+        stream = self.sockets[flow.listener]
+        return isinstance(stream, Streams) and stream.carried(data, flow)
 
     def _given(self, listener: int, taken: socket.socket) -> None:
         """A connection that came to another worker."""

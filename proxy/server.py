@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
 from proxy.hep import Tap
-from proxy.inbox import HURRY, RETRY, Inbox, Waiting
+from proxy.inbox import HURRY, RETRY, Inbox
+from proxy.sip.curt import ends
 from proxy.sip.endpoint import Arrived, Endpoint, Event
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
@@ -19,9 +20,9 @@ from proxy.transports import Streams, Udp
 
 OVERSIZE = 1300
 """Octets above which a datagram may not arrive whole (RFC 3261 section 18.1.1); counted."""
-MOST = 128
-"""Datagrams read at one time when calls wait: what must not wait may be behind them."""
-TURN = 4
+MOST = 512
+"""Datagrams read at one time: what must not wait may be behind calls that do, and behind their repetitions."""
+TURN = 8
 """New calls served before the sockets are looked at again: the most that an emergency call waits for."""
 SOONEST = 0.001
 """Seconds: a timer that is due is served after what has already arrived, not in a busy loop."""
@@ -40,12 +41,16 @@ class Server:
         vital: Callable[[bytes], bool] = lambda target: False,
         tap: Tap | None = None,
         hurry: float = HURRY,
+        ours: Callable[[bytes], bool] = lambda data: False,
+        awaited: Callable[[bytes, Flow], bool] = lambda data, flow: False,
+        known: Callable[[Flow], bool] = lambda flow: True,
     ) -> None:
         """elsewhere: hands a message to the worker that it belongs to, and says whether it did. vital: told a
         Request-URI, says whether it is an emergency call. tap: gets a copy of each message. hurry: seconds
-        after which a new call goes on unscreened.
+        after which a new call goes on unscreened. ours, awaited, known: who else need not wait, or is not heard
+        (`proxy.inbox`).
         """
-        self._inbox = Inbox(vital, self._refuse)
+        self._inbox = Inbox(vital, self._refuse, ours, awaited, known)
         self._working = False
         self._endpoint = endpoint
         self._calls = calls
@@ -65,7 +70,7 @@ class Server:
             if isinstance(one, Udp):
                 self._loop.add_reader(one.socket, self._readable, index, one)
             else:
-                await one.start(self._streamed, self._unreachable, self._broken)
+                await one.start(self._streamed, self.unreachable, self._broken)
 
     def stop(self) -> None:
         """Read no more and close the sockets; what is in flight is lost, as with any stop."""
@@ -83,20 +88,30 @@ class Server:
         return self._inbox.shed
 
     def _readable(self, index: int, udp: Udp) -> None:
+        self._read(index, udp)
+        self._work()
+
+    def _read(self, index: int, udp: Udp) -> None:
         now = self._now()
-        inbox, elsewhere, serve = self._inbox, self._elsewhere, self._serve
+        elsewhere, admit, inbox = self._elsewhere, self._admit, self._inbox
 
         def take(data: bytes, host: str, port: int) -> None:
+            if data[:4] == b"ACK " and ends(data):
+                return  # of a refusal: nobody waits for it
             flow = Flow(index, host, port)
-            if elsewhere is not None and elsewhere(data, flow):
+            if inbox.overfull and inbox.unheard(data, flow):
                 return
-            if inbox.urgent(data):
-                serve(data, flow, now)
-            else:
-                inbox.put(Waiting(now, data, index, host, port))
+            if elsewhere is None or not elsewhere(data, flow):
+                admit(data, flow, now)
 
         udp.read(take, MOST)
-        self._work()
+
+    def _admit(self, data: bytes, flow: Flow, now: float) -> None:
+        """Serve a message, or let it wait for its turn."""
+        if self._inbox.urgent(data, flow, now):
+            self._serve(data, flow, now)
+        else:
+            self._inbox.put(data, flow, now)
 
     def _serve(self, data: bytes, flow: Flow, now: float) -> None:
         if self._tap is not None:
@@ -114,23 +129,28 @@ class Server:
             if one is None:
                 break
             self._calls.hurried = now - one.arrived > self._hurry
-            self._serve(one.data, Flow(one.listener, one.host, one.port), now)
+            self._serve(one.data, one.flow, now)
         self._calls.hurried = False
+        self._send(now)
         self._after(now)
+        self._again()
+
+    def _again(self) -> None:
+        """Come back to the calls that wait, after whatever else has arrived."""
         if len(self._inbox) and not self._working:
             self._working = True
             self._loop.call_soon(self._go_on)
 
-    def _refuse(self, one: Waiting) -> None:
-        """Answer a new call that has waited too long."""
-        self._endpoint.busy(one.data, Flow(one.listener, one.host, one.port), RETRY)
-        self._send(self._now())
+    def _refuse(self, data: bytes, flow: Flow) -> None:
+        """Answer a new call that cannot be served in time; it leaves with what is sent next."""
+        self._endpoint.busy(data, flow, RETRY)
 
     def _go_on(self) -> None:
         self._working = False
         for index, one in enumerate(self._sockets):
             if isinstance(one, Udp):
-                self._readable(index, one)
+                self._read(index, one)
+        self._work()
 
     # What the streams report
 
@@ -141,24 +161,17 @@ class Server:
             # A request stays with its connection; a response may belong to another worker's transaction.
             if elsewhere is not None and data[:4] == b"SIP/" and elsewhere(data, flow):
                 continue
-            if self._tap is not None:
-                self._tap.received(data, flow)
-            if events := self._endpoint.receive(data, flow, now):
-                self._calls.handle(events, now)
-            self._send(now)
-        self._after(now)
+            self._admit(data, flow, now)
+        self._work()
 
     def handed(self, data: bytes, flow: Flow) -> None:
         """A message that another worker received for us."""
         now = self._now()
-        if self._tap is not None:
-            self._tap.received(data, flow)
-        if events := self._endpoint.receive(data, flow, now):
-            self._calls.handle(events, now)
-        self._send(now)
+        self._admit(data, flow, now)
         self._after(now)
+        self._again()
 
-    def _unreachable(self, flow: Flow) -> None:
+    def unreachable(self, flow: Flow) -> None:
         """A connection could not be had, or is gone."""
         now = self._now()
         self._failed(flow, now)

@@ -155,11 +155,14 @@ class Wiring:
             return Udp(listener, bound)
         secure = listener.transport == "TLS"
         assert self.tls is not None or not secure  # the settings demand it
+        others: dict[str, Any] = {}
+        if self.seat is not None:
+            others = {"deal": partial(self.seat.deal, index), "carry": self.seat.carry, "share": self.seat.share}
         return Streams(
             listener, index, tls=self.tls if secure else None, bound=bound, room=self.room,
             domain=lambda flow: self.routes.domain(flow),
             count=partial(self.metrics.connection, listener.transport.lower()),
-            **({"deal": partial(self.seat.deal, index)} if self.seat is not None else {}),
+            **others,
         )  # fmt: skip
 
     def _journal(self, path: Path) -> Journal:

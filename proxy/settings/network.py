@@ -106,6 +106,8 @@ class Trunk:
     """New calls a second, and as many at once; 0: no limit. Emergency calls are never counted."""
     embed: bool = False
     """The headers of a 302 stand inside its Contact too."""
+    follow_redirects: bool = False
+    """A 3xx of it is followed to another neighbour of its side, and does not go back."""
     blocked: str = ""
     """Why nothing is taken from it; empty: it is not blocked."""
     blocked_since: float = 0.0

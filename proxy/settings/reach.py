@@ -125,6 +125,7 @@ def trunks_of(
                 blocked=table["blocked"], blocked_since=table["blocked_since"], rmd=table["rmd"],
                 run_by=table["run_by"],
                 shell=table["shell"], go_on=table["go_on"], embed=table["embed"],
+                follow_redirects=table["follow_redirects"],
                 calls_per_second=table["calls_per_second"],
                 contact=written(table["contact"]) if table["contact"] is not None else "",
             )

@@ -118,6 +118,7 @@ SCHEMA = Table(
                 "calls_per_second": Key(integer(0, 1_000_000), 0),
                 "contact": Key(addresses.endpoint),
                 "embed": Key(flag, False),
+                "follow_redirects": Key(flag, False),
                 "blocked": Key(kinds.text, ""),
                 "blocked_since": Key(kinds.day, 0.0),
                 "rmd": Key(kinds.text, ""),

@@ -36,6 +36,8 @@ class TrunkTable:
                     networks.setdefault((network.version, shift), {})[
                         int(network.network_address) >> shift
                     ] = trunk
+        self.follows = any(trunk.follow_redirects for trunk in trunks)
+        """Whether redirections of any are followed."""
         self._networks = sorted(networks.items(), key=lambda item: item[0][1])
         self._memo: dict[str, Trunk | None] = dict(self._addresses)
 

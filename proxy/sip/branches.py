@@ -8,7 +8,7 @@ timer, and the first hop that says anything has the call.
 from __future__ import annotations
 
 from proxy.sip import reply, transactions
-from proxy.sip.context import Branch, Context, Event, FailedOver, Finished, Ringing, TimedOut
+from proxy.sip.context import Branch, Context, Event, FailedOver, Finished, Plan, Ringing, TimedOut
 from proxy.sip.edit import Edits, drop_top_via, rebuilt
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
@@ -316,6 +316,8 @@ class Branches:
             return
         context.best = (*context.best, (response, branch))
         plan = context.plan
+        if status < 400 and plan is not None and self._moved(context, plan, response, branch.to, now):
+            return
         if status == 503:
             self._hunt(branch, "503", now, response)
         elif plan is not None and plan.insist:
@@ -327,6 +329,21 @@ class Branches:
             if plan is not None:
                 context.tried = len(plan.targets)
         self._conclude(context, now)
+
+    def _moved(self, context: Context, plan: Plan, response: Response, flow: Flow, now: float) -> bool:
+        """Follow a 3xx, once, where the user says so (section 16.7(5)): it does not go upstream then."""
+        if plan.follow is None or context.cancelled or context.final:
+            return False
+        moved = plan.follow(response, flow)
+        if moved is None:
+            return False
+        target, reached = moved
+        context.best = context.best[:-1]
+        context.plan = plan._replace(
+            targets=(*plan.targets[: context.tried], reached), routed=plan.routed._replace(target=target), follow=None
+        )
+        self.next_branch(context, now)
+        return True
 
     def _rings(self, branch: Branch, status: int, now: float) -> bool:
         """A provisional of a branch: whether it goes upstream."""

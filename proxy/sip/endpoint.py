@@ -11,7 +11,7 @@ import re
 from collections.abc import Hashable, Sequence
 from hashlib import blake2b
 
-from proxy.sip import reply, timers, transactions
+from proxy.sip import curt, reply, timers, transactions
 from proxy.sip.branches import Branches
 from proxy.sip.context import (
     Acked,
@@ -57,6 +57,7 @@ PLAIN = (
     rb"(\r\n(?:[A-Za-z0-9\-]{2,64}+:[^\r\n]*+\r\n){2,64}+)\r\n"
 )
 BREADTH_LINE = b"Max-Breadth: %d" % MAX_BREADTH
+BUSY = b"SIP/2.0 503 Service Unavailable"
 
 
 class Endpoint:
@@ -84,6 +85,8 @@ class Endpoint:
         """One datagram. Never raises."""
         if data[:1] < b"!" and (data[:1] in _STUN or not data.strip(b"\r\n\0 ")):
             return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
+        if data[:4] == b"ACK " and curt.ends(data):
+            return []
         if data[:8] == b"SIP/2.0 " and self._came_back(data, flow, now):
             return self._reported()
         if data[:4] in _PLAIN and (plain := read_plain(data)) is not None and self._within(plain, data, flow, now):
@@ -184,6 +187,9 @@ class Endpoint:
         """Answer a new INVITE with 503 and how long to stay away, without a transaction (section 21.5.4). Never
         raises.
         """
+        if (short := curt.refusal(data, flow, BUSY, (b"Retry-After: %d" % seconds,))) is not None:
+            self._layer.out.append(short)
+            return
         try:
             request = parse(data)
             if isinstance(request, Request):

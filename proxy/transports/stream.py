@@ -61,11 +61,14 @@ class Streams:
         domain: Callable[[Flow], str] = lambda flow: "",
         count: Count = lambda what, why: None,
         deal: Callable[[socket.socket], bool] = lambda taken: False,
+        carry: Callable[[bytes, Flow], bool] = lambda data, flow: False,
+        share: Callable[[Flow, bool], None] = lambda flow, there: None,
     ) -> None:
         """Binds at once. tls: None for plain TCP; bound: a socket that is this listener's already; room: shared by all
         listeners. domain: the name that a peer was looked up by, which its certificate must be of (RFC 5922 section
         7.2); empty: its address. deal: gives a connection that came to another process, and says whether it did.
-        Raises OSError.
+        carry: has a message sent by a connection of another process, and says whether there is one. share: told that
+        somebody can be reached by a connection that came to us, or no more. Raises OSError.
         """
         address = ipaddress.ip_address(listener.host.strip("[]"))
         self.listener, self.index = listener, index
@@ -74,6 +77,7 @@ class Streams:
         """Messages that could not be sent."""
         self.now = now or asyncio.get_running_loop().time
         self._tls, self._domain, self._count, self._deal = tls, domain, count, deal
+        self._carry, self._share = carry, share
         self._family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         self._local = "" if address.is_unspecified else str(address)
         self._open: dict[int, Connection] = {}
@@ -147,11 +151,23 @@ class Streams:
         if found is None or found.why:
             found = self._ways.get((flow.host, flow.port))
         if found is None or found.why:
+            if self._carry(data, flow):
+                return True
             found = self._opened(flow.host, flow.port)
         if found is not None and found.send(data):
             return True
         self.dropped += 1
         return False
+
+    def carried(self, data: bytes, flow: Flow) -> bool:
+        """Send what another process has for somebody who has connected to us; False where he is gone."""
+        found = self._ways.get((flow.host, flow.port))
+        return found is not None and not found.why and found.send(data)
+
+    @property
+    def ways(self) -> list[Flow]:
+        """Whom we reach by connections that came to us, and that have brought a message."""
+        return [plain(one.flow) for one in self._ways.values() if not one.ours and one.proved and not one.why]
 
     def _opened(self, host: str, port: int) -> Connection | None:
         """A connection that is being opened; None where it must not be."""
@@ -291,7 +307,10 @@ class Streams:
         return True
 
     def proved(self, connection: Connection) -> None:
-        self.room.proved(connection.flow.connection)
+        flow = connection.flow
+        self.room.proved(flow.connection)
+        if self._ways.get((flow.host, flow.port)) is connection:
+            self._share(plain(flow), True)
 
     def gone(self, connection: Connection) -> None:
         """A connection is no more, or was never made."""
@@ -305,6 +324,8 @@ class Streams:
             return
         if self._ways.get((flow.host, flow.port)) is connection:
             del self._ways[flow.host, flow.port]
+            if not connection.ours and connection.proved:
+                self._share(plain(flow), False)
             self._failed(plain(flow))
         self._failed(flow)
 

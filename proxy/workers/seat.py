@@ -5,15 +5,34 @@ from __future__ import annotations
 import asyncio
 import marshal
 import socket
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from proxy.sip.flow import Flow
-from proxy.workers.links import DATAGRAM, ENDED, FETCHED, Door, Line, RemoteFetch, RemoteJournal, unwrapped, wrapped
+from proxy.workers.links import (
+    ASKED,
+    CARRIED,
+    DATAGRAM,
+    ENDED,
+    FETCHED,
+    WAYS,
+    Door,
+    Line,
+    RemoteFetch,
+    RemoteJournal,
+    unwrapped,
+    wrapped,
+)
 from proxy.workers.shared import Shared
 from proxy.workers.steering import owner
+
+BATCH = 200
+"""Of one record."""
+MAX_WAYS = 20_000
+"""Connections of other workers that are remembered; of more the oldest is forgotten, and a new one is opened."""
 
 
 @dataclass(slots=True)
@@ -38,6 +57,8 @@ class Seat:
     """Datagrams that were given to their owner."""
     lost: int = 0
     """Records that did not fit."""
+    ways: OrderedDict[Flow, int] = field(default_factory=OrderedDict)
+    """Who has connected to which other worker."""
 
     def journal(self) -> RemoteJournal:
         return RemoteJournal(self.desk)
@@ -55,6 +76,47 @@ class Seat:
             return False  # better answered here without its state than not at all
         self.handed += 1
         return True
+
+    def carry(self, data: bytes, flow: Flow) -> bool:
+        """Have a message sent by the worker to whom its receiver has connected; False where there is none."""
+        whose = self.ways.get(Flow(flow.listener, flow.host, flow.port))
+        if whose is None:
+            return False
+        if not self.lines[whose].send(CARRIED, bytes((self.number,)) + wrapped(data, flow)):
+            self.lost += 1
+            return False
+        self.handed += 1
+        return True
+
+    def share(self, flow: Flow, there: bool) -> None:
+        """Tell the others that somebody has connected to us, or is gone."""
+        self.tell(WAYS, (self.number, there, [tuple(flow)]))
+
+    def ask(self) -> None:
+        """Ask the others who has connected to them: a worker that begins knows nobody."""
+        self.tell(ASKED, self.number)
+
+    def answer(self, worker: int, flows: Sequence[Flow]) -> None:
+        """Tell one that begins."""
+        for first in range(0, len(flows), BATCH):
+            record = marshal.dumps((self.number, True, [tuple(flow) for flow in flows[first : first + BATCH]]))
+            if not self.lines[worker].send(WAYS, record):
+                self.lost += 1
+
+    def learn(self, worker: int, there: bool, flows: Sequence[tuple[int, str, int, int]]) -> list[Flow]:
+        """What another says of its connections. Gives back who is reached no more."""
+        gone: list[Flow] = []
+        for values in flows:
+            flow = Flow._make(values)
+            if there:
+                self.ways[flow] = worker
+                self.ways.move_to_end(flow)
+                if len(self.ways) > MAX_WAYS:
+                    self.ways.popitem(last=False)
+            elif self.ways.get(flow) == worker:
+                del self.ways[flow]
+                gone.append(flow)
+        return gone
 
     def deal(self, listener: int, taken: socket.socket) -> bool:
         """Give a connection to the worker whose turn it is; False where it is ours, or could not be given.
@@ -92,13 +154,20 @@ class Seat:
         datagram: Callable[[bytes, Flow], None],
         ended: Callable[[bytes, float], None],
         more: Mapping[bytes, Callable[[Any], None]] = MappingProxyType({}),
+        carried: Callable[[bytes, Flow], bool] = lambda data, flow: False,
     ) -> None:
-        """Read what the others have for this worker, on the running loop. more: who takes the values of other kinds."""
+        """Read what the others have for this worker, on the running loop. more: who takes the values of other kinds.
+        carried: sends a message by a connection of ours, and says whether there is one.
+        """
         line = self.lines[self.number]
 
         def take(kind: bytes, record: bytes) -> None:
             if kind == DATAGRAM:
                 datagram(*unwrapped(record))
+            elif kind == CARRIED:
+                data, flow = unwrapped(record[1:])
+                if not carried(data, flow):
+                    self.lines[record[0]].send(WAYS, (self.number, False, [tuple(flow)]))
             elif kind == ENDED:
                 ended(*marshal.loads(record))
             elif kind == FETCHED and fetch is not None:

@@ -222,6 +222,7 @@ class Acts:
     swap: tuple[tuple[bytes, bytes], ...] = ()
     trying: bool = False
     insist: bool = False
+    follow: Callable[[Response, Flow], tuple[bytes, Flow] | None] | None = None
     preload: bool = True
     held: list[Context] = field(default_factory=list)
 
@@ -328,7 +329,8 @@ class Wire:
             if (onward := self._onward(routed.next.host, routed.next.port)) is not None:
                 targets = (onward,)
         edits = acts.edits(request) if acts.edits is not None else None
-        self.act(self.proxy.forward(context, Plan(targets, routed, edits, token, acts.swap, preload=acts.preload, insist=acts.insist), self.now))
+        plan = Plan(targets, routed, edits, token, acts.swap, preload=acts.preload, insist=acts.insist, follow=acts.follow)
+        self.act(self.proxy.forward(context, plan, self.now))
 
     def release(self) -> None:
         """The held requests go on, or not, where the caller gave up."""

@@ -28,10 +28,10 @@ PATIENCE = 15.0
 class Pbx(Phone):
     """A baresip that registers at `carrier` through the outbound proxy `via`."""
 
-    def __init__(self, folder: Path, carrier: Address, via: Address) -> None:
+    def __init__(self, folder: Path, carrier: Address, via: Address, transport: str = "udp") -> None:
         super().__init__("pbx", "127.0.0.3", NUMBER, Authority(seed="registration"), folder)
         (self.folder / "accounts").write_text(
-            f'<sip:{NUMBER}@{carrier}>;auth_user={NUMBER};auth_pass=secret;outbound="sip:{via};transport=udp";regint=60;'
+            f'<sip:{NUMBER}@{carrier}>;auth_user={NUMBER};auth_pass=secret;outbound="sip:{via};transport={transport}";regint=60;'
             "answermode=auto;audio_codecs=pcmu\n"
         )
 
@@ -115,6 +115,26 @@ async def test_a_trunk_registers_with_a_digest_is_called_also_after_a_restart_an
             wait(lambda: any(b" 404 Nobody" in data for _, _, data in seen(wire, ports)), PATIENCE, "the capture")
             messages = seen(wire, ports)
     check(messages, str(carrier), str(ours), f"{pbx.host}:{pbx.port}")
+
+
+@pytest.mark.peer("baresip", "kamailio")
+async def test_a_registration_over_tcp_is_called_whichever_worker_the_call_comes_to(tmp_path: Path) -> None:
+    """baresip is reached by the connection that it has opened, and by no other: its contact names that one's port."""
+    with Stage(tmp_path) as stage:
+        carrier, ours = stage.carrier, Address("127.0.0.1", free_port("127.0.0.1"))
+        pbx = Pbx(tmp_path, carrier, ours, "tcp")
+        # It connects from whatever address the system chooses: on loopback that is 127.0.0.1.
+        there = Address("127.0.0.1", free_port("127.0.0.1"))
+        with (
+            registrar(carrier, tmp_path) as kamailio,
+            Ringwarden(stage, tmp_path, me=ours, carrier=carrier, pbx=there, mode="enforce", workers=2) as ringwarden,
+            pbx.start() as phone,
+        ):
+            wait(lambda: phone.says("200 OK"), PATIENCE, "the registration")
+            assert kamailio.says("registered <sip:rwc-")
+            assert [await called(carrier) for _ in range(12)] == [200] * 12, phone.log()
+            # Some came to the worker that has the connection, and some to the other one.
+            assert ringwarden.count("ringwarden_handed_over_total") > 0
 
 
 UNTOUCHED = (b"from", b"to", b"call-id", b"cseq", b"authorization", b"expires", b"user-agent", b"allow", b"supported")

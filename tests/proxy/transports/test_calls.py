@@ -55,7 +55,7 @@ async def test_a_call_comes_by_tcp_goes_on_by_udp_and_comes_back(run: Run) -> No
 async def test_what_there_is_no_time_to_judge_goes_on(run: Run) -> None:
     pbx = Datagrams()
     async with run(hop(pbx.address, "udp")) as app:
-        app.calls.hurried = True
+        app.server._hurry = -1.0  # all have waited too long
         line = await Line.open(where(app))
         line.send(request())
         assert (await pbx.hears()).first("call-id") is not None

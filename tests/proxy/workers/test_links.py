@@ -13,9 +13,12 @@ from certs.fetch import FetchError
 from proxy.sip.flow import Flow
 from proxy.storage.rows import End, Row
 from proxy.workers.links import (
+    ASKED,
+    CARRIED,
     DATAGRAM,
     ROWS,
     WANTED,
+    WAYS,
     Door,
     Line,
     RemoteFetch,
@@ -24,7 +27,7 @@ from proxy.workers.links import (
     unwrapped,
     wrapped,
 )
-from proxy.workers.seat import Seat
+from proxy.workers.seat import MAX_WAYS, Seat
 from proxy.workers.shared import Shared
 
 
@@ -106,6 +109,57 @@ def test_what_belongs_to_another_worker_goes_there(lines: Callable[[], Line]) ->
     while pair[1].send(DATAGRAM, b"x" * 60_000):
         pass
     assert not seat.elsewhere(answer % 1, flow) and seat.lost == 1  # better here than nowhere
+
+
+def test_what_is_for_somebody_who_has_connected_to_another_worker_leaves_there(lines: Callable[[], Line]) -> None:
+    pair = [lines(), lines()]
+    one, other = (Seat(number, 2, (), Shared(2, metrics=1, tally=1, behaviour=1), pair, lines()) for number in (0, 1))
+    flow, data = Flow(1, "192.0.2.20", 40_123), b"INVITE sip:pbx SIP/2.0\r\n\r\n"
+    assert not one.carry(data, flow)  # nobody says that he knows him
+    other.share(flow, True)
+    ((kind, record),) = read(pair[0])
+    assert kind == WAYS and one.learn(*marshal.loads(record)) == []
+    assert one.carry(data, flow) and not one.carry(data, flow._replace(port=40_124))
+    ((kind, record),) = read(pair[1])
+    assert (kind, record[0], unwrapped(record[1:])) == (CARRIED, 0, (data, flow))
+    # He is gone, or has gone before a third worker said so.
+    assert one.learn(2, False, [flow]) == [] and one.carry(data, flow)
+    other.share(flow, False)
+    ((_, record),) = [found for found in read(pair[0]) if found[0] == WAYS]
+    assert one.learn(*marshal.loads(record)) == [flow] and not one.carry(data, flow)
+
+
+def test_a_worker_that_begins_is_told_who_has_connected_to_the_others(lines: Callable[[], Line]) -> None:
+    pair = [lines(), lines()]
+    one, other = (Seat(number, 2, (), Shared(2, metrics=1, tally=1, behaviour=1), pair, lines()) for number in (0, 1))
+    one.ask()
+    ((kind, record),) = read(pair[1])
+    assert (kind, marshal.loads(record)) == (ASKED, 0)
+    flows = [Flow(1, "192.0.2.20", 1024 + number) for number in range(450)]
+    other.answer(0, flows)
+    for _, record in read(pair[0]):
+        one.learn(*marshal.loads(record))
+    assert list(one.ways) == flows
+    one.learn(1, True, [Flow(1, "192.0.2.21", number) for number in range(MAX_WAYS)])
+    assert len(one.ways) == MAX_WAYS
+
+
+async def test_a_message_for_somebody_who_is_gone_comes_back_as_news_of_that(lines: Callable[[], Line]) -> None:
+    pair = [lines(), lines()]
+    one, other = (Seat(number, 2, (), Shared(2, metrics=1, tally=1, behaviour=1), pair, lines()) for number in (0, 1))
+    here, gone = Flow(1, "192.0.2.20", 1), Flow(1, "192.0.2.20", 2)
+    one.learn(1, True, [here, gone])
+    sent: list[Flow] = []
+    other.listen(None, lambda data, flow: None, lambda call_id, utc: None, {}, lambda data, flow: bool(sent.append(flow)) or flow == here)
+    try:
+        assert one.carry(b"x", here) and one.carry(b"x", gone)
+        async with asyncio.timeout(5):
+            while len(sent) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+    finally:
+        other.quiet()
+    ((kind, record),) = read(pair[0])
+    assert kind == WAYS and one.learn(*marshal.loads(record)) == [gone]
 
 
 def test_slices_do_not_touch_each_other() -> None:

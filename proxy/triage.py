@@ -1,0 +1,88 @@
+"""What the bytes of a message say of who need not wait, and who need not be heard, while more comes than can be served.
+
+`proxy.inbox` asks, before anything is parsed. Each answer stands on something that a sender cannot write by himself:
+our sealed token with the Call-ID and the tag that it was made for, the memory of the lines that called 911, the address
+that he sends from, the numbers of emergency centres where a trunk is believed about numbers. What is not seen at a
+glance is "no", and costs a place in the order.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy.screening.case import Lane
+from proxy.sip.flow import Flow
+from proxy.world import World
+from shaken.number import canonical
+
+REMEMBERED, SECONDS = 4096, 1.0
+"""Request-URIs whose answer is remembered, and for how long: those who flood us call the same numbers."""
+MOST_TOKENS = 4
+"""Tokens of one message that are opened: a call that came by us twice bears two."""
+
+_TOKEN = re.compile(rb";rw=([A-Za-z0-9_=-]{16,64})").finditer
+_CALL_ID = re.compile(rb"\r\n(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*[^\r\n \t])", re.IGNORECASE).search
+_TAG = re.compile(
+    rb"\r\n(?:From|f|To|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=[ \t]*([^;,> \t\r\n]+)", re.IGNORECASE
+).findall
+_ASSERTED = re.compile(
+    rb"\r\nP-Asserted-Identity[ \t]*:[^\r\n]*?(?:sips?|tel):(\+?[0-9]{7,15})[@;>]", re.IGNORECASE
+).search
+_USER = re.compile(rb"(?:sips?|tel):([^@;?> ]{1,64})", re.IGNORECASE).match
+
+
+class Triage:
+    """Answers by the world as it is now."""
+
+    __slots__ = ("_lines", "_since", "_world")
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lines: dict[bytes, bool] = {}
+        self._since = 0.0
+
+    def ours(self, data: bytes) -> bool:
+        """Whether an INVITE with a token in it belongs to a call that we let through."""
+        call_id = _CALL_ID(data)
+        if call_id is None:
+            return False
+        tags = tuple(tag.decode("utf-8", "surrogateescape") for tag in _TAG(data)[:2])
+        opened = self._world.sealer.open
+        for count, token in enumerate(_TOKEN(data)):
+            if count >= MOST_TOKENS:
+                break
+            if opened(token[1].decode("ascii"), call_id[1], tags) is not None:
+                return True
+        return False
+
+    def awaited(self, data: bytes, flow: Flow) -> bool:
+        """Whether an INVITE may be an emergency centre's: from outside, to a line that lately called 911, or of a
+        number of the operator's list of centres.
+        """
+        lane = self._lane(flow)
+        if lane is None or lane.side != "carrier":
+            return False
+        aftermath, psap = self._world.aftermath, self._world.book.psap
+        if aftermath is not None and aftermath.open(utc := self._world.utc()):
+            target = data[7 : max(data.find(b" ", 7), 7)]
+            if not 0 <= utc - self._since < SECONDS or len(self._lines) >= REMEMBERED:
+                self._lines.clear()
+                self._since = utc
+            awaits = self._lines.get(target)
+            if awaits is None:
+                line = user[1].decode("utf-8", "replace") if (user := _USER(target)) is not None else ""
+                awaits = aftermath.awaits(canonical(line, lane.plan) or line.lower(), utc)
+                self._lines[target] = awaits
+            if awaits:
+                return True
+        if psap and lane.trunk.trust != "none" and (found := _ASSERTED(data)) is not None:
+            return canonical(found[1].decode("ascii"), lane.plan) in psap
+        return False
+
+    def known(self, flow: Flow) -> bool:
+        """Whether somebody that we know sends from there."""
+        return self._lane(flow) is not None
+
+    def _lane(self, flow: Flow) -> Lane | None:
+        trunk = self._world.trunks.find(flow.host, flow.port)
+        return self._world.lanes.get(trunk.name) if trunk is not None else None

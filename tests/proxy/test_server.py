@@ -1,0 +1,81 @@
+"""The pump: on whatever way a new call comes, it waits its turn, and what must not wait passes it by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from proxy.inbox import STALE
+from proxy.server import TURN, Server
+from proxy.sip.flow import Flow
+
+STREAM = Flow(0, "192.0.2.1", 40_000, 7)
+
+
+def message(method: str, number: int = 0) -> bytes:
+    return f"{method} sip:{number}@203.0.113.5 SIP/2.0\r\nCall-ID: {number}\r\n\r\n".encode()
+
+
+class Stage:
+    """A server with an endpoint that only notes what it is given."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.served: list[str] = []
+        self.refused: list[str] = []
+        self.hurried: list[bool] = []
+        calls = SimpleNamespace(flushed_by=lambda flush: None, handle=lambda events, now: None, afterwards=lambda: None, hurried=False)
+
+        def receive(data: bytes, flow: Flow, now: float) -> list[Any]:
+            self.served.append(name(data))
+            self.hurried.append(calls.hurried)
+            return []
+
+        endpoint: Any = SimpleNamespace(
+            receive=receive, busy=lambda data, flow, seconds: self.refused.append(name(data)), to_send=list, next_timer=lambda: None
+        )
+        self.server = Server(endpoint, calls, (), lambda: self.time, vital=lambda target: target.startswith(b"sip:911@"))  # type: ignore[arg-type]  # what the pump needs of them
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        for _ in range(1000):
+            if done():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError(self.served)
+
+
+def name(data: bytes) -> str:
+    return data[:3].decode() + data.split(b"sip:")[1].partition(b"@")[0].decode()
+
+
+@pytest.mark.req("SIP-120", "EMG-003")
+@pytest.mark.parametrize("way", ["stream", "handed"])
+async def test_new_calls_of_streams_and_of_other_workers_wait_and_the_rest_passes_them(way: str) -> None:
+    stage = Stage()
+    batch = [message("INVITE", number) for number in range(20)] + [message("BYE", 50), message("INVITE", 911), message("CANCEL", 19)]
+    if way == "stream":
+        stage.server._streamed(batch, STREAM)
+    else:
+        for data in batch:
+            stage.server.handed(data, STREAM)
+    assert stage.served[:2] == ["BYE50", "INV911"]
+    assert len(stage.served) <= 2 + TURN
+    await stage.until(lambda: len(stage.served) == 23)
+    assert stage.served[2:] == [f"INV{number}" for number in range(20)] + ["CAN19"]
+
+
+@pytest.mark.req("SIP-120")
+async def test_who_waits_too_long_on_a_stream_is_told_so_and_who_waits_a_little_goes_unscreened() -> None:
+    stage = Stage()
+    stage.server._streamed([message("INVITE", number) for number in range(TURN + 1)], STREAM)
+    stage.time += 0.1
+    await stage.until(lambda: len(stage.served) == TURN + 1)
+    assert stage.hurried == [False] * TURN + [True]
+    stage.server._streamed([message("INVITE", number) for number in range(TURN + 2)], STREAM)
+    stage.time += 2 * STALE
+    await stage.until(lambda: len(stage.refused) == 2)
+    assert stage.refused == [f"INV{TURN}", f"INV{TURN + 1}"] and stage.server.shed == 2
