@@ -144,7 +144,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     judged.add_argument("--out", metavar="FILE", help="only write the month of --seed as JSON lines")
 
     again = commands.add_parser("backtest", help="what a candidate policy would have changed about past calls")
-    again.add_argument("--calls", required=True, metavar="FILE", help="a journal, JSON lines, or CSV")
+    again.add_argument("--calls", required=True, metavar="FILE", help="a journal, JSON lines, CSV, or a pcap")
     again.add_argument(
         "--policy", required=True, metavar="FILE", help="the candidate: a configuration, or the part that is to change"
     )
