@@ -14,6 +14,8 @@ from typing import Literal
 from policy.agreements import Agreements
 from policy.call import Call
 from policy.casebook import Casebook
+from policy.complaints import Complaints
+from policy.countries import Countries
 from policy.dnc import DoNotCall
 from policy.dno import GIVEN_OUT
 from policy.hours import Hours
@@ -64,6 +66,10 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         "reputation": 25,
         "reputation-trunk": 15,
         "brand-unproved": 35,
+        # Anybody may complain of any number.
+        "complaints": 15,
+        # The operator's own rule: a tag by itself, and never more.
+        "country": 30,
         # A token that we could not check may be the fault of a third party's web server.
         "identity-unreachable": 10,
         # No signature is normal: most honest calls still arrive without one.
@@ -297,6 +303,12 @@ class Rulebook:
     """Who may send text messages; None: whoever likes."""
     upstreams: Mapping[str, tuple[Block, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By the trunk's name: why nothing is taken from it."""
+    complaints: Complaints | None = None
+    """What people complained of to the FTC and the FCC; None: nothing was brought in."""
+    countries: Countries | None = None
+    """What is wanted of the calls of which countries; None: nothing."""
+    names: bool = False
+    """Are names of callers looked up?"""
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     off: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -334,6 +346,12 @@ class Rulebook:
             off |= {"message"}
         if not self.upstreams:
             off |= {"upstream"}
+        if not self.names:
+            off |= {"caller_name"}
+        if not self.complaints:
+            off |= {"complaint"}
+        if not self.countries:
+            off |= {"country"}
         object.__setattr__(self, "off", off)
         shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
         object.__setattr__(self, "shadow", shadow)

@@ -125,6 +125,8 @@ class App(Wiring):
             hook=self._hook(),
             services=self._services(),
             verifier=self._verifier(),
+            naming=self._naming(),
+            shows=self._shows(),
             ended_elsewhere=seat.ended if seat is not None else None,
             worker=number,
             heard=self.pinger.heard,
@@ -244,6 +246,7 @@ class App(Wiring):
         world.signers, world.store = self._signers(), self.store
         world.services = self._services()
         world.verifier = self._verifier()
+        world.naming, world.shows = self._naming(), self._shows()
         world.emergency = parts.book.emergency
         self.aftermath.locations = parts.locations
         if self.sending is not None:

@@ -40,6 +40,7 @@ API = ("signing", "verification", "other")
 API_RESULTS = ("done", "failed", "misused", "busy", "fault")
 VOUCHED = ("passed", "chain", "signature", "unknown", "resting", "full", "late", "failed")
 HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
+NAMED = ("hit", "found", "nobody", "late", "failed", "resting", "full")
 FETCHED = (
     "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken",
     "redirect", "status", "server", "resting", "encoding", "type", "size",
@@ -108,6 +109,7 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("over_rate", "Calls refused because their trunk placed more a second than it may."),
         Family("hook", "Questions to the operator's decision service.", {"result": HOOKED}),
         Family("verifier", "Tokens that a verification service was asked about.", {"result": VOUCHED}),
+        Family("names", "Names of callers that were looked for.", {"result": NAMED}),
         Family("api", "Requests of others to sign or verify.", {"operation": API, "result": API_RESULTS}),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
@@ -245,6 +247,10 @@ class Metrics:
     def vouched(self, result: str) -> None:
         """How a question to a verification service ended."""
         self.add("verifier", result)
+
+    def named(self, result: str) -> None:
+        """How a look for a caller's name ended."""
+        self.add("names", result)
 
     def cache(self, result: str) -> None:
         """result: hit or miss."""

@@ -16,6 +16,7 @@ from certs.keys import Keyring
 from certs.trust import Trust
 from policy import emergency
 from policy.attest import Customer, Terms
+from policy.countries import Rule
 from policy.dnc import Registry
 from policy.dno import parse as parse_dno
 from policy.inventory import Inventory
@@ -24,7 +25,7 @@ from policy.lint import cautions, lint
 from policy.lists import NumberSet, parse_numbers
 from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.verdict import Class
-from proxy import lists, zoning
+from proxy import lists, numbering, zoning
 from proxy.clock import Clock, LabClock
 from proxy.lists import copies, force
 from proxy.lists.copies import Copies
@@ -182,6 +183,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         deny=spared(numbers(files.deny), brought.pardons) | brought.deny,
         areas=brought.areas,
         casebook=brought.casebook,
+        complaints=brought.complaints,
         campaigns=forgiven(campaigns, brought.pardons) | brought.campaigns,
         dnc=Registry(numbers(files.dnc)) if files.dnc else None,
         national=brought.national,
@@ -207,6 +209,21 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         checks=MappingProxyType({**CHECKS, **policy.checks}),  # type: ignore[dict-item]  # settings allow these three
         messages=senders,
         upstreams=blocks,
+        countries=numbering.load(
+            [
+                Rule(
+                    one.action,  # type: ignore[arg-type]  # settings allow these words and no others
+                    frozenset(one.countries),
+                    one.of,  # type: ignore[arg-type]
+                    one.side,  # type: ignore[arg-type]
+                    frozenset(one.peers),
+                    one.kind,  # type: ignore[arg-type]
+                )
+                for one in policy.countries
+            ],
+            files.countries,
+        ),
+        names=policy.names is not None,
         telemarketing=policy.telemarketing,
         limits=Thresholds(unknown_zone_is_open=policy.unknown_zone_is_open),
         hours=zoning.load(utc),

@@ -31,6 +31,7 @@ from proxy.aftermath import Aftermath
 from proxy.callback import Callback
 from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
+from proxy.cnam import NameService
 from proxy.following import Following, keep, kept
 from proxy.health import Pinger
 from proxy.hep import Tap
@@ -46,9 +47,10 @@ from proxy.peers import Directory, Target
 from proxy.peers import Rules as HealthRules
 from proxy.resolver import Resolver
 from proxy.routes import Routes
+from proxy.screening.shown import Shows
 from proxy.server import Server
 from proxy.settings import Settings
-from proxy.settings.values import ServiceSettings
+from proxy.settings.values import NameSettings, ServiceSettings
 from proxy.signer import SigningService
 from proxy.sip.endpoint import Endpoint, Listener
 from proxy.sip.flow import Flow
@@ -110,6 +112,8 @@ class Wiring:
         self._service: SigningService
         self._verified: tuple[str | None, int, str] | None = None
         self._judge: VerificationService
+        self._named: NameSettings | None = None
+        self._names: NameService | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -329,6 +333,28 @@ class Wiring:
         hook = DecisionHook(wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000, count=self.metrics.hooked)
         self._closing.insert(0, hook.close)
         return hook
+
+    def _naming(self) -> NameService | None:
+        """Who is asked for names. A reload keeps what is known where the service is the same."""
+        wanted = self.settings.policy.names
+        if wanted != self._named:
+            self._named, former = wanted, self._names
+            self._names = None
+            if former is not None:
+                self.spawn(former.close(), "names")
+            if wanted is not None:
+                self._names = NameService(
+                    wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000, keep=wanted.cache_hours * 3600.0,
+                    authorization=wanted.authorization, count=self.metrics.named,
+                )  # fmt: skip
+                self._closing.insert(0, self._names.close)
+        return self._names
+
+    def _shows(self) -> Shows | None:
+        """How the names that are shown change."""
+        marking, names = self.settings.marking, self.settings.policy.names
+        found = Shows(marking.name_tagged, marking.name_proved, names.show if names is not None else "never")
+        return found or None
 
     def _signers(self) -> dict[str, tuple[Signer, Terms]]:
         signing, serving = self.settings.signing, self.parts.keyring.serving(self.clock.utc())

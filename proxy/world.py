@@ -12,6 +12,7 @@ from policy.inventory import Inventory
 from policy.rulebook import Rulebook
 from policy.tally import Tally
 from proxy.aftermath import Aftermath
+from proxy.cnam import NameService
 from proxy.following import Following
 from proxy.hep import Tap
 from proxy.hook import DecisionHook
@@ -21,6 +22,7 @@ from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.routes import Routes
 from proxy.screening.case import Lane
+from proxy.screening.shown import Shows
 from proxy.seal import Sealer
 from proxy.settings import Settings, TrunkTable
 from proxy.signer import SigningService
@@ -71,6 +73,10 @@ class World:
     tap: Tap | None = None
     """Told the verdict of each call that is judged."""
     hook: DecisionHook | None = None
+    naming: NameService | None = None
+    """Who is asked for the names of callers."""
+    shows: Shows | None = None
+    """How the shown name of a call is changed; None: never."""
     services: Mapping[str, tuple[SigningService, Terms]] = field(default_factory=dict)
     """The same for the trunks whose calls somebody else signs."""
     verifier: VerificationService | None = None

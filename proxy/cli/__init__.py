@@ -106,7 +106,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         "names",
         metavar="[LIST] FILE",
         nargs="*",
-        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, campaigns, traits",
+        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, campaigns, traits, complaints",
     )
     load.add_argument("--as-of", metavar="DATE", help="of when the files are (default: when they were last written)")
     load.add_argument("--force", action="store_true", help="take what a check would refuse")

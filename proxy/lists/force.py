@@ -13,6 +13,8 @@ from typing import TypeVar
 from policy.agreements import COLUMNS, Agreements
 from policy.agreements import parse as parse_agreements
 from policy.casebook import Casebook
+from policy.complaints import Complaints
+from policy.complaints import parse as parse_complaints
 from policy.dnc import MAX_AGE_DAYS, Bitmap, too_old
 from policy.dno import GIVEN_OUT, MAX_AREAS_AGE_DAYS, callers
 from policy.dno import areas as dno_areas
@@ -20,8 +22,8 @@ from policy.lists import DAY, CampaignList, NumberSet, parse_numbers
 from policy.traits import parse as parse_traits
 from proxy.lists import registry
 from proxy.lists.files import ListError, import_letter, text
-from proxy.lists.kinds import AREAS, FOLDER, KINDS, NATIONAL, NUMBERS, TRACED, TRAITS
-from proxy.lists.pardons import Pardon, cleared, forgiven, kept, spared
+from proxy.lists.kinds import AREAS, COMPLAINTS, FOLDER, KINDS, NATIONAL, NUMBERS, TRACED, TRAITS
+from proxy.lists.pardons import Pardon, cleared, excused, forgiven, kept, spared
 from proxy.lists.shelf import Generation, Shelf, verify
 from proxy.metrics import Metrics
 
@@ -40,6 +42,7 @@ class InForce:
     agreements: Agreements = field(default_factory=Agreements)
     campaigns: CampaignList = field(default_factory=CampaignList)
     casebook: Casebook | None = None
+    complaints: Complaints | None = None
     pardons: Mapping[str, Pardon] = field(default_factory=dict)
     """By their numbers; the lists above are without them already."""
     remarks: tuple[str, ...] = ()
@@ -83,7 +86,9 @@ def in_force(state: Path | None, utc: float) -> InForce:
         national,
         Agreements(record for found in records.values() for record in found or ()),
         forgiven(traced or CampaignList(), pardons),
-        load(TRAITS, lambda path: cleared(Casebook(parse_traits(text(path)).traits), pardons)), pardons, tuple(remarks),
+        load(TRAITS, lambda path: cleared(Casebook(parse_traits(text(path)).traits), pardons)),
+        load(COMPLAINTS, lambda path: excused(Complaints(parse_complaints((text(path),)).told), pardons)),
+        pardons, tuple(remarks),
     )  # fmt: skip
 
 

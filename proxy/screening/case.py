@@ -107,6 +107,8 @@ class Case:
     """What the PBX says that the call is for."""
     diverted: tuple[str, ...] = ()
     """Numbers that forwarded the call, as Diversion and History-Info say, the latest first."""
+    name: str = ""
+    """What a service of names knows the caller's number by."""
     call: Call | None = None
     """The facts that the verdict rests on."""
     urls: tuple[str, ...] = field(default=())

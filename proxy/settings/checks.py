@@ -14,6 +14,7 @@ from typing import Any
 
 from proxy.settings.addresses import Endpoint
 from proxy.settings.api import api_of
+from proxy.settings.callers import countries_of, names_of
 from proxy.settings.certificates import certificates_of, service_of, signing_of
 from proxy.settings.errors import Faults, Wrong
 from proxy.settings.hep import hep_of
@@ -109,6 +110,8 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             unknown_zone_is_open=policy["unknown_zone_is_open"],
             learned_days=policy["learned_days"],
             hook=HookSettings(**policy["hook"]) if policy["hook"] is not None else None,
+            countries=countries_of(policy["country"], trunks, faults),
+            names=names_of(policy["names"], faults),
         ),
         lists=ListSettings(**raw["lists"]),
         marking=MarkingSettings(**raw["marking"]),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from proxy.settings import addresses, kinds
+from proxy.settings.callers import beginning, country, names_url
 from proxy.settings.certificates import origin
 from proxy.settings.kinds import flag, integer, many, one_of
 from proxy.settings.shapes import REQUIRED, Entry, Key, Named, Table, Tables
@@ -14,9 +15,12 @@ from proxy.settings.values import (
     API_RIGHTS,
     CARRIERS,
     CHECK_MODES,
+    CLAIMS,
     CLASSES,
     DIALECTS,
     DIVERSIONS,
+    DOINGS,
+    ENDS,
     FACILITIES,
     JUDGED,
     KEPT,
@@ -27,6 +31,7 @@ from proxy.settings.values import (
     REGISTRATIONS,
     ROLES,
     SHELLS,
+    SHOWN,
     SIDES,
     TRUST,
 )
@@ -213,6 +218,26 @@ SCHEMA = Table(
                 "telemarketing": Key(flag, False),
                 "unknown_zone_is_open": Key(flag, True),
                 "learned_days": Key(integer(0, 365), 90),
+                "names": Table(
+                    {
+                        "url": Key(names_url, REQUIRED),
+                        "milliseconds": Key(integer(1, 50), 50),
+                        "cache_hours": Key(integer(1, 720), 24),
+                        "show": Key(one_of(*SHOWN), "never"),
+                        "authorization_file": Key(kinds.existing),
+                    },
+                    optional=True,
+                ),
+                "country": Tables(
+                    {
+                        "countries": Key(many(country), REQUIRED),
+                        "action": Key(one_of(*DOINGS), REQUIRED),
+                        "of": Key(one_of(*ENDS), "caller"),
+                        "side": Key(one_of(*SIDES), ""),
+                        "peers": Key(many(kinds.name), ()),
+                        "class": Key(one_of(*CLAIMS), "subscriber"),
+                    }
+                ),
                 "hook": Table(
                     {"url": Key(kinds.text, REQUIRED), "milliseconds": Key(integer(1, 50), 50)}, optional=True
                 ),
@@ -238,10 +263,16 @@ SCHEMA = Table(
                 "dnc": Key(many(kinds.existing), ()),
                 "messages": Key(many(kinds.existing), ()),
                 "rmd": Key(many(kinds.existing), ()),
+                "countries": Key(many(kinds.existing), ()),
             }
         ),
         "marking": Table(
-            {"prefix": Key(kinds.header_prefix, "X-Screen"), "verstat_in_from": Key(flag, False)}
+            {
+                "prefix": Key(kinds.header_prefix, "X-Screen"),
+                "verstat_in_from": Key(flag, False),
+                "name_tagged": Key(beginning, ""),
+                "name_proved": Key(beginning, ""),
+            }
         ),
         "notice": Table(
             {

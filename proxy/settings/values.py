@@ -27,6 +27,10 @@ TRUST = ("none", "identity", "verdicts")
 DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
 JUDGED = ("INVITE", "MESSAGE", "SUBSCRIBE", "REFER")
+ENDS = ("caller", "callee", "signer")
+SHOWN = ("never", "missing", "always")
+DOINGS = ("allow", "deny", "tag")
+CLAIMS = ("subscriber", "deterministic")
 CLASSES = ("deterministic", "subscriber", "analytics", "identity", "duty", "note")
 KEPT = ("allowed", "blocked", "outbound", "emergency", "notes")
 MASKS = ("hash", "digits")
@@ -180,6 +184,34 @@ class HookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NameSettings:
+    """Where the names of callers are looked up."""
+
+    url: str
+    """With `{number}` in it."""
+    milliseconds: int = 50
+    cache_hours: int = 24
+    show: str = "never"
+    """never, missing (where the call shows none) or always"""
+    authorization: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CountrySettings:
+    """What is done with the calls of some countries."""
+
+    countries: tuple[str, ...]
+    action: str
+    """allow, deny or tag"""
+    of: str = "caller"
+    """caller, callee or signer"""
+    side: str = ""
+    peers: tuple[str, ...] = ()
+    kind: str = "subscriber"
+    """subscriber or deterministic"""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySettings:
     profiles: Mapping[str, ProfileSettings]
     codes: Mapping[str, int | str]
@@ -200,6 +232,8 @@ class PolicySettings:
     learned_days: int = 90
     """How long a number that our own people called may call back; 0: nothing is learned."""
     hook: HookSettings | None = None
+    countries: tuple[CountrySettings, ...] = ()
+    names: NameSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +247,8 @@ class ListSettings:
     messages: tuple[Path, ...] = ()
     """Who may send text messages."""
     rmd: tuple[Path, ...] = ()
+    countries: tuple[Path, ...] = ()
+    """More rows for the table of countries."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -241,6 +277,10 @@ class MarkingSettings:
     prefix: str = "X-Screen"
     """Of our own headers, without the dash that follows it."""
     verstat_in_from: bool = False
+    name_tagged: str = ""
+    """Put before the shown name of a call that is tagged."""
+    name_proved: str = ""
+    """The same of one whose caller proved the number (A)."""
 
 
 @dataclass(frozen=True, slots=True)
