@@ -128,6 +128,7 @@ class App(Wiring):
             naming=self._naming(),
             shows=self._shows(),
             ended_elsewhere=seat.ended if seat is not None else None,
+            quality=self._quality(journal),
             worker=number,
             heard=self.pinger.heard,
         )
@@ -246,6 +247,7 @@ class App(Wiring):
         world.signers, world.store = self._signers(), self.store
         world.services = self._services()
         world.verifier = self._verifier()
+        world.quality = self._quality(world.journal)
         world.naming, world.shows = self._naming(), self._shows()
         world.emergency = parts.book.emergency
         self.aftermath.locations = parts.locations

@@ -111,6 +111,10 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("verifier", "Tokens that a verification service was asked about.", {"result": VOUCHED}),
         Family("names", "Names of callers that were looked for.", {"result": NAMED}),
         Family("api", "Requests of others to sign or verify.", {"operation": API, "result": API_RESULTS}),
+        Family(
+            "quality_reports", "Reports of how calls sounded.",
+            {"form": ("rtcpxr", "stat"), "result": ("kept", "unread")},
+        ),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
         Family("failovers", "Calls that went to the next hop in the row.", {"why": FAILOVERS}),
@@ -251,6 +255,10 @@ class Metrics:
     def named(self, result: str) -> None:
         """How a look for a caller's name ended."""
         self.add("names", result)
+
+    def reported(self, form: str, result: str) -> None:
+        """A report of how a call sounded."""
+        self.add("quality_reports", form, result)
 
     def cache(self, result: str) -> None:
         """result: hit or miss."""

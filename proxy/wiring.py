@@ -45,6 +45,7 @@ from proxy.notice.sending import Sending
 from proxy.parts import Parts, care, fetching, terms
 from proxy.peers import Directory, Target
 from proxy.peers import Rules as HealthRules
+from proxy.quality import Quality
 from proxy.resolver import Resolver
 from proxy.routes import Routes
 from proxy.screening.shown import Shows
@@ -62,6 +63,7 @@ from proxy.trusting import Watch, courier
 from proxy.verifier import VerificationService
 from proxy.workers.links import MOVED, RemoteFetch
 from proxy.workers.seat import Seat
+from proxy.world import Keeper
 from shaken.replay import CELLS as REPLAY_CELLS
 from shaken.replay import Replays
 from shaken.sign import Signer
@@ -349,6 +351,12 @@ class Wiring:
                 )  # fmt: skip
                 self._closing.insert(0, self._names.close)
         return self._names
+
+    def _quality(self, journal: Keeper | None) -> Quality | None:
+        """Who reads reports of how calls sounded."""
+        if journal is None or not self.settings.journal.quality:
+            return None
+        return Quality(journal, self.metrics.reported)
 
     def _shows(self) -> Shows | None:
         """How the names that are shown change."""

@@ -18,6 +18,7 @@ from proxy.hep import Tap
 from proxy.hook import DecisionHook
 from proxy.lists.promises import Promises
 from proxy.metrics import Metrics
+from proxy.quality import Quality
 from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.routes import Routes
@@ -27,7 +28,7 @@ from proxy.seal import Sealer
 from proxy.settings import Settings, TrunkTable
 from proxy.signer import SigningService
 from proxy.sip.message import Response
-from proxy.storage.rows import End, Row
+from proxy.storage.rows import End, Note, Row
 from proxy.verifier import VerificationService
 from shaken.sign import Signer
 
@@ -35,7 +36,7 @@ from shaken.sign import Signer
 class Keeper(Protocol):
     """Whoever keeps the rows of calls: the journal, or the way to it."""
 
-    def put(self, row: Row | End, /) -> None:
+    def put(self, row: Row | End | Note, /) -> None:
         """Never waits, never raises."""
 
 
@@ -83,6 +84,8 @@ class World:
     """Who is asked what Identity headers are worth, in the place of certificates."""
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
     """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
+    quality: Quality | None = None
+    """Reads reports of how calls sounded; None: nobody does."""
     worker: int = 0
     bypass: bool = False
     """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""

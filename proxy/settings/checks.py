@@ -127,7 +127,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         load=LoadSettings(**raw["load"]),
         certificates=certificates_of(raw, faults),
         hep=hep_of(raw["hep"]),
-        journal=journal_of(raw["journal"], faults),
+        journal=journal_of(raw["journal"], raw["paths"]["journal"] is not None, faults),
         api=api_of(raw["api"], signing is not None, faults),
         secret=secret_of(raw, faults, environ),
     )
@@ -161,7 +161,7 @@ def admin_of(raw: Raw | None) -> AdminSettings | None:
     return AdminSettings(address.host, 9495 if address.port is None else address.port)
 
 
-def journal_of(raw: Raw, faults: Faults) -> JournalSettings:
+def journal_of(raw: Raw, kept_somewhere: bool, faults: Faults) -> JournalSettings:
     """A list of blocked calls must reach back 28 days, whoever asks for it (47 CFR 64.1200(k)(10))."""
     days: Mapping[str, int] = raw["keep_days"]
     for key, kept in (("keep_days.blocked", days["blocked"]), ("mask_days", raw["mask_days"])):
@@ -169,7 +169,11 @@ def journal_of(raw: Raw, faults: Faults) -> JournalSettings:
             faults.add(
                 f"journal.{key}", f"blocked calls must be told for {BLOCKED_DAYS} days", f"write {BLOCKED_DAYS} or more"
             )
-    return JournalSettings(MappingProxyType(dict(days)), raw["mask_days"], raw["mask"])
+    if raw["quality"] and not kept_somewhere:
+        faults.add("journal.quality", "there is no journal to keep it in", "set paths.journal")
+    return JournalSettings(
+        MappingProxyType(dict(days)), mask_days=raw["mask_days"], mask=raw["mask"], quality=raw["quality"]
+    )
 
 
 BLOCKED_DAYS = 28

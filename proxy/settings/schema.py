@@ -330,6 +330,7 @@ SCHEMA = Table(
                 "keep_days": Table({name: Key(integer(0, 36_500), 0) for name in KEPT}),
                 "mask_days": Key(integer(0, 36_500), 0),
                 "mask": Key(one_of(*MASKS), "hash"),
+                "quality": Key(flag, False),
             }
         ),
         "log": Table({"level": Key(one_of(*LEVELS), "info")}),

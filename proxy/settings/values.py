@@ -315,6 +315,8 @@ class JournalSettings:
     """By class (`storage.care`); 0: for ever."""
     mask_days: int = 0
     """After which numbers are masked; 0: never."""
+    quality: bool = False
+    """Reports of how calls sounded are kept with them."""
     mask: str = "hash"
     """hash (keyed, so that a number can be looked for), or digits (the last are hidden)"""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 
 from proxy import cnam
 from proxy.cnam import LONGEST, NOBODY_SECONDS, REST, TRIES, NameService, read
+from proxy.lab.cases import CALLEE, UTILITY
+from proxy.lab.dialog import Invitation
+from proxy.lab.world import World
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ONE = "13015550101"
@@ -167,3 +171,49 @@ def test_an_answer_is_a_short_printable_name_or_a_fault(answer: bytes, kind: str
     except ValueError:
         return
     assert len(name) <= LONGEST and name.isprintable()
+
+
+def shown(url: str) -> Callable[[str], str]:
+    more = f'[policy.names]\nurl = "{url}"\nshow = "missing"\n\n[marking]\nname_tagged = "SPAM? "\nname_proved = "[V] "\n\n[log]'
+    return lambda text: text.replace("[log]", more)
+
+
+async def test_the_pbx_is_shown_the_name_and_what_is_thought_of_it(base: Base, tmp_path: Path) -> None:
+    async with World(tmp_path, amend=shown(base.url)) as world:
+        target = f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}"
+        froms = {}
+        for caller, name in (("13015550111", ""), ("13015550112", '"ANN" ')):
+            for _ in range(3):  # a busy machine may answer too late once
+                identity = f"{name}<sip:+{caller}@carrier.example.net>"
+                sent = Invitation(target, identity, lines=(f"P-Asserted-Identity: {identity}",))
+                outcome = await world.carrier.call(sent, world.proxy)
+                assert outcome.status == 200
+                heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
+                froms[caller] = heard.header("from") or ""
+                assert froms[caller].partition("<")[0] == (heard.header("p-asserted-identity") or "").partition("<")[0]
+                # Dialogs hold: the answer brings back the line that was sent.
+                assert (outcome.answers[-1].header("from") or "").startswith(identity)
+                if "HOSPITAL" in froms[caller] or name:
+                    break
+        assert froms["13015550111"].startswith('"CITY HOSPITAL" <sip:+13015550111@')
+        assert froms["13015550112"].startswith('"ANN" <')
+        listed = f"<sip:+{UTILITY}@carrier.example.net>"
+        tagged = Invitation(target, listed, lines=(f"P-Asserted-Identity: {listed}",))
+        await world.carrier.call(tagged, world.proxy)
+        assert world.pbx.requests("INVITE", tagged.call_id) == []  # enforce refuses it
+        asked = len(base.asked)
+        emergency = Invitation(f"sip:911@127.0.0.1:{world.ports['proxy']}", listed)
+        assert (await world.carrier.call(emergency, world.proxy)).status == 200
+        assert len(base.asked) == asked, "nobody waits for a name in an emergency"
+
+
+async def test_a_tagged_call_shows_its_mark_also_where_the_service_is_gone(tmp_path: Path) -> None:
+    def amend(text: str) -> str:
+        return shown("http://127.0.0.1:1/{number}")(text.replace('mode = "enforce"', 'mode = "tag"'))
+
+    async with World(tmp_path, amend=amend) as world:
+        listed = f'"Utility" <sip:+{UTILITY}@carrier.example.net>'
+        sent = Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", listed, lines=(f"P-Asserted-Identity: {listed}",))
+        assert (await world.carrier.call(sent, world.proxy)).status == 200
+        heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
+        assert (heard.header("from") or "").startswith('"SPAM? Utility" <')
