@@ -128,6 +128,7 @@ class App(Wiring):
             naming=self._naming(),
             shows=self._shows(),
             ended_elsewhere=seat.ended if seat is not None else None,
+            fleet=self._fleet(journal if isinstance(journal, Journal) else None),
             quality=self._quality(journal),
             worker=number,
             heard=self.pinger.heard,
@@ -256,7 +257,7 @@ class App(Wiring):
         self.swap(parts.book)
         kept = [
             name
-            for name in ("listeners", "paths", "admin", "api", "secret", "health", "hep", "lab", "load")
+            for name in ("listeners", "paths", "admin", "api", "secret", "health", "hep", "lab", "load", "fleet")
             if getattr(old, name) != getattr(settings, name)
         ]
         if errands(old, was.trust).keys() != errands(settings, parts.trust).keys():

@@ -62,6 +62,8 @@ class Judging:
             return
         if case.caller.tn is not None:
             story.attempts = world.tally.note(case.caller.tn, now)
+            if world.fleet is not None:
+                story.attempts += world.fleet.noted(case.caller.tn, story.utc)
         nameless = world.naming is not None and self._nameless(case)
         if world.verifier is not None and case.urls and self._acting.room:
             self._acting.endpoint.trying(context, now)

@@ -115,6 +115,10 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
             "quality_reports", "Reports of how calls sounded.",
             {"form": ("rtcpxr", "stat"), "result": ("kept", "unread")},
         ),
+        Family(
+            "fleet", "Exchanges with what several machines share.",
+            {"store": ("redis", "postgres"), "result": ("ok", "failed")},
+        ),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
         Family("failovers", "Calls that went to the next hop in the row.", {"why": FAILOVERS}),
@@ -259,6 +263,10 @@ class Metrics:
     def reported(self, form: str, result: str) -> None:
         """A report of how a call sounded."""
         self.add("quality_reports", form, result)
+
+    def shared(self, store: str, result: str) -> None:
+        """How an exchange with Redis or PostgreSQL ended."""
+        self.add("fleet", store, result)
 
     def cache(self, result: str) -> None:
         """result: hit or miss."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -103,6 +104,9 @@ def prepare(settings: Settings) -> Parts:
         wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
     if settings.policy.redress.card and settings.signing is None:
         remarks.append("policy.redress.card is set and there is no [signing]: somebody else must serve that card")
+    for key, library in (("redis", "redis"), ("postgres", "asyncpg")):
+        if settings.fleet is not None and getattr(settings.fleet, key) and find_spec(library) is None:
+            wrong.append(f"{settings.file}: fleet.{key}: {library} is not installed; pip install 'ringwarden[fleet]'")
     secret, kept = shared_secret(settings)
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
@@ -133,6 +137,11 @@ def care(settings: Settings, secret: bytes) -> Care:
     """How long the journal keeps what, and what it hides numbers with."""
     kept = settings.journal
     return Care(kept.keep_days, kept.mask_days, kept.mask == "hash", journal_key(secret))
+
+
+def fleet_key(secret: bytes) -> bytes:
+    """What machines seal with that they share: made from the secret that all of them have."""
+    return hashlib.blake2b(secret, digest_size=32, person=b"fleet").digest()
 
 
 def terms(settings: Settings) -> dict[str, Terms]:

@@ -32,6 +32,8 @@ from proxy.callback import Callback
 from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
 from proxy.cnam import NameService
+from proxy.fleet.counts import Counts
+from proxy.fleet.records import Records
 from proxy.following import Following, keep, kept
 from proxy.health import Pinger
 from proxy.hep import Tap
@@ -42,7 +44,7 @@ from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.neighbours import Hearsay, configured
 from proxy.notice.sending import Sending
-from proxy.parts import Parts, care, fetching, terms
+from proxy.parts import Parts, care, fetching, fleet_key, terms
 from proxy.peers import Directory, Target
 from proxy.peers import Rules as HealthRules
 from proxy.quality import Quality
@@ -351,6 +353,27 @@ class Wiring:
                 )  # fmt: skip
                 self._closing.insert(0, self._names.close)
         return self._names
+
+    def _fleet(self, journal: Journal | None) -> Counts | None:
+        """What is shared with other machines. Of several workers none has the journal: the desk copies it."""
+        wanted = self.settings.fleet
+        if wanted is None:
+            return None
+        if wanted.postgres and journal is not None:
+            records = Records(
+                wanted.postgres, journal.path, wanted.machine, partial(self.metrics.shared, "postgres"), self.log.say
+            )
+            self.spawn(records.run(), "records")
+            self._closing.insert(0, records.close)
+        if not wanted.redis:
+            return None
+        counts = Counts(
+            wanted.redis, fleet_key(self.parts.secret), wanted.machine, self.parts.book.velocity.seconds,
+            partial(self.metrics.shared, "redis"),
+        )  # fmt: skip
+        self.spawn(counts.run(), "fleet")
+        self._closing.insert(0, counts.close)
+        return counts
 
     def _quality(self, journal: Keeper | None) -> Quality | None:
         """Who reads reports of how calls sounded."""

@@ -13,6 +13,7 @@ from policy.rulebook import Rulebook
 from policy.tally import Tally
 from proxy.aftermath import Aftermath
 from proxy.cnam import NameService
+from proxy.fleet.counts import Counts
 from proxy.following import Following
 from proxy.hep import Tap
 from proxy.hook import DecisionHook
@@ -84,6 +85,8 @@ class World:
     """Who is asked what Identity headers are worth, in the place of certificates."""
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
     """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
+    fleet: Counts | None = None
+    """What other machines know of callers; None: we are alone."""
     quality: Quality | None = None
     """Reads reports of how calls sounded; None: nobody does."""
     worker: int = 0

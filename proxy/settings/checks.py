@@ -17,6 +17,7 @@ from proxy.settings.api import api_of
 from proxy.settings.callers import countries_of, names_of
 from proxy.settings.certificates import certificates_of, service_of, signing_of
 from proxy.settings.errors import Faults, Wrong
+from proxy.settings.fleet import fleet_of
 from proxy.settings.hep import hep_of
 from proxy.settings.kinds import secret
 from proxy.settings.network import ConnectionSettings
@@ -129,7 +130,8 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         hep=hep_of(raw["hep"]),
         journal=journal_of(raw["journal"], raw["paths"]["journal"] is not None, faults),
         api=api_of(raw["api"], signing is not None, faults),
-        secret=secret_of(raw, faults, environ),
+        secret=(secret := secret_of(raw, faults, environ)),
+        fleet=fleet_of(raw["fleet"], secret, raw["paths"]["journal"] is not None, faults),
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy.settings import addresses, kinds
+from proxy.settings import addresses, fleet, kinds
 from proxy.settings.callers import beginning, country, names_url
 from proxy.settings.certificates import origin
 from proxy.settings.kinds import flag, integer, many, one_of
@@ -312,6 +312,16 @@ SCHEMA = Table(
                 "address": Key(addresses.endpoint, REQUIRED),
                 "capture_id": Key(integer(0, 4_294_967_295), 2001),
                 "password": Key(kinds.text, ""),
+            },
+            optional=True,
+        ),
+        "fleet": Table(
+            {
+                "machine": Key(kinds.name),
+                "redis": Key(fleet.redis),
+                "redis_file": Key(kinds.existing),
+                "postgres": Key(fleet.postgres),
+                "postgres_file": Key(kinds.existing),
             },
             optional=True,
         ),

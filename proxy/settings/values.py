@@ -376,6 +376,17 @@ class HepSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """The engines that several machines share."""
+
+    machine: str
+    """Which of them this is."""
+    redis: str = field(default="", repr=False)
+    """Where Redis or Valkey is; empty: nowhere."""
+    postgres: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: str = "info"
 
@@ -421,6 +432,7 @@ class Settings:
     api: ApiSettings | None = None
     service: ServiceSettings | None = None
     """In the place of `signing`."""
+    fleet: FleetSettings | None = None
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
 
