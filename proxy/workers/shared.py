@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 
 FIGURES = 64
-"""Cells for what a worker would be asked for (open calls, transactions, ...), in thousandths; `proxy.figures` has fewer."""
+"""Cells for what a worker would be asked for (open calls, transactions), in thousandths; `figures` has fewer."""
 
 
 class Shared:
