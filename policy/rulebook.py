@@ -22,6 +22,7 @@ from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
 from policy.messages import Messages
+from policy.profiles import Choice
 from policy.upstreams import Block
 from policy.verdict import CheckMode, Class, Finding
 
@@ -307,6 +308,8 @@ class Rulebook:
     """What people complained of to the FTC and the FCC; None: nothing was brought in."""
     countries: Countries | None = None
     """What is wanted of the calls of which countries; None: nothing."""
+    choice: Choice | None = None
+    """Lines and customers with profiles of their own; None: the trunk's is everybody's."""
     names: bool = False
     """Are names of callers looked up?"""
     telemarketing: bool = False
@@ -371,6 +374,10 @@ class Rulebook:
         object.__setattr__(self, "marks", marks)
         object.__setattr__(self, "mask", 8 * len(marks) - 1 if marks is not None else 0)
         object.__setattr__(self, "unlisted", blank)
+
+    def profile_of(self, call: Call, usual: Profile) -> Profile:
+        """By which profile a call is judged; usual: its trunk's."""
+        return usual if self.choice is None else self.choice.of(call) or usual
 
     def owes(self, call: Call) -> bool:
         """Is this a call of telemarketing, as far as we are told?"""

@@ -19,7 +19,7 @@ from proxy.acting import Acting
 from proxy.judging import Judging
 from proxy.marking import bare, stripped, unscreened
 from proxy.onward import Onward
-from proxy.record import Story, ended, row
+from proxy.record import Story, aged, ended, row
 from proxy.screening.case import Lane
 from proxy.seal import Seal
 from proxy.sip.context import Context
@@ -127,7 +127,8 @@ class Calls:
         while self._done:
             story = self._done.popleft()
             if self.world.journal is not None:
-                self.world.journal.put(row(story))
+                kept = row(story)
+                self.world.journal.put(kept if not kept.campaign else aged(kept, story, self.world.book))
 
     # Requests
 

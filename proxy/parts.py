@@ -5,7 +5,7 @@ that cannot serve is told at once, and nothing is bound or changed. A reload com
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +24,7 @@ from policy.inventory import Inventory
 from policy.learned import Learned
 from policy.lint import cautions, lint
 from policy.lists import NumberSet, parse_numbers
+from policy.profiles import Choice
 from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.verdict import Class
 from proxy import lists, numbering, zoning
@@ -184,6 +185,14 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
     remarks += told
     senders, told = lists.senders(files.messages)
     remarks += told
+    profiles = {
+        name: Profile(
+            name, one.tag_at, one.reject_at, one.divert_at, one.divert_to,
+            one.divert_by,  # type: ignore[arg-type]  # settings allow these two
+            frozenset(one.tags),
+        )
+        for name, one in policy.profiles.items()
+    }  # fmt: skip
     book = Rulebook(
         allow=numbers(files.allow) | brought.allow,
         psap=NumberSet.of(*settings.numbers.psap),
@@ -198,16 +207,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         national=brought.national,
         agreements=brought.agreements,
         learned=Learned(policy.learned_days) if policy.learned_days else None,
-        profiles=MappingProxyType(
-            {
-                name: Profile(
-                    name, one.tag_at, one.reject_at, one.divert_at, one.divert_to,
-                    one.divert_by,  # type: ignore[arg-type]  # settings allow these two
-                    frozenset(one.tags),
-                )
-                for name, one in policy.profiles.items()
-            }
-        ),
+        profiles=MappingProxyType(profiles),
         codes=MappingProxyType(dict(policy.codes)),  # type: ignore[arg-type]  # settings allow codes and "603+"
         refusals=MappingProxyType({Class(kind): code for kind, code in policy.refusals.items()}),  # type: ignore[misc]
         weights=MappingProxyType({**WEIGHTS, **policy.weights}),
@@ -233,6 +233,7 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
             files.countries,
         ),
         names=policy.names is not None,
+        choice=choice(settings, profiles),
         telemarketing=policy.telemarketing,
         limits=Thresholds(unknown_zone_is_open=policy.unknown_zone_is_open),
         hours=zoning.load(utc),
@@ -240,6 +241,23 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),
     )
     return book, [*remarks, *said, *brought.remarks]
+
+
+def choice(settings: Settings, profiles: Mapping[str, Profile]) -> Choice | None:
+    """The profiles of lines and customers; None where no one has one. Raises ListError, ValueError."""
+    told = settings.policy.profiles.items()
+    lines = [(NumberSet.of(*one.numbers), profiles[name]) for name, one in told if one.numbers]
+    customers = {one.name: profiles[one.profile] for one in settings.customers if one.profile}
+    if not lines and not customers:
+        return None
+    rights = lists.inventory(settings.numbers.inventory, NumberSet.of(*settings.numbers.own))[0]
+
+    def customer_of(number: str, utc: float) -> str:
+        grant = rights.find(number, utc)
+        return grant.customer if grant is not None else ""
+
+    trunks = {one.name: one.customer for one in settings.trunks if one.customer}
+    return Choice(lines, customers, trunks, customer_of)
 
 
 def rules(settings: Settings) -> Rules:

@@ -16,7 +16,7 @@ from proxy.settings.addresses import Endpoint
 from proxy.settings.api import api_of
 from proxy.settings.callers import countries_of, names_of
 from proxy.settings.certificates import certificates_of, service_of, signing_of
-from proxy.settings.errors import Faults, Wrong
+from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.fleet import fleet_of
 from proxy.settings.hep import hep_of
 from proxy.settings.kinds import secret
@@ -95,7 +95,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         health=health_of(raw["health"], raw["next_hop"]["silence_ms"], faults),
         identity=IdentitySettings(**raw["identity"]),
         numbers=NumberSettings(**raw["numbers"]),
-        customers=customers_of(raw["customer"], faults),
+        customers=customers_of(raw["customer"], profiles, faults),
         signing=signing,
         service=service,
         policy=PolicySettings(
@@ -136,9 +136,13 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
 
 
 def profiles_of(raw: Raw, faults: Faults) -> dict[str, ProfileSettings]:
+    owners: dict[str, str] = {}
     profiles = {"default": ProfileSettings("default")}
     for name, table in raw.items():
         profiles[name] = ProfileSettings(name, **table)
+        for number in table["numbers"]:
+            if (owner := owners.setdefault(number, name)) != name:
+                faults.add(f"profile.{name}.numbers", f"{number} has the profile {owner} already", "list it once")
         if profiles[name].tag_at > profiles[name].reject_at:
             faults.add(
                 f"profile.{name}.tag_at", "it is above reject_at, so nothing would ever be tagged", "lower it"
@@ -146,13 +150,18 @@ def profiles_of(raw: Raw, faults: Faults) -> dict[str, ProfileSettings]:
     return profiles
 
 
-def customers_of(tables: list[Raw], faults: Faults) -> tuple[CustomerSettings, ...]:
+def customers_of(tables: list[Raw], profiles: Raw, faults: Faults) -> tuple[CustomerSettings, ...]:
     """Customers by name; one that stands twice is an error."""
     names: set[str] = set()
     for place, table in enumerate(tables, 1):
         if table["name"] is not None and table["name"] in names:
             faults.add(f"customer[{place}].name", f"another one is called {table['name']}", "put both together")
         names.add(table["name"])
+        if table["profile"] and table["profile"] not in profiles:
+            faults.add(
+                f"customer[{place}].profile", f"there is no [profile.{table['profile']}]",
+                nearest(table["profile"], profiles),
+            )  # fmt: skip
     return tuple(CustomerSettings(**table) for table in tables)
 
 

@@ -191,6 +191,7 @@ SCHEMA = Table(
                 "kyc": Key(one_of("verified", "pending"), "verified"),
                 "cap": Key(one_of("B", "C"), "C"),
                 "origid": Key(kinds.origid, ""),
+                "profile": Key(kinds.name, ""),
             }
         ),
         "profile": Named(
@@ -202,6 +203,7 @@ SCHEMA = Table(
                     "divert_at": Key(integer(1, 10_000)),
                     "divert_to": Key(kinds.text, ""),
                     "divert_by": Key(one_of(*DIVERSIONS), "request-uri"),
+                    "numbers": Key(many(kinds.number), ()),
                 }
             )
         ),

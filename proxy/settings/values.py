@@ -111,6 +111,8 @@ class CustomerSettings:
     cap: str = "C"
     """What they get at most until then."""
     origid: str = ""
+    profile: str = ""
+    """Of the calls to and from their numbers; empty: the trunk's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class ProfileSettings:
     divert_at: int | None = None
     divert_to: str = ""
     divert_by: str = "request-uri"
+    numbers: tuple[str, ...] = ()
+    """Lines of ours that have it, whatever trunk their calls come by."""
 
 
 @dataclass(frozen=True, slots=True)

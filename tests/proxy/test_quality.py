@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.explain import told
-from proxy.lab.cases import CALLEE
+from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
 from proxy.quality import NOTE, Quality
@@ -131,3 +131,19 @@ def test_reports_are_rows_of_the_chain_like_others_and_go_through_workers(tmp_pa
 
     asyncio.run(through())
     assert [one for batch in sent for one in rows_of(batch)] == items
+
+
+async def test_the_record_of_a_listed_caller_says_how_old_the_list_is(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        caller = f"<sip:+{UTILITY}@carrier.example.net>"
+        sent = Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", caller, lines=(f"P-Asserted-Identity: {caller}",))
+        assert (await world.carrier.call(sent, world.proxy)).status == 603
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    if found := find(tmp_path / "journal.db", sent.call_id):
+                        break
+                except JournalError:
+                    pass  # nothing is written yet
+                await asyncio.sleep(0.05)  # another thread writes it
+    assert found[0].row.campaign and flat(found[0])["list_age"] in (0.0, 1.0, 2.0)
