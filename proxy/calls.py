@@ -341,6 +341,8 @@ class Calls:
         if seal.worker != world.worker and world.ended_elsewhere is not None:
             world.ended_elsewhere(seal.worker, call_id, utc)
         if world.journal is not None:
+            if self._done:
+                self.afterwards()  # a call may end in the turn in which it was answered: its row comes first
             world.journal.put(ended(call_id, utc, side, seal.started))
 
     def over(self, call_id: bytes, utc: float) -> None:
