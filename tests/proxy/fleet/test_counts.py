@@ -13,7 +13,8 @@ from proxy.fleet.counts import Counts
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
-from proxy.parts import fleet_key
+from proxy.parts import fleet_key, prepare
+from proxy.settings import SettingsError, read
 
 KEY = b"k" * 32
 ONE, TWO = "13015550101", "13015550102"
@@ -151,3 +152,23 @@ async def test_calls_go_on_without_redis(tmp_path: Path) -> None:
         identity = "<sip:+13015550155@carrier.example.net>"
         sent = Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", identity)
         assert (await world.carrier.call(sent, world.proxy)).status == 200
+
+
+def test_a_missing_library_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.parts.find_spec", lambda name: None)
+    settings = read(
+        {
+            "secret": "sixteen octets and more", "listen": [{"address": "192.0.2.10:5060"}],
+            "peer": [
+                {"name": "west", "side": "carrier", "hops": ["198.51.100.7"]},
+                {"name": "pbx", "side": "pbx", "hops": ["192.0.2.20"]},
+            ],
+            "paths": {"journal": "journal.db"},
+            "fleet": {"redis": "redis://127.0.0.1:1/0", "postgres": "postgresql://127.0.0.1:1/x"},
+        },
+        folder=tmp_path,
+    )  # fmt: skip
+    with pytest.raises(SettingsError) as caught:
+        prepare(settings)
+    assert len(caught.value.problems) == 2
+    assert all("pip install 'ringwarden[fleet]'" in one for one in caught.value.problems)

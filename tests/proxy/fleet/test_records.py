@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 
 from proxy.fleet import records as room
 from proxy.fleet.records import Place, Records, identity, new
+from proxy.lab.cases import CALLEE
+from proxy.lab.dialog import Invitation
+from proxy.lab.world import World
 from proxy.quality import NOTE
 from proxy.storage.database import Database
 from proxy.storage.rows import End, Item, Note, Row
@@ -92,8 +96,6 @@ async def test_a_new_file_in_the_place_of_a_damaged_one_begins_anew(postgres: st
 
 
 async def test_an_engine_that_is_gone_is_said_once_and_nothing_is_lost(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
     path = tmp_path / "journal.db"
     wrote(path, row(1))
     told: list[str] = []
@@ -135,3 +137,32 @@ async def test_without_a_journal_nothing_is_done(tmp_path: Path) -> None:
     pytest.importorskip("asyncpg", reason="the library asyncpg is not installed")
     records = Records("postgresql://x@127.0.0.1:1/x", tmp_path / "none.db", "east")
     assert not await records.once()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_running_ringwarden_copies_its_journal(workers: int, postgres: str, tmp_path: Path) -> None:
+    def amend(text: str) -> str:
+        return text.replace("[log]", f'[fleet]\nmachine = "edge"\npostgres = "{postgres}"\n\n[log]')
+
+    async with World(tmp_path, workers=workers, amend=amend) as world:
+        identity = "<sip:+13015550101@carrier.example.net>"
+        sent = Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", identity, lines=(f"P-Asserted-Identity: {identity}",))
+        assert (await world.carrier.call(sent, world.proxy)).status == 200
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    rows = await asked(postgres, "SELECT machine, caller, ended FROM ringwarden_calls WHERE call_id = $1", sent.call_id)
+                except absent():
+                    rows = []
+                if rows and rows[0]["ended"] is not None:
+                    break
+                await asyncio.sleep(0.2)  # another process copies it
+    assert (rows[0]["machine"], rows[0]["caller"]) == ("edge", "13015550101")
+
+
+def absent() -> type[Exception]:
+    """The table is not made yet."""
+    import asyncpg
+
+    found: type[Exception] = asyncpg.UndefinedTableError
+    return found
