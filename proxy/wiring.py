@@ -384,7 +384,8 @@ class Wiring:
     def _shows(self) -> Shows | None:
         """How the names that are shown change."""
         marking, names = self.settings.marking, self.settings.policy.names
-        found = Shows(marking.name_tagged, marking.name_proved, names.show if names is not None else "never")
+        header = marking.prefix.encode() + b"-Trunk" if marking.trunk else b""
+        found = Shows(marking.name_tagged, marking.name_proved, header, names.show if names is not None else "never")
         return found or None
 
     def _signers(self) -> dict[str, tuple[Signer, Terms]]:

@@ -1,4 +1,4 @@
-"""The name that a telephone shows: a mark before it, or the name that was looked up in its place.
+"""The name that a telephone shows: a mark before it, or the name that was looked up in its place. And by which trunk.
 
 Written into From and P-Asserted-Identity of a call that goes on to the PBX. Neither is signed by a `shaken` token; the
 line of From is given back in responses, as dialogs demand (RFC 3261 section 8.2.6.2).
@@ -28,14 +28,21 @@ class Shows:
     """Before the name of a call that is tagged or diverted."""
     proved: str = ""
     """Before the name of one whose caller proved the number (A)."""
+    trunk: bytes = b""
+    """The name of the header that says by which trunk the call came; empty: none does."""
     name: str = "never"
     """Where the name that was looked up is shown: never, missing (where the call shows none), always."""
 
     def __bool__(self) -> bool:
-        return bool(self.tagged or self.proved or self.name != "never")
+        return bool(self.tagged or self.proved or self.trunk or self.name != "never")
 
-    def on(self, marks: Marks, request: Request, verdict: Verdict, attestation: str | None, name: str) -> None:
+    def on(
+        self, marks: Marks, request: Request, verdict: Verdict, attestation: str | None, name: str, trunk: str = ""
+    ) -> None:
         """Change what a call that goes on shows."""
+        if self.trunk:
+            marks.edits.add.append(self.trunk + b": " + trunk.encode())
+            marks.added += 1
         tagged = verdict.action in ("tag", "divert")
         mark = self.tagged if tagged else self.proved if attestation == "A" else ""
         name = name if self.name != "never" else ""

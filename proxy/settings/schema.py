@@ -272,6 +272,7 @@ SCHEMA = Table(
             {
                 "prefix": Key(kinds.header_prefix, "X-Screen"),
                 "verstat_in_from": Key(flag, False),
+                "trunk": Key(flag, False),
                 "name_tagged": Key(beginning, ""),
                 "name_proved": Key(beginning, ""),
             }

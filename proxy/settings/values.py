@@ -281,6 +281,8 @@ class MarkingSettings:
     prefix: str = "X-Screen"
     """Of our own headers, without the dash that follows it."""
     verstat_in_from: bool = False
+    trunk: bool = False
+    """A header says by which peer the call came."""
     name_tagged: str = ""
     """Put before the shown name of a call that is tagged."""
     name_proved: str = ""

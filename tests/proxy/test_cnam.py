@@ -174,7 +174,7 @@ def test_an_answer_is_a_short_printable_name_or_a_fault(answer: bytes, kind: str
 
 
 def shown(url: str) -> Callable[[str], str]:
-    more = f'[policy.names]\nurl = "{url}"\nshow = "missing"\n\n[marking]\nname_tagged = "SPAM? "\nname_proved = "[V] "\n\n[log]'
+    more = f'[policy.names]\nurl = "{url}"\nshow = "missing"\n\n[marking]\nname_tagged = "SPAM? "\nname_proved = "[V] "\ntrunk = true\n\n[log]'
     return lambda text: text.replace("[log]", more)
 
 
@@ -190,6 +190,7 @@ async def test_the_pbx_is_shown_the_name_and_what_is_thought_of_it(base: Base, t
                 assert outcome.status == 200
                 heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
                 froms[caller] = heard.header("from") or ""
+                assert heard.header("x-screen-trunk") == "carrier"
                 assert froms[caller].partition("<")[0] == (heard.header("p-asserted-identity") or "").partition("<")[0]
                 # Dialogs hold: the answer brings back the line that was sent.
                 assert (outcome.answers[-1].header("from") or "").startswith(identity)
