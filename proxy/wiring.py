@@ -31,10 +31,8 @@ from proxy.aftermath import Aftermath
 from proxy.callback import Callback
 from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
-from proxy.cnam import NameService
-from proxy.fleet.counts import Counts
-from proxy.fleet.records import Records
 from proxy.following import Following, keep, kept
+from proxy.guests import Guests
 from proxy.health import Pinger
 from proxy.hep import Tap
 from proxy.hook import DecisionHook
@@ -44,16 +42,14 @@ from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.neighbours import Hearsay, configured
 from proxy.notice.sending import Sending
-from proxy.parts import Parts, care, fetching, fleet_key, terms
+from proxy.parts import Parts, care, fetching, terms
 from proxy.peers import Directory, Target
 from proxy.peers import Rules as HealthRules
-from proxy.quality import Quality
 from proxy.resolver import Resolver
 from proxy.routes import Routes
-from proxy.screening.shown import Shows
 from proxy.server import Server
 from proxy.settings import Settings
-from proxy.settings.values import NameSettings, ServiceSettings
+from proxy.settings.values import ServiceSettings
 from proxy.signer import SigningService
 from proxy.sip.endpoint import Endpoint, Listener
 from proxy.sip.flow import Flow
@@ -65,7 +61,6 @@ from proxy.trusting import Watch, courier
 from proxy.verifier import VerificationService
 from proxy.workers.links import MOVED, RemoteFetch
 from proxy.workers.seat import Seat
-from proxy.world import Keeper
 from shaken.replay import CELLS as REPLAY_CELLS
 from shaken.replay import Replays
 from shaken.sign import Signer
@@ -76,7 +71,7 @@ KEEP_SECONDS = 3600.0
 """How often the reputations are written down: an hour of them may be lost with the machine."""
 
 
-class Wiring:
+class Wiring(Guests):
     """The pieces of one ringwarden, and how each is made of the others."""
 
     def __init__(
@@ -116,8 +111,6 @@ class Wiring:
         self._service: SigningService
         self._verified: tuple[str | None, int, str] | None = None
         self._judge: VerificationService
-        self._named: NameSettings | None = None
-        self._names: NameService | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -337,56 +330,6 @@ class Wiring:
         hook = DecisionHook(wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000, count=self.metrics.hooked)
         self._closing.insert(0, hook.close)
         return hook
-
-    def _naming(self) -> NameService | None:
-        """Who is asked for names. A reload keeps what is known where the service is the same."""
-        wanted = self.settings.policy.names
-        if wanted != self._named:
-            self._named, former = wanted, self._names
-            self._names = None
-            if former is not None:
-                self.spawn(former.close(), "names")
-            if wanted is not None:
-                self._names = NameService(
-                    wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000, keep=wanted.cache_hours * 3600.0,
-                    authorization=wanted.authorization, count=self.metrics.named,
-                )  # fmt: skip
-                self._closing.insert(0, self._names.close)
-        return self._names
-
-    def _fleet(self, journal: Journal | None) -> Counts | None:
-        """What is shared with other machines. Of several workers none has the journal: the desk copies it."""
-        wanted = self.settings.fleet
-        if wanted is None:
-            return None
-        if wanted.postgres and journal is not None:
-            records = Records(
-                wanted.postgres, journal.path, wanted.machine, partial(self.metrics.shared, "postgres"), self.log.say
-            )
-            self.spawn(records.run(), "records")
-            self._closing.insert(0, records.close)
-        if not wanted.redis:
-            return None
-        counts = Counts(
-            wanted.redis, fleet_key(self.parts.secret), wanted.machine, self.parts.book.velocity.seconds,
-            partial(self.metrics.shared, "redis"),
-        )  # fmt: skip
-        self.spawn(counts.run(), "fleet")
-        self._closing.insert(0, counts.close)
-        return counts
-
-    def _quality(self, journal: Keeper | None) -> Quality | None:
-        """Who reads reports of how calls sounded."""
-        if journal is None or not self.settings.journal.quality:
-            return None
-        return Quality(journal, self.metrics.reported)
-
-    def _shows(self) -> Shows | None:
-        """How the names that are shown change."""
-        marking, names = self.settings.marking, self.settings.policy.names
-        header = marking.prefix.encode() + b"-Trunk" if marking.trunk else b""
-        found = Shows(marking.name_tagged, marking.name_proved, header, names.show if names is not None else "never")
-        return found or None
 
     def _signers(self) -> dict[str, tuple[Signer, Terms]]:
         signing, serving = self.settings.signing, self.parts.keyring.serving(self.clock.utc())
