@@ -75,6 +75,9 @@ class Call(NamedTuple):
     method: str = "INVITE"
     """INVITE; or MESSAGE and others, where the settings have them judged."""
 
+    name: str = ""
+    """What a service of names knows the caller's number by; empty: nothing, or none was asked."""
+
     @property
     def spc(self) -> str | None:
         """The service provider code of whoever proved the call."""

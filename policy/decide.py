@@ -20,7 +20,10 @@ from policy.checks import (
     answers,
     brand,
     caller_id,
+    caller_name,
     campaign,
+    complaint,
+    country,
     dnc,
     hours,
     identity,
@@ -48,8 +51,10 @@ ROOMS = (
     upstream,  # deterministic
     impossible,  # deterministic
     subscriber,  # subscriber
+    country,  # deterministic or subscriber, by setting
     identity,  # identity
     campaign,  # analytics
+    complaint,  # analytics
     message,  # deterministic
     caller_id,  # duty
     optout,  # duty
@@ -62,6 +67,7 @@ ROOMS = (
     answers,  # analytics
     reputation,  # analytics
     brand,  # analytics
+    caller_name,  # note
 )
 """The files of the checks, in the order of asking."""
 

@@ -23,6 +23,7 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "verstat": "3GPP TS 24.229 7.2A.20; 85 FR 56530: never alone a reason in a provider's role",
         "attestation": "ATIS-1000074: a level says who vouches, and nothing about intent",
         "campaign": "47 CFR 64.1200(k)(3), (11): reasonable analytics, authentication taken into account",
+        "complaints": "47 CFR 64.1200(k)(3): reasonable analytics; a hint, never a reason by itself",
         "velocity": "47 CFR 64.1200(k)(3): reasonable analytics, the same for every carrier",
         "pattern": "47 CFR 64.1200(k)(3): reasonable analytics, the same for every carrier",
         "answers": "47 CFR 64.1200(k)(3): reasonable analytics, the same for every carrier",
@@ -37,6 +38,9 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "upstream-unlisted": "47 CFR 64.6305: traffic only from providers in the Robocall Mitigation Database",
         "message": "the carriers' rule that senders of text messages register (10DLC)",
         "line": "47 CFR 64.1200(k)(3): subscribers may opt out of blocking by analytics",
+        "country": "the operator's own rule for the countries of calls",
+        "country-unwanted": "FCC 25-15: what the subscriber decides (607)",
+        "name": "the operator's own service of names",
         "hook": "the operator's own decision service",
         "caller": "16 CFR 310.4(a)(8); 47 CFR 64.1601(e)",
     }

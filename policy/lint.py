@@ -15,7 +15,9 @@ from policy.checks import (
     answers,
     brand,
     caller_id,
+    caller_name,
     campaign,
+    complaint,
     dnc,
     hours,
     identity,
@@ -29,6 +31,7 @@ from policy.checks import (
     upstream,
     velocity,
 )
+from policy.countries import KINDS, UNKNOWN, WORDS, Rule
 from policy.decide import CHECK_OF, OPTED_OUT
 from policy.refusal import FITTING, NETWORK_BLOCKED, PHRASES, PLUS
 from policy.rulebook import PROVIDERS, TRANSIT, Code, Profile, Rulebook
@@ -43,17 +46,20 @@ CLASS_OF: dict[str, Class] = {
     **{slug: Class.DUTY for room in (optout, recorded, reassigned, dnc, hours, caller_id) for slug in room.SLUGS},
     "hook": Class.ANALYTICS,
     "deny-list": Class.SUBSCRIBER,
+    "country-denied": Class.DETERMINISTIC,
+    "country-unwanted": Class.SUBSCRIBER,
     "anonymous": Class.NOTE,
     "attestation-c": Class.NOTE,
     "campaign-old": Class.NOTE,
     "dnc-unknown": Class.NOTE,
+    **dict.fromkeys(caller_name.SLUGS, Class.NOTE),
 }
 """The class of each slug that may be given a code."""
 
 HARMLESS = frozenset(
     (
-        *allow.SLUGS, *reputation.SLUGS, OPTED_OUT, "answers-company", "campaign-old", "campaign-proved", "emergency",
-        "none",
+        *allow.SLUGS, *reputation.SLUGS, *complaint.SLUGS, OPTED_OUT, "answers-company", "campaign-old",
+        "campaign-proved", "country-tagged", "emergency", "none",
     )  # fmt: skip
 )
 """Slugs that must never refuse a call."""
@@ -66,7 +72,9 @@ _EMAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{3,255}\Z").match
 
 def lint(book: Rulebook) -> list[str]:
     """Sentences on what cannot work; empty if the book may be used."""
-    return [*_codes(book), *_redress(book), *_profiles(book), *_checks(book), *_others(book)]
+    return [
+        *_codes(book), *_redress(book), *_profiles(book), *_checks(book), *_countries(book), *_others(book)
+    ]
 
 
 def cautions(book: Rulebook) -> list[str]:
@@ -102,7 +110,31 @@ def cautions(book: Rulebook) -> list[str]:
             f"checks.impossible is {mode}, and every provider must block on a reasonable do-not-originate list "
             "(47 CFR 64.1200(o))"
         )
+    if provider and any(rule.action == "deny" and rule.claim == "deterministic" for rule in _rules(book)):
+        found.append(
+            "policy.country: a provider should not refuse calls for their country alone (47 USC 201(b)); a subscriber "
+            'may wish it: class = "subscriber"'
+        )
     return found
+
+
+def _rules(book: Rulebook) -> tuple[Rule, ...]:
+    return book.countries.rules if book.countries is not None else ()
+
+
+def _countries(book: Rulebook) -> Iterator[str]:
+    regions = book.countries.regions if book.countries is not None else frozenset()
+    for place, rule in enumerate(_rules(book), 1):
+        key = f"policy.country[{place}]"
+        for word in sorted(rule.countries - regions - WORDS):
+            near = get_close_matches(word, regions | WORDS, 1)
+            yield f"{key}: no numbers belong to {word}" + (f"; did you mean {near[0]}?" if near else "")
+        if rule.end == "signer" and (words := rule.countries & {*KINDS, UNKNOWN}):
+            yield f"{key}: a signer is in a country, and {', '.join(sorted(words))} is none"
+        if rule.end == "signer" and rule.side == "pbx":
+            yield f"{key}: calls of our own side are signed by nobody else"
+        if rule.action == "deny" and rule.claim == "subscriber" and book.role in TRANSIT:
+            yield f'{key}: the role {book.role} has no subscribers who could wish it; set class = "deterministic"'
 
 
 def _codes(book: Rulebook) -> Iterator[str]:

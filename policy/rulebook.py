@@ -14,12 +14,15 @@ from typing import Literal
 from policy.agreements import Agreements
 from policy.call import Call
 from policy.casebook import Casebook
+from policy.complaints import Complaints
+from policy.countries import Countries
 from policy.dnc import DoNotCall
 from policy.dno import GIVEN_OUT
 from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
 from policy.messages import Messages
+from policy.profiles import Choice
 from policy.reassigned import Reassigned
 from policy.upstreams import Block
 from policy.verdict import CheckMode, Class, Finding
@@ -67,6 +70,10 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         "reputation": 25,
         "reputation-trunk": 15,
         "brand-unproved": 35,
+        # Anybody may complain of any number.
+        "complaints": 15,
+        # The operator's own rule: a tag by itself, and never more.
+        "country": 30,
         # A token that we could not check may be the fault of a third party's web server.
         "identity-unreachable": 10,
         # No signature is normal: most honest calls still arrive without one.
@@ -309,6 +316,14 @@ class Rulebook:
     """Who may send text messages; None: whoever likes."""
     upstreams: Mapping[str, tuple[Block, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By the trunk's name: why nothing is taken from it."""
+    complaints: Complaints | None = None
+    """What people complained of to the FTC and the FCC; None: nothing was brought in."""
+    countries: Countries | None = None
+    """What is wanted of the calls of which countries; None: nothing."""
+    choice: Choice | None = None
+    """Lines and customers with profiles of their own; None: the trunk's is everybody's."""
+    names: bool = False
+    """Are names of callers looked up?"""
     telemarketing: bool = False
     """Every call that leaves owes the duties of telemarketing; else those whose `purpose` says so."""
     spares: bool = field(init=False, repr=False, compare=False)
@@ -351,6 +366,12 @@ class Rulebook:
             off |= {"reassigned"}
         if not self.upstreams:
             off |= {"upstream"}
+        if not self.names:
+            off |= {"caller_name"}
+        if not self.complaints:
+            off |= {"complaint"}
+        if not self.countries:
+            off |= {"country"}
         object.__setattr__(self, "off", off)
         shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
         object.__setattr__(self, "shadow", shadow)
@@ -370,6 +391,10 @@ class Rulebook:
         object.__setattr__(self, "marks", marks)
         object.__setattr__(self, "mask", 8 * len(marks) - 1 if marks is not None else 0)
         object.__setattr__(self, "unlisted", blank)
+
+    def profile_of(self, call: Call, usual: Profile) -> Profile:
+        """By which profile a call is judged; usual: its trunk's."""
+        return usual if self.choice is None else self.choice.of(call) or usual
 
     def owes(self, call: Call) -> bool:
         """Is this a call of telemarketing, as far as we are told?"""

@@ -126,7 +126,11 @@ class App(Wiring):
             hook=self._hook(),
             services=self._services(),
             verifier=self._verifier(),
+            naming=self._naming(),
+            shows=self._shows(),
             ended_elsewhere=seat.ended if seat is not None else None,
+            fleet=self._fleet(journal if isinstance(journal, Journal) else None),
+            quality=self._quality(journal),
             worker=number,
             heard=self.pinger.heard,
         )
@@ -265,6 +269,8 @@ class App(Wiring):
         world.signers, world.store = self._signers(), self.store
         world.services = self._services()
         world.verifier = self._verifier()
+        world.quality = self._quality(world.journal)
+        world.naming, world.shows = self._naming(), self._shows()
         world.emergency = parts.book.emergency
         self.aftermath.locations = parts.locations
         if self.sending is not None:
@@ -272,7 +278,7 @@ class App(Wiring):
         self.swap(parts.book)
         kept = [
             name
-            for name in ("listeners", "paths", "admin", "api", "secret", "health", "hep", "lab", "load")
+            for name in ("listeners", "paths", "admin", "api", "secret", "health", "hep", "lab", "load", "fleet")
             if getattr(old, name) != getattr(settings, name)
         ]
         if errands(old, was.trust).keys() != errands(settings, parts.trust).keys():

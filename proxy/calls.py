@@ -19,7 +19,7 @@ from proxy.acting import Acting
 from proxy.judging import Judging
 from proxy.marking import bare, stripped, unscreened
 from proxy.onward import Onward
-from proxy.record import Story, ended, row
+from proxy.record import Story, aged, ended, row
 from proxy.screening.case import Lane
 from proxy.seal import Seal
 from proxy.sip.context import Context
@@ -128,7 +128,8 @@ class Calls:
         while self._done:
             story = self._done.popleft()
             if self.world.journal is not None:
-                self.world.journal.put(row(story))
+                kept = row(story)
+                self.world.journal.put(kept if not kept.campaign else aged(kept, story, self.world.book))
 
     # Requests
 
@@ -141,6 +142,8 @@ class Calls:
         world.metrics.request(side, request.method)
         invite = request.method == "INVITE"
         story = context.case = Story(request=request, flow=flow, side=side, lane=lane, arrived=now, utc=world.utc())
+        if world.quality is not None and lane is not None and not invite:
+            world.quality.read(request, side, story.utc)
         try:
             tagged = request.to_tag is not None
         except ParseError:
@@ -161,6 +164,8 @@ class Calls:
             self._emergency(context, story, now)
         elif request.method == "OPTIONS" and routed.own and not request.uri.user:
             self._acting.reply(context, 200, "OK", now, (ALLOW, b"Accept: application/sdp"))
+        elif world.quality is not None and lane is not None and routed.own and world.quality.is_for_us(request):
+            self._acting.reply(context, 200, "OK", now, world.quality.receipt(request.call_id))
         elif lane is None:
             # Nobody that we know: only emergency calls and calls in progress are carried for strangers.
             story.action = "refused"
@@ -256,13 +261,16 @@ class Calls:
             return False
         story.action, story.seal = "in-dialog", seal
         edits = stripped(self.world, request, story.lane).edits if seal.action != "bypass" else None
+        turn = None
         if request.method == "BYE":
             self._end(request.call_id, story.utc, seal)
+            if self.world.quality is not None:
+                turn = self.world.quality.answered(story.call_id, story.side, story.utc)
         self._onward.go(
             routed,
             reached,
             lambda target: self._acting.forward(
-                context, story, Plan((target,), routed, edits, None, preload=False), self.world.now()
+                context, story, Plan((target,), routed, edits, None, turn=turn, preload=False), self.world.now()
             ),
             lambda: self._acting.reply(context, 404, "Not Found", self.world.now()),
         )
@@ -312,6 +320,9 @@ class Calls:
         trunk = world.trunks.find(flow.host, flow.port)
         lane = world.lanes.get(trunk.name) if trunk is not None else None
         way = self._onward.plain_way(plain) if lane is not None else None
+        quality = world.quality
+        if quality is not None and plain.low.find(b"-rtp-stat") >= 0:
+            way = None  # it tells how the call sounded
         if lane is not None and way is not None and not plain.asks:
             call_id = plain.line(b"Call-ID")[9:].strip(b" \t")
             token = way[1][way[1].rindex(b"=") + 1 : -1].decode("ascii")
@@ -322,6 +333,8 @@ class Calls:
                     context.case = side
                     world.metrics.request(side, "BYE")
                     self._end(call_id, utc, seal)
+                    if quality is not None:
+                        context.turn = quality.answered(call_id.decode("utf-8", "replace"), side, utc)
                     return
         self.handle(endpoint.reconsider(context, now), now)
 
@@ -332,6 +345,8 @@ class Calls:
         if seal.worker != world.worker and world.ended_elsewhere is not None:
             world.ended_elsewhere(seal.worker, call_id, utc)
         if world.journal is not None:
+            if self._done:
+                self.afterwards()  # a call may end in the turn in which it was answered: its row comes first
             world.journal.put(ended(call_id, utc, seal.caller, seal.started))
 
     def over(self, call_id: bytes, utc: float) -> None:

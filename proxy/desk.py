@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from certs.fetch import Fetched, Fetcher, FetchError
@@ -23,6 +24,7 @@ from proxy.admin.server import Admin
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.figures import CLOCK_ERROR, FIGURES, PEER_UP, Figure
+from proxy.fleet.records import Records
 from proxy.lists import force
 from proxy.log import Log
 from proxy.metrics import Metrics
@@ -86,6 +88,7 @@ class Desk:
         if (found := courier(settings, self.parts.trust, self.parts.tls_ca, time.time, self.log.say)) is not None:
             self._bringing = asyncio.get_running_loop().create_task(found[0].run(), name="courier")
             self._bringer = found[1]
+        self._records = self._copying(path)
         self._declare()
         self.admin: Admin | None = None
         if settings.admin is not None:
@@ -126,9 +129,22 @@ class Desk:
             self._bringing.cancel()
         if self._bringer is not None:
             await self._bringer.close()
+        if self._records is not None:
+            self._records[0].cancel()
+            await self._records[1].close()
         if self.journal is not None:
             await asyncio.to_thread(self.journal.close)
         self.log.close()
+
+    def _copying(self, journal: Path | None) -> tuple[asyncio.Task[None], Records] | None:
+        """The copy of the journal in PostgreSQL."""
+        wanted = self.settings.fleet
+        if wanted is None or not wanted.postgres or journal is None:
+            return None
+        records = Records(
+            wanted.postgres, journal, wanted.machine, partial(self.metrics.shared, "postgres"), self.log.say
+        )
+        return asyncio.get_running_loop().create_task(records.run(), name="records"), records
 
     def _declare(self) -> None:
         figures = self._shared.figures

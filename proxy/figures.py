@@ -74,6 +74,10 @@ FIGURES = (
     Figure("hep_sent_total", "Copies sent to the HEP collector.", lambda app: app.tap.copied if app.tap else 0, True),
     Figure("hep_dropped_total", "Copies that were dropped.", lambda app: app.tap.dropped if app.tap else 0, True),
     Figure("hep_failed_total", "Signs of a dead collector.", lambda app: app.tap.failed if app.tap else 0, True),
+    Figure(
+        "fleet_dropped_total", "Calls that other machines were not told of.",
+        lambda app: app.calls.world.fleet.dropped if app.calls.world.fleet is not None else 0, True,
+    ),
     Figure("log_dropped_total", "Log lines that were dropped.", lambda app: app.log.dropped, True),
     Figure("udp_dropped_total", "Datagrams that the system did not take.", _datagrams, True),
     Figure("stream_dropped_total", "Messages that no connection could take.", _streams(lambda s: s.dropped), True),

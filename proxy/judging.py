@@ -7,9 +7,11 @@ deadline. When anything of ours fails, it goes on as it came (fail open), and th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
+from policy.call import Call
 from policy.decide import rejection
 from policy.refusal import understands
 from policy.verdict import Verdict
@@ -18,7 +20,7 @@ from proxy.acting import Acting
 from proxy.hook import DecisionHook
 from proxy.marking import counted, diverted, for_service, marked
 from proxy.record import Story
-from proxy.screening.case import Lane, hear, judge, open_case, stir_reasons
+from proxy.screening.case import Case, Lane, hear, judge, open_case, stir_reasons
 from proxy.screening.signing import Signed, Wanted
 from proxy.screening.telling import turn_of
 from proxy.sip.context import Context
@@ -30,6 +32,12 @@ from proxy.verifier import VerificationService
 from shaken.credential import Credential, CredentialFailure
 
 BAD_SIGNATURE = "identity-bad-signature"
+
+
+def named(call: Call, name: str, then: Callable[[Call], Call] | None) -> Call:
+    """The facts of a call with the caller's name, and whatever else is remembered."""
+    call = call._replace(name=name)
+    return then(call) if then is not None else call
 
 
 class Judging:
@@ -54,9 +62,12 @@ class Judging:
             return
         if case.caller.tn is not None:
             story.attempts = world.tally.note(case.caller.tn, now)
+            if world.fleet is not None:
+                story.attempts += world.fleet.noted(case.caller.tn, story.utc)
+        nameless = world.naming is not None and self._nameless(case)
         if world.verifier is not None and case.urls and self._acting.room:
             self._acting.endpoint.trying(context, now)
-            self._acting.beside(self._vouched(world.verifier, context, story, routed, targets), "verifier")
+            self._acting.beside(self._vouched(world.verifier, context, story, routed, targets, nameless), "verifier")
             return
         credentials: dict[str, Credential | CredentialFailure] = {}
         missing: list[str] = []
@@ -70,9 +81,10 @@ class Judging:
         if case.urls:
             story.cache = "miss" if missing else "hit"
             world.metrics.cache(story.cache)
-        if missing and self._acting.room:
+        if (missing or nameless) and self._acting.room:
             self._acting.endpoint.trying(context, now)
-            self._acting.beside(self._fetched(context, story, routed, targets, credentials, missing), "certificate")
+            fetched = self._fetched(context, story, routed, targets, credentials, missing, nameless)
+            self._acting.beside(fetched, "certificate" if missing else "name")
             return
         self._decided(context, story, routed, targets, credentials)
 
@@ -84,11 +96,16 @@ class Judging:
         targets: Sequence[Flow],
         credentials: dict[str, Credential | CredentialFailure],
         missing: Sequence[str],
+        nameless: bool = False,
     ) -> None:
         store, seconds = self._world.store, self._world.settings.identity.deadline_ms / 1000
-        assert store is not None
-        got = await asyncio.gather(*(store.get(url, seconds) for url in missing), return_exceptions=True)
-        for url, result in zip(missing, got, strict=True):
+        waits: list[Awaitable[Any]] = []
+        if store is not None:
+            waits += [store.get(url, seconds) for url in missing]
+        if nameless:
+            waits.append(self._named(story))
+        got = await asyncio.gather(*waits, return_exceptions=True)
+        for url, result in zip(missing, got, strict=False):
             if isinstance(result, BaseException):
                 self._world.say("certificate-fault", level="error", fault=repr(result))
             else:
@@ -104,18 +121,36 @@ class Judging:
         story: Story,
         routed: Routed,
         targets: Sequence[Flow],
+        nameless: bool = False,
     ) -> None:
         """Have the tokens judged elsewhere; that service has its own limit, and fails open."""
         case = story.case
         assert case is not None
+        name = asyncio.ensure_future(self._named(story)) if nameless else None
         try:
             credentials = await verifier.credentials(case, story.request, story.utc)
         except Exception as error:  # a fault of ours must not cost a call
             self._world.say("verifier-fault", level="error", fault=repr(error))
             credentials = {}
+        if name is not None:
+            await name
         if not context.dead:
             self._decided(context, story, routed, targets, credentials)
         self._acting.flush()
+
+    def _nameless(self, case: Case) -> bool:
+        """Whether the name of the caller must be asked for; what is known already is written into the case."""
+        naming, number = self._world.naming, case.caller.tn
+        if naming is None or number is None or case.lane.side != "carrier" or case.method != "INVITE":
+            return False
+        known = naming.peek(number)
+        case.name = known or ""
+        return known is None
+
+    async def _named(self, story: Story) -> None:
+        naming, case = self._world.naming, story.case
+        if naming is not None and case is not None and case.caller.tn is not None:
+            case.name = await naming.ask(case.caller.tn)
 
     def _decided(
         self,
@@ -135,6 +170,8 @@ class Judging:
             if not again and self._doubtful(context, story, routed, targets, credentials):
                 return
             look = partial(following.looked_up, now=world.now()) if following is not None else None
+            if case.name:
+                look = partial(named, name=case.name, then=look)
             verdict = judge(case, credentials, world.book, story.utc, story.attempts, look)
             if following is not None and case.call is not None:
                 following.judged(case.call, verdict)

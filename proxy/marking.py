@@ -69,6 +69,9 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
         origid=judgement.passport.origid if proved and judgement and judgement.passport else None,
         in_from=marking.verstat_in_from,
     )
+    if world.shows is not None:
+        attestation = judgement.attestation if judgement is not None else None
+        world.shows.on(marks, request, verdict, attestation, case.name, lane.trunk.name)
     if case.heard is not None and case.heard.priority_failed:
         # What asked for priority could not prove it: the call goes on as an ordinary one (RFC 8443 section 4.2).
         places = request.where("resource-priority")

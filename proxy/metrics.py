@@ -40,6 +40,7 @@ API = ("signing", "verification", "other")
 API_RESULTS = ("done", "failed", "misused", "busy", "fault")
 VOUCHED = ("passed", "chain", "signature", "unknown", "resting", "full", "late", "failed")
 HOOKED = ("asked", "agreed", "overruled", "late", "failed", "resting", "full")
+NAMED = ("hit", "found", "nobody", "late", "failed", "resting", "full")
 FETCHED = (
     "ok", "invalid", "busy", "timeout", "address", "dns", "tls", "url", "host", "connect", "broken",
     "redirect", "status", "server", "resting", "encoding", "type", "size",
@@ -114,8 +115,17 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         Family("over_rate", "Calls refused because their trunk placed more a second than it may."),
         Family("hook", "Questions to the operator's decision service.", {"result": HOOKED}),
         Family("verifier", "Tokens that a verification service was asked about.", {"result": VOUCHED}),
+        Family("names", "Names of callers that were looked for.", {"result": NAMED}),
         Family("api", "Requests of others to sign or verify.", {"operation": API, "result": API_RESULTS}),
         Family("outbound_ends", "Answered calls of ours that are over.", {"how": OUT_ENDS}),
+        Family(
+            "quality_reports", "Reports of how calls sounded.",
+            {"form": ("rtcpxr", "stat"), "result": ("kept", "unread")},
+        ),
+        Family(
+            "fleet", "Exchanges with what several machines share.",
+            {"store": ("redis", "postgres"), "result": ("ok", "failed")},
+        ),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),
         Family("failovers", "Calls that went to the next hop in the row.", {"why": FAILOVERS}),
@@ -252,6 +262,18 @@ class Metrics:
     def vouched(self, result: str) -> None:
         """How a question to a verification service ended."""
         self.add("verifier", result)
+
+    def named(self, result: str) -> None:
+        """How a look for a caller's name ended."""
+        self.add("names", result)
+
+    def reported(self, form: str, result: str) -> None:
+        """A report of how a call sounded."""
+        self.add("quality_reports", form, result)
+
+    def shared(self, store: str, result: str) -> None:
+        """How an exchange with Redis or PostgreSQL ended."""
+        self.add("fleet", store, result)
 
     def cache(self, result: str) -> None:
         """result: hit or miss."""

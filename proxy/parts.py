@@ -5,8 +5,9 @@ that cannot serve is told at once, and nothing is bound or changed. A reload com
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,15 +17,17 @@ from certs.keys import Keyring
 from certs.trust import Trust
 from policy import emergency
 from policy.attest import Customer, Terms
+from policy.countries import Rule
 from policy.dnc import Registry
 from policy.dno import parse as parse_dno
 from policy.inventory import Inventory
 from policy.learned import Learned
 from policy.lint import cautions, lint
 from policy.lists import NumberSet, parse_numbers
+from policy.profiles import Choice
 from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.verdict import Class
-from proxy import duties, lists, zoning
+from proxy import duties, lists, numbering, zoning
 from proxy.clock import Clock, LabClock
 from proxy.lists import copies, force
 from proxy.lists.copies import Copies
@@ -102,6 +105,9 @@ def prepare(settings: Settings) -> Parts:
         wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
     if settings.policy.redress.card and settings.signing is None:
         remarks.append("policy.redress.card is set and there is no [signing]: somebody else must serve that card")
+    for key, library in (("redis", "redis"), ("postgres", "asyncpg")):
+        if settings.fleet is not None and getattr(settings.fleet, key) and find_spec(library) is None:
+            wrong.append(f"{settings.file}: fleet.{key}: {library} is not installed; pip install 'ringwarden[fleet]'")
     secret, kept = shared_secret(settings)
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
@@ -133,6 +139,11 @@ def care(settings: Settings, secret: bytes) -> Care:
     """How long the journal keeps what, and what it hides numbers with."""
     kept = settings.journal
     return Care(kept.keep_days, kept.mask_days, kept.mask == "hash", journal_key(secret))
+
+
+def fleet_key(secret: bytes) -> bytes:
+    """What machines seal with that they share: made from the secret that all of them have."""
+    return hashlib.blake2b(secret, digest_size=32, person=b"fleet").digest()
 
 
 def terms(settings: Settings) -> dict[str, Terms]:
@@ -175,6 +186,14 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
     remarks += told
     senders, told = lists.senders(files.messages)
     remarks += told
+    profiles = {
+        name: Profile(
+            name, one.tag_at, one.reject_at, one.divert_at, one.divert_to,
+            one.divert_by,  # type: ignore[arg-type]  # settings allow these two
+            frozenset(one.tags),
+        )
+        for name, one in policy.profiles.items()
+    }  # fmt: skip
     book = Rulebook(
         allow=numbers(files.allow) | brought.allow,
         psap=NumberSet.of(*settings.numbers.psap),
@@ -183,22 +202,14 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         deny=spared(numbers(files.deny), brought.pardons) | brought.deny,
         areas=brought.areas,
         casebook=brought.casebook,
+        complaints=brought.complaints,
         campaigns=forgiven(campaigns, brought.pardons) | brought.campaigns,
         dnc=Registry(numbers(files.dnc)) if files.dnc else None,
         national=brought.national,
         agreements=brought.agreements,
         reassigned=brought.reassigned,
         learned=Learned(policy.learned_days) if policy.learned_days else None,
-        profiles=MappingProxyType(
-            {
-                name: Profile(
-                    name, one.tag_at, one.reject_at, one.divert_at, one.divert_to,
-                    one.divert_by,  # type: ignore[arg-type]  # settings allow these two
-                    frozenset(one.tags),
-                )
-                for name, one in policy.profiles.items()
-            }
-        ),
+        profiles=MappingProxyType(profiles),
         codes=MappingProxyType(dict(policy.codes)),  # type: ignore[arg-type]  # settings allow codes and "603+"
         refusals=MappingProxyType({Class(kind): code for kind, code in policy.refusals.items()}),  # type: ignore[misc]
         weights=MappingProxyType({**WEIGHTS, **policy.weights}),
@@ -211,6 +222,22 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         checks=MappingProxyType({**CHECKS, **policy.checks}),  # type: ignore[dict-item]  # settings allow these three
         messages=senders,
         upstreams=blocks,
+        countries=numbering.load(
+            [
+                Rule(
+                    one.action,  # type: ignore[arg-type]  # settings allow these words and no others
+                    frozenset(one.countries),
+                    one.of,  # type: ignore[arg-type]
+                    one.side,  # type: ignore[arg-type]
+                    frozenset(one.peers),
+                    one.kind,  # type: ignore[arg-type]
+                )
+                for one in policy.countries
+            ],
+            files.countries,
+        ),
+        names=policy.names is not None,
+        choice=choice(settings, profiles),
         telemarketing=policy.telemarketing,
         limits=Thresholds(unknown_zone_is_open=policy.unknown_zone_is_open),
         hours=zoning.load(utc),
@@ -218,6 +245,23 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),
     )
     return book, [*remarks, *said, *brought.remarks]
+
+
+def choice(settings: Settings, profiles: Mapping[str, Profile]) -> Choice | None:
+    """The profiles of lines and customers; None where no one has one. Raises ListError, ValueError."""
+    told = settings.policy.profiles.items()
+    lines = [(NumberSet.of(*one.numbers), profiles[name]) for name, one in told if one.numbers]
+    customers = {one.name: profiles[one.profile] for one in settings.customers if one.profile}
+    if not lines and not customers:
+        return None
+    rights = lists.inventory(settings.numbers.inventory, NumberSet.of(*settings.numbers.own))[0]
+
+    def customer_of(number: str, utc: float) -> str:
+        grant = rights.find(number, utc)
+        return grant.customer if grant is not None else ""
+
+    trunks = {one.name: one.customer for one in settings.trunks if one.customer}
+    return Choice(lines, customers, trunks, customer_of)
 
 
 def rules(settings: Settings) -> Rules:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from policy.rulebook import Rulebook
 from proxy.screening.case import Case, Lane
 from proxy.seal import Seal
 from proxy.sip.errors import ParseError
@@ -142,9 +143,18 @@ def row(story: Story) -> Row:
         ceilings=" ".join([f"{one.slug}={one.ceiling}" for one in findings if one.ceiling != "reject"])
         if findings
         else "",
-        tag_at=case.lane.profile.tag_at if findings else 0,
-        reject_at=case.lane.profile.reject_at if findings else 0,
+        tag_at=(case.profile or case.lane.profile).tag_at if findings else 0,
+        reject_at=(case.profile or case.lane.profile).reject_at if findings else 0,
     )
+
+
+def aged(kept: Row, story: Story, book: Rulebook) -> Row:
+    """The same row with the age of what a list told of its campaign, where it is of one."""
+    call = story.case.call if story.case is not None else None
+    if not kept.campaign or call is None:
+        return kept
+    hit = book.campaigns.match(call.caller, call.utc) or book.campaigns.recognise(kept.campaign, call.utc)
+    return kept._replace(list_age=float(hit.age_days)) if hit is not None else kept
 
 
 def user_in(value: bytes | None) -> str:

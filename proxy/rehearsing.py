@@ -49,7 +49,7 @@ class Screen:
         inbound = call.side == "carrier"
         if inbound:
             call = following.looked_up(call, utc)
-        verdict = decide(call, self.book, profile or self.profile, self.mode)
+        verdict = decide(call, self.book, self.book.profile_of(call, profile or self.profile), self.mode)
         if inbound:
             following.judged(call, verdict)
             if verdict.action != "reject" and status:

@@ -32,6 +32,7 @@ from proxy.callback import Callback
 from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
 from proxy.following import Following, keep, kept
+from proxy.guests import Guests
 from proxy.health import Pinger
 from proxy.hep import Tap
 from proxy.hook import DecisionHook
@@ -70,7 +71,7 @@ KEEP_SECONDS = 3600.0
 """How often the reputations are written down: an hour of them may be lost with the machine."""
 
 
-class Wiring:
+class Wiring(Guests):
     """The pieces of one ringwarden, and how each is made of the others."""
 
     def __init__(

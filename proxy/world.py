@@ -12,20 +12,24 @@ from policy.inventory import Inventory
 from policy.rulebook import Rulebook
 from policy.tally import Tally
 from proxy.aftermath import Aftermath
+from proxy.cnam import NameService
+from proxy.fleet.counts import Counts
 from proxy.following import Following
 from proxy.hep import Tap
 from proxy.hook import DecisionHook
 from proxy.lists.promises import Promises
 from proxy.metrics import Metrics
+from proxy.quality import Quality
 from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.routes import Routes
 from proxy.screening.case import Lane
+from proxy.screening.shown import Shows
 from proxy.seal import Sealer
 from proxy.settings import Settings, TrunkTable
 from proxy.signer import SigningService
 from proxy.sip.message import Response
-from proxy.storage.rows import End, Row
+from proxy.storage.rows import End, Note, Row
 from proxy.verifier import VerificationService
 from shaken.sign import Signer
 
@@ -33,7 +37,7 @@ from shaken.sign import Signer
 class Keeper(Protocol):
     """Whoever keeps the rows of calls: the journal, or the way to it."""
 
-    def put(self, row: Row | End, /) -> None:
+    def put(self, row: Row | End | Note, /) -> None:
         """Never waits, never raises."""
 
 
@@ -71,12 +75,20 @@ class World:
     tap: Tap | None = None
     """Told the verdict of each call that is judged."""
     hook: DecisionHook | None = None
+    naming: NameService | None = None
+    """Who is asked for the names of callers."""
+    shows: Shows | None = None
+    """How the shown name of a call is changed; None: never."""
     services: Mapping[str, tuple[SigningService, Terms]] = field(default_factory=dict)
     """The same for the trunks whose calls somebody else signs."""
     verifier: VerificationService | None = None
     """Who is asked what Identity headers are worth, in the place of certificates."""
     ended_elsewhere: Callable[[int, bytes, float], None] | None = None
     """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
+    fleet: Counts | None = None
+    """What other machines know of callers; None: we are alone."""
+    quality: Quality | None = None
+    """Reads reports of how calls sounded; None: nobody does."""
     worker: int = 0
     bypass: bool = False
     """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""

@@ -74,6 +74,8 @@ class Credential:
     """SHA-256 of the leaf, hexadecimal."""
     constraints: tuple[Constraints, ...] = ()
     """What the certificates of the chain let their holder claim; empty: anything."""
+    country: str = ""
+    """Of its subject, ISO 3166; empty where it names none."""
 
     def holds(self, signature: bytes, signing_input: bytes) -> bool:
         """Whether 64 octets of r and s are this key's signature over these octets (RFC 7518 section 3.4)."""
@@ -181,6 +183,7 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         authority=authority,
         fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
         constraints=_limits(path),
+        country=(_name(subject, NameOID.COUNTRY_NAME) or "").upper(),
     )
 
 

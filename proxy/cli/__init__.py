@@ -97,7 +97,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     card.add_argument("--time", type=float, metavar="SECONDS", help="Unix time of the check (default: now)")
 
     lists = commands.add_parser("lists", aliases=["list"], help="bring lists in, look at them, go back")
-    tasks = lists.add_subparsers(dest="task", required=True, metavar="import|status|rollback|why|pardon|...")
+    tasks = lists.add_subparsers(dest="task", required=True, metavar="import|status|rollback|share|pull|why|pardon|...")
     load = tasks.add_parser(
         "import",
         help="read a list, check it and put it into force; without a LIST, only read a table of traced calls",
@@ -106,7 +106,8 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         "names",
         metavar="[LIST] FILE",
         nargs="*",
-        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, reassigned, campaigns, traits",
+        help="LIST: dnc, dno, areas, allow, deny, optout, consent, relations, reassigned, campaigns, traits, "
+        "complaints",
     )
     load.add_argument("--as-of", metavar="DATE", help="of when the files are (default: when they were last written)")
     load.add_argument("--force", action="store_true", help="take what a check would refuse")
@@ -119,6 +120,9 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     shown.add_argument("--deep", action="store_true", help="read every octet")
     undo = tasks.add_parser("rollback", help="put the generation before the present one into force")
     undo.add_argument("kind", metavar="LIST")
+    share = tasks.add_parser("share", help="offer lists of this machine to the others, through the Redis of [fleet]")
+    share.add_argument("kinds", metavar="LIST", nargs="*", help="default: all but dnc, which is too large")
+    pull = tasks.add_parser("pull", help="put into force what other machines shared; 1 if nothing is newer")
     why = tasks.add_parser("why", help="what the lists and the journal say of a number, for the one who asks why")
     pardon = tasks.add_parser("pardon", help="take a number off every list, whatever is imported afterwards")
     objects = tasks.add_parser("complain", help="write down that somebody complains of being blocked: the clock begins")
@@ -129,7 +133,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         one.add_argument("--by", default="", metavar="NAME", help="who asks, or decides: kept in the journal")
     for one in (pardon, objects, told):
         one.add_argument("--because", required=True, metavar="TEXT", help="kept with it")
-    for one in (load, shown, undo, why, pardon, objects, told, waits):
+    for one in (load, shown, undo, share, pull, why, pardon, objects, told, waits):
         one.add_argument("--config", metavar="FILE", help="whose state folder holds the lists")
         one.add_argument("--state", metavar="DIR", help="the state folder itself")
         one.add_argument("--json", action="store_true")
@@ -148,7 +152,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     judged.add_argument("--out", metavar="FILE", help="only write the month of --seed as JSON lines")
 
     again = commands.add_parser("backtest", help="what a candidate policy would have changed about past calls")
-    again.add_argument("--calls", required=True, metavar="FILE", help="a journal, JSON lines, or CSV")
+    again.add_argument("--calls", required=True, metavar="FILE", help="a journal, JSON lines, CSV, or a pcap")
     again.add_argument(
         "--policy", required=True, metavar="FILE", help="the candidate: a configuration, or the part that is to change"
     )

@@ -14,16 +14,25 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from certs.files import FileError
+from certs.shelf import Shelf
+from certs.trust import Trust
 from policy.decide import reason_slugs
 from policy.lint import lint
-from policy.rulebook import Profile
+from policy.lists import DAY
+from policy.rulebook import Profile, Rulebook
 from proxy.backtest import CHANGES, TOLERATED, Backtest, Difference, Example, Policy
+from proxy.captured import CapturedCalls, Known, captured
 from proxy.cli import NEGATIVE, OK, complain
-from proxy.clock import iso
+from proxy.clock import Clock, iso
 from proxy.lists import ListError
-from proxy.parts import rulebook
+from proxy.parts import lanes, rulebook
 from proxy.pastcalls import PastCalls, PastError
+from proxy.screening.case import Lane
 from proxy.settings import Settings, SettingsError, load, read
+from proxy.trusting import sources
+from shaken.credential import Credential, CredentialFailure, validate
+from shaken.errors import CredentialError
 
 BARE: Mapping[str, Any] = MappingProxyType(
     {
@@ -83,14 +92,52 @@ def policies(config: str | None, candidate: str, utc: float) -> tuple[Policy, Po
     return policy_of(present, utc), policy_of(read(merged(base, over), candidate, folder, slugs), utc)
 
 
+def opened(path: Path, config: str | None) -> PastCalls:
+    """The calls of a file. Of a capture the configuration says whose they are, and which certificates are kept. Raises
+    PastError, SettingsError.
+    """
+    if not captured(path):
+        return PastCalls(path)
+    if config is None:
+        return CapturedCalls(path)
+    settings = load(config, reason_slugs())
+    ways, table = lanes(settings, Rulebook()), settings.trunk_table
+
+    def lane_of(host: str, port: int) -> Lane | None:
+        trunk = table.find(host, port)
+        return ways.get(trunk.name) if trunk is not None else None
+
+    return CapturedCalls(path, lane_of, certificates(settings))
+
+
+def certificates(settings: Settings) -> Known:
+    """The certificates that a configuration keeps, each as good as it was at the time it is asked for."""
+    folder, trust = settings.certificate_folder, Trust(sources(settings), Clock().utc())
+    anchors, kept = trust.anchors, Shelf(folder).load() if folder is not None else {}
+    found: dict[tuple[str, int], Credential | CredentialFailure | None] = {}
+
+    def known(url: str, utc: float) -> Credential | CredentialFailure | None:
+        if anchors is None or url not in kept:
+            return None
+        key = url, int(utc // DAY)
+        if key not in found:
+            try:
+                found[key] = validate(url, kept[url].body, anchors, utc)
+            except CredentialError as error:
+                found[key] = CredentialFailure(error.slug, "invalid", str(error), url)
+        return found[key]
+
+    return known
+
+
 def run(calls: str, candidate: str, config: str | None, as_json: bool) -> int:
     """Replay, print; 1 if the candidate would refuse calls in which people talked."""
     try:
-        past = PastCalls(Path(calls))
+        past = opened(Path(calls), config)
         first = next(iter(past), None)
         if first is None:
             return complain(f"{calls}: no call in it" + (f" ({past.first_fault})" if past.first_fault else ""))
-        past = PastCalls(Path(calls))
+        past = opened(Path(calls), config)
         test = Backtest(*policies(config, candidate, first.call.utc))
         with Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
@@ -101,7 +148,7 @@ def run(calls: str, candidate: str, config: str | None, as_json: bool) -> int:
                 test.take(one)
                 if not at % STEP:
                     progress.update(bar, total=past.size, completed=past.done)
-    except (PastError, SettingsError, ListError, ValueError) as error:
+    except (PastError, SettingsError, ListError, FileError, ValueError) as error:
         return complain(str(error))
     if as_json:
         print(json.dumps(plain(test.difference, past.unread), indent=2))

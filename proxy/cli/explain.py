@@ -40,7 +40,10 @@ def explain(call: str, journal: str | None, config: str | None, as_json: bool) -
         if as_json:
             print(
                 json.dumps(
-                    {"id": record.id, **record.row._asdict(), "ended": record.ended, "duration": record.duration}
+                    {
+                        "id": record.id, **record.row._asdict(), "ended": record.ended, "duration": record.duration,
+                        "quality": record.quality,
+                    }  # fmt: skip
                 )
             )
         else:
@@ -108,6 +111,9 @@ def told(record: Record) -> list[str]:
         lines.append(f"  refusal   id {row.refusal}")
     answered = f" by {row.forwarded_to}" if row.forwarded_to else ""
     lines.append(f"  answer    {row.status}{answered}, decided in {row.decision_us} us")
+    for heard in record.quality:
+        values = ", ".join(f"{name} {value}" for name, value in heard.items() if name not in ("side", "form"))
+        lines.append(f"  sounded   as the {heard['side']} side reports ({heard['form']}): {values}")
     if record.ended is not None:
         lines.append(f"  ended     {iso(record.ended)} after {record.duration or 0:.1f} s by {record.cause}")
     return lines

@@ -19,8 +19,8 @@ from typing import Any
 from certs import anchors
 from certs.files import FileError
 from policy.rulebook import Profile
+from proxy.capture import MAX_FILE, CaptureError, Datagram, datagrams
 from proxy.cli import NEGATIVE, OK, complain
-from proxy.cli.capture import MAX_FILE, CaptureError, Datagram, datagrams
 from proxy.cli.passport import MAX_INPUT, STEPS, obtain
 from proxy.screening.case import Lane, circumstances, open_case, who
 from proxy.settings import Trunk

@@ -22,11 +22,13 @@ from policy.campaigns import label_key
 from policy.letter import Table, moment
 from proxy import lists
 from proxy.cli import NEGATIVE, OK, USAGE, complain
+from proxy.fleet.shelves import Shelves
 from proxy.lists.areacodes import size
 from proxy.lists.files import ListError
 from proxy.lists.force import statuses
 from proxy.lists.kinds import FOLDER, KINDS, bring_in, table_lines
 from proxy.lists.shelf import Generation, Shelf
+from proxy.parts import fleet_key
 from proxy.settings import SettingsError, load
 from proxy.storage.database import note
 from proxy.storage.rows import Note
@@ -45,6 +47,8 @@ def run(args: Namespace) -> int:
         if len(args.names) > 1:
             return complain(f"there is no list {args.names[0]}: name one of {', '.join(KINDS)}, or one file alone")
         return table(args.names[0] if args.names else None, args.expect, args.out, args.against, args.json)
+    if args.task in ("share", "pull"):
+        return together(args)
     if args.task in REDRESS:
         from proxy.cli import redress
 
@@ -134,6 +138,39 @@ def _noted(config: str | None, kind: str, made: Generation) -> None:
         note(path, Note(time.time(), "list", kind, json.dumps(said, ensure_ascii=False)))
     except (sqlite3.Error, OSError) as error:
         complain(f"the journal could not take it down: {error}")
+def together(args: Namespace) -> int:
+    """Share lists with the other machines of a fleet, or take theirs."""
+    if args.config is None:
+        return complain("which fleet? Name --config FILE")
+    try:
+        settings = load(Path(args.config))
+        state, fleet = settings.paths.state, settings.fleet
+        if state is None or fleet is None or not fleet.redis or settings.secret is None:
+            return complain(f"{args.config}: lists are shared with paths.state, fleet.redis and a secret")
+        shelves = Shelves(fleet.redis, fleet_key(settings.secret), fleet.machine)
+        try:
+            if args.task == "share":
+                for kind in args.kinds:
+                    if kind not in KINDS:
+                        return complain(f"there is no list {kind}: name some of {', '.join(KINDS)}")
+                done = [("shared", *one) for one in shelves.share(state, args.kinds)]
+            else:
+                done = [("pulled", *one) for one in shelves.pull(state)]
+        finally:
+            shelves.close()
+    except (SettingsError, ListError, OSError) as error:
+        return complain(str(error))
+    except ImportError:
+        return complain("redis is not installed; pip install 'ringwarden[fleet]'")
+    if args.json:
+        rows = [{"list": kind, "generation": made.number, "entries": made.entries} for _, kind, made in done]
+        print(json.dumps(rows))
+    else:
+        for word, kind, made in done:
+            print(f"list {kind}: {word} generation {made.number}, {made.entries:,} entries as of {written(made.as_of)}")
+        if args.task == "pull" and done:
+            print("in force after `ringwarden reload`, or at the next start")
+    return OK if done else NEGATIVE
 
 
 def back(state: Path, kind: str) -> int:

@@ -72,6 +72,8 @@ def listed(book: Rulebook, number: str, utc: float) -> list[str]:
         for trait in book.casebook.traits:
             if trait.kind == "number" and trait.value.lstrip("+") == number:
                 found.append(f"campaign {trait.campaign}: one of its numbers since {iso(trait.notified)}")
+    if book.complaints is not None and (told := book.complaints.told.get(number)) is not None:
+        found.append(f"complaints: {told.times}, the last on {iso(told.last)}")
     if book.learned is not None and book.learned.knows(number, utc):
         found.append("learned: our own people called it lately, so it may call back")
     return found

@@ -140,7 +140,7 @@ def opening(call: Invitation, via: str, contact: str, tag: str) -> bytes:
         *call.lines,
     ]
     return composed(
-        f"{call.method} {call.target} SIP/2.0", lines, call.body if call.method == "INVITE" else b""
+        f"{call.method} {call.target} SIP/2.0", lines, call.body if call.method in ("INVITE", "PUBLISH") else b""
     )
 
 

@@ -13,6 +13,8 @@ from typing import TypeVar
 from policy.agreements import COLUMNS, Agreements
 from policy.agreements import parse as parse_agreements
 from policy.casebook import Casebook
+from policy.complaints import Complaints
+from policy.complaints import parse as parse_complaints
 from policy.dnc import MAX_AGE_DAYS, Bitmap, too_old
 from policy.dno import GIVEN_OUT, MAX_AREAS_AGE_DAYS, callers
 from policy.dno import areas as dno_areas
@@ -22,8 +24,8 @@ from policy.reassigned import parse as parse_reassigned
 from policy.traits import parse as parse_traits
 from proxy.lists import registry
 from proxy.lists.files import ListError, import_letter, text
-from proxy.lists.kinds import AREAS, FOLDER, KINDS, NATIONAL, NUMBERS, REASSIGNED, TRACED, TRAITS
-from proxy.lists.pardons import Pardon, cleared, forgiven, kept, spared
+from proxy.lists.kinds import AREAS, COMPLAINTS, FOLDER, KINDS, NATIONAL, NUMBERS, REASSIGNED, TRACED, TRAITS
+from proxy.lists.pardons import Pardon, cleared, excused, forgiven, kept, spared
 from proxy.lists.shelf import Generation, Shelf, verify
 from proxy.metrics import Metrics
 
@@ -43,6 +45,7 @@ class InForce:
     reassigned: Reassigned | None = None
     campaigns: CampaignList = field(default_factory=CampaignList)
     casebook: Casebook | None = None
+    complaints: Complaints | None = None
     pardons: Mapping[str, Pardon] = field(default_factory=dict)
     """By their numbers; the lists above are without them already."""
     remarks: tuple[str, ...] = ()
@@ -87,7 +90,9 @@ def in_force(state: Path | None, utc: float) -> InForce:
         Agreements(record for found in records.values() for record in found or ()),
         load(REASSIGNED, lambda path: Reassigned(parse_reassigned(text(path))[0])),
         forgiven(traced or CampaignList(), pardons),
-        load(TRAITS, lambda path: cleared(Casebook(parse_traits(text(path)).traits), pardons)), pardons, tuple(remarks),
+        load(TRAITS, lambda path: cleared(Casebook(parse_traits(text(path)).traits), pardons)),
+        load(COMPLAINTS, lambda path: excused(Complaints(parse_complaints((text(path),)).told), pardons)),
+        pardons, tuple(remarks),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
-from policy import dno
+from policy import complaints, dno
 from policy.agreements import COLUMNS, Record, written
 from policy.agreements import parse as parse_agreements
 from policy.casebook import Trait
@@ -35,9 +35,10 @@ NUMBERS = tuple(PARSERS)
 NATIONAL = "dnc"
 TRACED = "campaigns"
 TRAITS = "traits"
+COMPLAINTS = "complaints"
 AREAS = "areas"
 REASSIGNED = "reassigned"
-KINDS = (NATIONAL, *NUMBERS, AREAS, *COLUMNS, REASSIGNED, TRACED, TRAITS)
+KINDS = (NATIONAL, *NUMBERS, AREAS, *COLUMNS, REASSIGNED, TRACED, TRAITS, COMPLAINTS)
 FOLDER = "lists"
 """Where the shelves stand, below the state folder."""
 WORST_SHARE = 0.02
@@ -163,6 +164,12 @@ def checked(kind: str, paths: Sequence[Path]) -> Draft:
             calls += table.rows
             bad += table.quarantined
         return Draft(tuple(table_lines(calls)), len(calls), tuple(bad))
+    if kind == COMPLAINTS:
+        try:
+            heard = complaints.parse(text(path) for path in paths)
+        except ValueError as error:
+            raise ListError(f"list {kind}: {error}") from error
+        return Draft(tuple(complaints.written(heard.told)), len(heard.told), heard.quarantined)
     if kind == TRAITS:
         told: dict[Trait, None] = {}
         for path in paths:

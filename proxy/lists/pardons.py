@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from policy.casebook import Casebook
+from policy.complaints import Complaints
 from policy.lists import CampaignList, NumberSet
 from proxy.lists.kinds import FOLDER
 
@@ -116,6 +117,13 @@ def cleared(casebook: Casebook, pardons: Pardons) -> Casebook:
         for one in casebook.traits
         if one.kind != "number" or not _before(pardons, one.value.lstrip("+"), one.notified)
     )
+
+
+def excused(complaints: Complaints, pardons: Pardons) -> Complaints:
+    """The same of complaints."""
+    if not pardons:
+        return complaints
+    return Complaints({tn: one for tn, one in complaints.told.items() if not _before(pardons, tn, one.last)})
 
 
 def _before(pardons: Pardons, number: str, notified: float) -> bool:

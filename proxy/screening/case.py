@@ -107,6 +107,10 @@ class Case:
     """What the PBX says that the call is for."""
     diverted: tuple[str, ...] = ()
     """Numbers that forwarded the call, as Diversion and History-Info say, the latest first."""
+    profile: Profile | None = None
+    """The one that it was judged by, where lines and customers have their own."""
+    name: str = ""
+    """What a service of names knows the caller's number by."""
     call: Call | None = None
     """The facts that the verdict rests on."""
     urls: tuple[str, ...] = field(default=())
@@ -349,5 +353,8 @@ def judge(
     if looked_up is not None:
         call = looked_up(call)
     case.call = call
-    case.verdict = decide(call, book, lane.profile, lane.mode, lane.percent)
+    profile = lane.profile
+    if book.choice is not None:
+        profile = case.profile = book.profile_of(call, profile)
+    case.verdict = decide(call, book, profile, lane.mode, lane.percent)
     return case.verdict

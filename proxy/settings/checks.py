@@ -14,8 +14,10 @@ from typing import Any
 
 from proxy.settings.addresses import Endpoint
 from proxy.settings.api import api_of
+from proxy.settings.callers import countries_of, names_of
 from proxy.settings.certificates import certificates_of, service_of, signing_of
-from proxy.settings.errors import Faults, Wrong
+from proxy.settings.errors import Faults, Wrong, nearest
+from proxy.settings.fleet import fleet_of
 from proxy.settings.hep import hep_of
 from proxy.settings.kinds import secret
 from proxy.settings.network import ConnectionSettings
@@ -94,7 +96,7 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         health=health_of(raw["health"], raw["next_hop"]["silence_ms"], faults),
         identity=IdentitySettings(**raw["identity"]),
         numbers=NumberSettings(**raw["numbers"]),
-        customers=customers_of(raw["customer"], faults),
+        customers=customers_of(raw["customer"], profiles, faults),
         signing=signing,
         service=service,
         policy=PolicySettings(
@@ -111,6 +113,8 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             unknown_zone_is_open=policy["unknown_zone_is_open"],
             learned_days=policy["learned_days"],
             hook=HookSettings(**policy["hook"]) if policy["hook"] is not None else None,
+            countries=countries_of(policy["country"], trunks, faults),
+            names=names_of(policy["names"], faults),
         ),
         lists=ListSettings(**raw["lists"]),
         marking=MarkingSettings(**raw["marking"]),
@@ -126,17 +130,22 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
         load=LoadSettings(**raw["load"]),
         certificates=certificates_of(raw, faults),
         hep=hep_of(raw["hep"]),
-        journal=journal_of(raw["journal"], faults),
+        journal=journal_of(raw["journal"], raw["paths"]["journal"] is not None, faults),
         provider=ProviderSettings(**raw["provider"]),
         api=api_of(raw["api"], signing is not None, faults),
-        secret=secret_of(raw, faults, environ),
+        secret=(secret := secret_of(raw, faults, environ)),
+        fleet=fleet_of(raw["fleet"], secret, raw["paths"]["journal"] is not None, faults),
     )
 
 
 def profiles_of(raw: Raw, faults: Faults) -> dict[str, ProfileSettings]:
+    owners: dict[str, str] = {}
     profiles = {"default": ProfileSettings("default")}
     for name, table in raw.items():
         profiles[name] = ProfileSettings(name, **table)
+        for number in table["numbers"]:
+            if (owner := owners.setdefault(number, name)) != name:
+                faults.add(f"profile.{name}.numbers", f"{number} has the profile {owner} already", "list it once")
         if profiles[name].tag_at > profiles[name].reject_at:
             faults.add(
                 f"profile.{name}.tag_at", "it is above reject_at, so nothing would ever be tagged", "lower it"
@@ -144,13 +153,18 @@ def profiles_of(raw: Raw, faults: Faults) -> dict[str, ProfileSettings]:
     return profiles
 
 
-def customers_of(tables: list[Raw], faults: Faults) -> tuple[CustomerSettings, ...]:
+def customers_of(tables: list[Raw], profiles: Raw, faults: Faults) -> tuple[CustomerSettings, ...]:
     """Customers by name; one that stands twice is an error."""
     names: set[str] = set()
     for place, table in enumerate(tables, 1):
         if table["name"] is not None and table["name"] in names:
             faults.add(f"customer[{place}].name", f"another one is called {table['name']}", "put both together")
         names.add(table["name"])
+        if table["profile"] and table["profile"] not in profiles:
+            faults.add(
+                f"customer[{place}].profile", f"there is no [profile.{table['profile']}]",
+                nearest(table["profile"], profiles),
+            )  # fmt: skip
     return tuple(CustomerSettings(**table) for table in tables)
 
 
@@ -161,7 +175,7 @@ def admin_of(raw: Raw | None) -> AdminSettings | None:
     return AdminSettings(address.host, 9495 if address.port is None else address.port)
 
 
-def journal_of(raw: Raw, faults: Faults) -> JournalSettings:
+def journal_of(raw: Raw, kept_somewhere: bool, faults: Faults) -> JournalSettings:
     """A list of blocked calls must reach back 28 days, whoever asks for it (47 CFR 64.1200(k)(10))."""
     days: Mapping[str, int] = raw["keep_days"]
     for key, kept in (("keep_days.blocked", days["blocked"]), ("mask_days", raw["mask_days"])):
@@ -169,7 +183,11 @@ def journal_of(raw: Raw, faults: Faults) -> JournalSettings:
             faults.add(
                 f"journal.{key}", f"blocked calls must be told for {BLOCKED_DAYS} days", f"write {BLOCKED_DAYS} or more"
             )
-    return JournalSettings(MappingProxyType(dict(days)), raw["mask_days"], raw["mask"])
+    if raw["quality"] and not kept_somewhere:
+        faults.add("journal.quality", "there is no journal to keep it in", "set paths.journal")
+    return JournalSettings(
+        MappingProxyType(dict(days)), mask_days=raw["mask_days"], mask=raw["mask"], quality=raw["quality"]
+    )
 
 
 BLOCKED_DAYS = 28

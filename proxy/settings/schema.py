@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy.settings import addresses, kinds
+from proxy.settings import addresses, fleet, kinds
+from proxy.settings.callers import beginning, country, names_url
 from proxy.settings.certificates import origin
 from proxy.settings.kinds import flag, integer, many, one_of
 from proxy.settings.shapes import REQUIRED, Entry, Key, Named, Table, Tables
@@ -14,9 +15,12 @@ from proxy.settings.values import (
     API_RIGHTS,
     CARRIERS,
     CHECK_MODES,
+    CLAIMS,
     CLASSES,
     DIALECTS,
     DIVERSIONS,
+    DOINGS,
+    ENDS,
     FACILITIES,
     JUDGED,
     KEPT,
@@ -27,6 +31,7 @@ from proxy.settings.values import (
     REGISTRATIONS,
     ROLES,
     SHELLS,
+    SHOWN,
     SIDES,
     TRUST,
 )
@@ -190,6 +195,7 @@ SCHEMA = Table(
                 "kyc": Key(one_of("verified", "pending"), "verified"),
                 "cap": Key(one_of("B", "C"), "C"),
                 "origid": Key(kinds.origid, ""),
+                "profile": Key(kinds.name, ""),
             }
         ),
         "profile": Named(
@@ -201,6 +207,7 @@ SCHEMA = Table(
                     "divert_at": Key(integer(1, 10_000)),
                     "divert_to": Key(kinds.text, ""),
                     "divert_by": Key(one_of(*DIVERSIONS), "request-uri"),
+                    "numbers": Key(many(kinds.number), ()),
                 }
             )
         ),
@@ -218,6 +225,26 @@ SCHEMA = Table(
                 "network_level": Key(many(kinds.name), (), names="reasons"),
                 "unknown_zone_is_open": Key(flag, True),
                 "learned_days": Key(integer(0, 365), 90),
+                "names": Table(
+                    {
+                        "url": Key(names_url, REQUIRED),
+                        "milliseconds": Key(integer(1, 50), 50),
+                        "cache_hours": Key(integer(1, 720), 24),
+                        "show": Key(one_of(*SHOWN), "never"),
+                        "authorization_file": Key(kinds.existing),
+                    },
+                    optional=True,
+                ),
+                "country": Tables(
+                    {
+                        "countries": Key(many(country), REQUIRED),
+                        "action": Key(one_of(*DOINGS), REQUIRED),
+                        "of": Key(one_of(*ENDS), "caller"),
+                        "side": Key(one_of(*SIDES), ""),
+                        "peers": Key(many(kinds.name), ()),
+                        "class": Key(one_of(*CLAIMS), "subscriber"),
+                    }
+                ),
                 "hook": Table(
                     {"url": Key(kinds.text, REQUIRED), "milliseconds": Key(integer(1, 50), 50)}, optional=True
                 ),
@@ -243,10 +270,17 @@ SCHEMA = Table(
                 "dnc": Key(many(kinds.existing), ()),
                 "messages": Key(many(kinds.existing), ()),
                 "rmd": Key(many(kinds.existing), ()),
+                "countries": Key(many(kinds.existing), ()),
             }
         ),
         "marking": Table(
-            {"prefix": Key(kinds.header_prefix, "X-Screen"), "verstat_in_from": Key(flag, False)}
+            {
+                "prefix": Key(kinds.header_prefix, "X-Screen"),
+                "verstat_in_from": Key(flag, False),
+                "trunk": Key(flag, False),
+                "name_tagged": Key(beginning, ""),
+                "name_proved": Key(beginning, ""),
+            }
         ),
         "notice": Table(
             {
@@ -289,6 +323,16 @@ SCHEMA = Table(
             },
             optional=True,
         ),
+        "fleet": Table(
+            {
+                "machine": Key(kinds.name),
+                "redis": Key(fleet.redis),
+                "redis_file": Key(kinds.existing),
+                "postgres": Key(fleet.postgres),
+                "postgres_file": Key(kinds.existing),
+            },
+            optional=True,
+        ),
         "admin": Table({"address": Key(addresses.numeric_endpoint, REQUIRED)}, optional=True),
         "api": Table(
             {
@@ -304,6 +348,7 @@ SCHEMA = Table(
                 "keep_days": Table({name: Key(integer(0, 36_500), 0) for name in KEPT}),
                 "mask_days": Key(integer(0, 36_500), 0),
                 "mask": Key(one_of(*MASKS), "hash"),
+                "quality": Key(flag, False),
             }
         ),
         "log": Table({"level": Key(one_of(*LEVELS), "info")}),

@@ -27,6 +27,10 @@ TRUST = ("none", "identity", "verdicts")
 DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
 JUDGED = ("INVITE", "MESSAGE", "SUBSCRIBE", "REFER")
+ENDS = ("caller", "callee", "signer")
+SHOWN = ("never", "missing", "always")
+DOINGS = ("allow", "deny", "tag")
+CLAIMS = ("subscriber", "deterministic")
 CLASSES = ("deterministic", "subscriber", "analytics", "identity", "duty", "note")
 KEPT = ("allowed", "blocked", "outbound", "emergency", "notes")
 MASKS = ("hash", "digits")
@@ -109,6 +113,8 @@ class CustomerSettings:
     cap: str = "C"
     """What they get at most until then."""
     origid: str = ""
+    profile: str = ""
+    """Of the calls to and from their numbers; empty: the trunk's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,8 @@ class ProfileSettings:
     divert_at: int | None = None
     divert_to: str = ""
     divert_by: str = "request-uri"
+    numbers: tuple[str, ...] = ()
+    """Lines of ours that have it, whatever trunk their calls come by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,34 @@ class HookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NameSettings:
+    """Where the names of callers are looked up."""
+
+    url: str
+    """With `{number}` in it."""
+    milliseconds: int = 50
+    cache_hours: int = 24
+    show: str = "never"
+    """never, missing (where the call shows none) or always"""
+    authorization: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CountrySettings:
+    """What is done with the calls of some countries."""
+
+    countries: tuple[str, ...]
+    action: str
+    """allow, deny or tag"""
+    of: str = "caller"
+    """caller, callee or signer"""
+    side: str = ""
+    peers: tuple[str, ...] = ()
+    kind: str = "subscriber"
+    """subscriber or deterministic"""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySettings:
     profiles: Mapping[str, ProfileSettings]
     codes: Mapping[str, int | str]
@@ -214,6 +250,8 @@ class PolicySettings:
     learned_days: int = 90
     """How long a number that our own people called may call back; 0: nothing is learned."""
     hook: HookSettings | None = None
+    countries: tuple[CountrySettings, ...] = ()
+    names: NameSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +265,8 @@ class ListSettings:
     messages: tuple[Path, ...] = ()
     """Who may send text messages."""
     rmd: tuple[Path, ...] = ()
+    countries: tuple[Path, ...] = ()
+    """More rows for the table of countries."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -255,6 +295,12 @@ class MarkingSettings:
     prefix: str = "X-Screen"
     """Of our own headers, without the dash that follows it."""
     verstat_in_from: bool = False
+    trunk: bool = False
+    """A header says by which peer the call came."""
+    name_tagged: str = ""
+    """Put before the shown name of a call that is tagged."""
+    name_proved: str = ""
+    """The same of one whose caller proved the number (A)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +335,8 @@ class JournalSettings:
     """By class (`storage.care`); 0: for ever."""
     mask_days: int = 0
     """After which numbers are masked; 0: never."""
+    quality: bool = False
+    """Reports of how calls sounded are kept with them."""
     mask: str = "hash"
     """hash (keyed, so that a number can be looked for), or digits (the last are hidden)"""
 
@@ -348,6 +396,17 @@ class HepSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """The engines that several machines share."""
+
+    machine: str
+    """Which of them this is."""
+    redis: str = field(default="", repr=False)
+    """Where Redis or Valkey is; empty: nowhere."""
+    postgres: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: str = "info"
 
@@ -394,6 +453,7 @@ class Settings:
     provider: ProviderSettings = ProviderSettings()
     service: ServiceSettings | None = None
     """In the place of `signing`."""
+    fleet: FleetSettings | None = None
     secret: bytes | None = field(default=None, repr=False)
     """As set by key, file or environment; None: `shared_secret` finds or makes one in the state folder."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from proxy.storage import chain
 from proxy.storage.rows import (
+    ABOUT,
     ENDED,
     FIRST,
     INSERT,
@@ -70,6 +71,7 @@ class Database:
                 self.link.executescript(f"BEGIN IMMEDIATE; {TABLE} COMMIT;")
             elif version == 1:
                 self._take_over()
+            self.link.execute(ABOUT)
             self.file = self._identity()
         except BaseException:
             self.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -129,6 +129,8 @@ class Record(NamedTuple):
     ended: float | None
     duration: float | None
     cause: str
+    quality: tuple[Mapping[str, Any], ...] = ()
+    """What was reported of how it sounded, a mapping for each end that did: side, mos, loss, jitter, delay, codec."""
 
 
 VERSION = 2
@@ -155,8 +157,14 @@ INSERT = f"INSERT INTO calls VALUES (?, {', '.join('?' * len(Row._fields))}, ?)"
 # A Call-ID may come again; its end belongs to the latest call of that name, and a call ends once.
 LATEST = "SELECT max(id) FROM calls WHERE call_id = ?"
 ENDED = "INSERT OR IGNORE INTO ends VALUES (?, ?, ?, ?, ?)"
-SELECT = f"SELECT calls.id, {COLUMNS}, utc_offset, ended, duration, cause FROM calls LEFT JOIN ends ON call = calls.id"
-OLDER = "SELECT id, {}, utc_offset, ended, duration, cause FROM calls".format(
+ABOUT = "CREATE INDEX IF NOT EXISTS notes_about ON notes (about)"
+"""Reports of how a call sounded are found by its Call-ID."""
+SOUNDED = "(SELECT json_group_array(text) FROM notes WHERE about = calls.call_id AND kind = 'quality')"
+SELECT = (
+    f"SELECT calls.id, {COLUMNS}, utc_offset, ended, duration, cause, {SOUNDED} FROM calls"
+    " LEFT JOIN ends ON call = calls.id"
+)
+OLDER = "SELECT id, {}, utc_offset, ended, duration, cause, '[]' FROM calls".format(
     ", ".join(name if name in FIRST else f"{Row._field_defaults[name]!r} AS {name}" for name in Row._fields)
 )
 """The same of a file of version 1."""
@@ -190,5 +198,6 @@ def record(values: Sequence[Any]) -> Record:
     fields = list(values[1 : 1 + len(Row._fields)])
     fields[_FINDINGS] = tuple(tuple(finding) for finding in json.loads(fields[_FINDINGS] or "[]"))
     fields[_EMERGENCY] = bool(fields[_EMERGENCY])
-    offset, ended, duration, cause = values[1 + len(Row._fields) :]
-    return Record(values[0], Row(*fields), offset or 0, ended, duration, cause or "")
+    offset, ended, duration, cause, reports = values[1 + len(Row._fields) :]
+    sounded = tuple(json.loads(text) for text in json.loads(reports)) if reports not in (None, "[]") else ()
+    return Record(values[0], Row(*fields), offset or 0, ended, duration, cause or "", sounded)

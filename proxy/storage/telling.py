@@ -25,6 +25,12 @@ def told(utc: float, offset: int = 0) -> str:
     return datetime.fromtimestamp(utc, zone).isoformat(timespec="milliseconds")
 
 
+def _worst(one: Record, name: str, worse: Callable[[Iterable[float]], float]) -> float | None:
+    """The worst that an end of a call reported; None where nobody did."""
+    said = [report[name] for report in one.quality if name in report]
+    return worse(said) if said else None
+
+
 FIELDS: Mapping[str, Callable[[Record], Any]] = {
     "id": lambda one: one.id,
     "call_id": lambda one: one.row.call_id,
@@ -65,6 +71,12 @@ FIELDS: Mapping[str, Callable[[Record], Any]] = {
     "signed": lambda one: one.row.signed,
     "signer": lambda one: one.row.signer,
     "ended_by": lambda one: one.cause,
+    "mos": lambda one: _worst(one, "mos", min),
+    "packet_loss": lambda one: _worst(one, "loss", max),
+    "jitter_ms": lambda one: _worst(one, "jitter", max),
+    "round_trip_ms": lambda one: _worst(one, "delay", max),
+    "codec": lambda one: next((report["codec"] for report in one.quality if "codec" in report), None),
+    "heard_by": lambda one: sorted({report["side"] for report in one.quality}),
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from certs.fetch import Fetched, FetchError
 from proxy.sip.flow import Flow
 from proxy.storage.journal import MAX_WAITING, Health
-from proxy.storage.rows import End, Row
+from proxy.storage.rows import End, Item, Note, Row
 
 MAX_RECORD = 256 * 1024
 BATCH = 40
@@ -118,6 +118,9 @@ def unwrapped(record: bytes) -> tuple[bytes, Flow]:
     return record[end + 2 :], Flow(record[0], record[2:end].decode("ascii"), port)
 
 
+KINDS: dict[str, type[Row] | type[End] | type[Note]] = {one.__name__: one for one in (Row, End, Note)}
+
+
 class RemoteJournal:
     """The journal of a worker: its rows go to the desk. The same verbs as `Journal`."""
 
@@ -128,12 +131,12 @@ class RemoteJournal:
         self._queue: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._handle: asyncio.TimerHandle | None = None
 
-    def put(self, row: Row | End) -> None:
+    def put(self, row: Item) -> None:
         """Hand over a row: never waits, never raises; dropped and counted when too many wait already."""
         if len(self._queue) >= self._bound:
             self.dropped += 1
             return
-        self._queue.append(("row" if isinstance(row, Row) else "end", tuple(row)))
+        self._queue.append((type(row).__name__, tuple(row)))
         if self._handle is None:
             self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
 
@@ -158,9 +161,9 @@ class RemoteJournal:
         self.dropped += len(self._queue)
 
 
-def rows_of(record: bytes) -> list[Row | End]:
+def rows_of(record: bytes) -> list[Item]:
     """The rows that a worker sent."""
-    return [Row._make(values) if kind == "row" else End._make(values) for kind, values in marshal.loads(record)]
+    return [KINDS[kind]._make(values) for kind, values in marshal.loads(record)]
 
 
 class RemoteFetch:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import mmap
 
-FIGURES = 32
-"""Cells for what a worker would be asked for (open calls, transactions, ...), in thousandths."""
+FIGURES = 64
+"""Cells for what a worker would be asked for (open calls, transactions), in thousandths; `figures` has fewer."""
 
 
 class Shared:

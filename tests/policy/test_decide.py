@@ -349,9 +349,9 @@ def test_every_call_gets_a_verdict_that_explains_itself(
 def test_the_order_is_the_written_one() -> None:
     rooms = [check.__module__.rsplit(".", 1)[1] for check in ORDER]
     assert rooms == [
-        *("allow", "upstream", "impossible", "subscriber", "identity", "campaign", "message", "caller_id", "optout", "recorded", "reassigned"),
-        *("dnc", "hours"),
-        *("velocity", "pattern", "answers", "reputation", "brand"),
+        *("allow", "upstream", "impossible", "subscriber", "country", "identity", "campaign", "complaint", "message"),
+        *("caller_id", "optout", "recorded", "reassigned", "dnc", "hours"),
+        *("velocity", "pattern", "answers", "reputation", "brand", "caller_name"),
     ]
 
 

@@ -34,6 +34,7 @@ def world(*, signing: bool = True) -> Any:
     return SimpleNamespace(
         settings=SimpleNamespace(marking=MarkingSettings(), trunks=(), signing=None),
         book=SimpleNamespace(psap=()),
+        shows=None,
         metrics=Counts(),
         inventory=INVENTORY,
         signers={"pbx": (Signer(KEY, URL), Terms(ORIGID))} if signing else {},

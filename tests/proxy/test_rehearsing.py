@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 from policy.call import Call
 from policy.lists import NumberSet
-from policy.rulebook import CHECKS, Rulebook, Velocity
+from policy.profiles import Choice
+from policy.rulebook import CHECKS, Profile, Rulebook, Velocity
 from proxy.rehearsing import Screen
 
 CALL = Call(caller="12025550123", callee="12025550199", trunk="carrier", utc=1000.0)
@@ -43,3 +44,13 @@ def test_emergency_calls_and_velocity_are_as_in_the_proxy() -> None:
     screen = Screen(Rulebook(velocity=Velocity(2, 60.0)))
     reasons = [{one.slug for one in screen.judged(CALL, 60.0, 200).findings} for _ in range(3)]
     assert reasons == [set(), set(), {"velocity-caller"}]
+
+
+def test_a_line_with_a_profile_of_its_own_is_judged_by_it() -> None:
+    strict = Profile("line", 10, 30)
+    book = Rulebook(deny=NumberSet(), choice=Choice([(NumberSet.of("+12025550142"), strict)], {}, {}, lambda tn, utc: ""), velocity=Velocity(1, 60.0))
+    screen = Screen(book)
+    call = Call(caller="13015550101", callee="12025550142", utc=1000.0, call_id="a")
+    screen.judged(call, None, 480)
+    assert screen.judged(call._replace(utc=1001.0), None, 480).action == "tag"
+    assert Screen(book).judged(call._replace(callee="12025550149", attempts=9), None, 480).action == "allow"

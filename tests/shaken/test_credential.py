@@ -221,7 +221,7 @@ def test_a_certificate_names_one_provider() -> None:
 @pytest.mark.req("STI-096")
 def test_a_subject_without_a_common_name_is_told_whole() -> None:
     found = validated(issue("", ROOT, CODE, ca=False))
-    assert (found.subject, found.organisation, found.spc, found.url) == ("C=US", None, "709J", URL)
+    assert (found.subject, found.organisation, found.spc, found.url, found.country) == ("C=US", None, "709J", URL, "US")
     assert validated(issue("SHAKEN 709J", ROOT, CODE, ca=False)).subject == "SHAKEN 709J"
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.lab import Authority
+from proxy.capture import CaptureError, datagrams
 from proxy.cli import NEGATIVE, OK, USAGE, main
-from proxy.cli.capture import CaptureError, datagrams
 from shaken.sign import Signer
 
 ORIG, DEST, URL = "12025550101", "12025550123", "https://127.0.0.1:8443/signer.pem"

@@ -8,6 +8,7 @@ import pytest
 
 from policy.dnc import Bitmap
 from policy.dno import GIVEN_OUT
+from policy.letter import moment
 from policy.lists import DAY, NumberSet, parse_numbers
 from proxy.lists import ListError, kinds
 from proxy.lists.force import declare, in_force, statuses
@@ -27,6 +28,7 @@ FILES = {
     "relations": "callee,kind,at\n+12125550149,purchase,2024-01-01\n",
     "reassigned": "number,date,answer,asked\n+12125550147,2024-01-01,yes,2024-06-01\n",
     "traits": "# expected 1\ncampaign,kind,value,notified\nAmazon-Impers,print,pjsip,2024-01-01\n",
+    "complaints": "Company_Phone_Number,Created_Date\n2025550151,2024-03-01 09:00:12\n2025550151,2024-03-02 09:00:12\n",
     "campaigns": 'notified,caller,campaign,evidence\n2024-01-01,2025550150,Amazon-Impers,"a, b"\n',
 }
 
@@ -56,6 +58,7 @@ def test_each_kind_is_brought_in_and_in_force(kind: str, tmp_path: Path) -> None
         "consent": agreements.consented("12025550100", "12125550148", UTC),
         "relations": agreements.related("12025550100", "12125550149", UTC),
         "reassigned": found.reassigned is not None and found.reassigned.given_up("12125550147", 1_704_067_200.0, UTC),
+        "complaints": found.complaints is not None and found.complaints.of("12025550151", moment("2024-03-03")) is not None,
         "traits": found.casebook is not None and len(found.casebook) == 1,
         "campaigns": found.campaigns.match("12025550150", UTC) is not None,
     }[kind]

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.casebook import Casebook, Trait
+from policy.complaints import Complaints, Told
 from policy.lists import CampaignList, Entry, NumberSet
 from proxy.lists.force import in_force
 from proxy.lists.kinds import FOLDER, bring_in
-from proxy.lists.pardons import NAME, Pardon, add, cleared, forgiven, kept, spared
+from proxy.lists.pardons import NAME, Pardon, add, cleared, excused, forgiven, kept, spared
 
 ONE, OTHER = "12025550101", "12025550102"
 PARDON = {ONE: Pardon(ONE, 1000.0)}
@@ -49,6 +50,10 @@ def test_what_was_told_before_the_pardon_is_forgotten_and_what_comes_later_count
     assert [(one.number, one.notified) for one in left] == [(ONE, 1001.0), (OTHER, 999.0), (OTHER, 1001.0)]
     traits = [Trait("A", "number", ONE, 999.0), Trait("A", "number", ONE, 1001.0), Trait("A", "spc", ONE, 999.0)]
     assert cleared(Casebook(traits), PARDON).traits == tuple(traits[1:])
+    told = {ONE: Told(3, 999.0), "12025550188": Told(3, 999.0)}
+    assert set(excused(Complaints(told), PARDON).told) == {"12025550188"}
+    assert excused(Complaints({ONE: Told(3, 1001.0)}), PARDON).told
+    assert excused(Complaints(told), {}).told == told
 
 
 @pytest.mark.req("REG-012")

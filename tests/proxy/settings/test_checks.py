@@ -37,6 +37,36 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "blocked calls kept too short": (put("journal", "keep_days", "blocked", value=7), "journal.keep_days.blocked"),
     "numbers masked too soon": (put("journal", "mask_days", value=27), "journal.mask_days"),
     "a day that is none": (put("trunk", 0, "blocked_since", value="yesterday"), "trunk[1].blocked_since"),
+    "a customer's profile that is none": (
+        put("customer", value=[{"name": "Shop", "profile": "nonsense"}]), "customer[1].profile"
+    ),
+    "a line with two profiles": (
+        put("profile", value={"a": {"numbers": ["+12025550100"]}, "b": {"numbers": ["+12025550100"]}}), "profile.b.numbers"
+    ),
+    "a country that is none": (
+        put("policy", "country", value=[{"countries": ["usa"], "action": "deny"}]), "policy.country[1].countries"
+    ),
+    "a rule for no country": (
+        put("policy", "country", value=[{"countries": [], "action": "deny"}]), "policy.country[1].countries: it is empty"
+    ),
+    "a rule for a peer that is none": (
+        put("policy", "country", value=[{"countries": ["US"], "action": "tag", "peers": ["nobody"]}]), "policy.country[1].peers"
+    ),
+    "names without a place for the number": (
+        put("policy", "names", value={"url": "https://names.example.com/"}), "policy.names.url"
+    ),
+    "names over an open network": (
+        put("policy", "names", value={"url": "http://names.example.com/{number}"}), "policy.names.url"
+    ),
+    "a mark that leaves no room": (put("marking", "name_tagged", value="THIS IS PROBABLY SPAM "), "marking.name_tagged"),
+    "reports without a journal": (put("journal", "quality", value=True), "journal.quality"),
+    "a fleet of nothing": (put("fleet", value={}), "fleet: it names neither"),
+    "a fleet without a secret": (put("fleet", value={"redis": "redis://127.0.0.1:6379/0"}), "fleet.redis: all machines"),
+    "records of no journal": (put("fleet", value={"postgres": "postgresql://127.0.0.1/x"}), "fleet.postgres: records are"),
+    "an engine nowhere": (put("fleet", value={"redis": "127.0.0.1:6379"}), "fleet.redis: this is no address"),
+    "an engine at two places": (
+        put("fleet", value={"redis": "redis://127.0.0.1/0", "redis_file": "."}), "fleet.redis: it stands in redis_file too"
+    ),
     "no listener": (put("listen", value=[]), "listen: there is no listening address"),
     "one address twice": (
         put("listen", value=[{"address": "192.0.2.10"}, {"address": "192.0.2.10:5060"}]), "listen[2]"

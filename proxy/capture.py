@@ -1,14 +1,17 @@
 """A capture file as datagrams: pcap (libpcap) and pcapng (as Wireshark writes), UDP over IPv4 and IPv6.
 
-What is no whole UDP datagram (fragments, TCP, other protocols) is passed over, and so is a packet that was cut short.
-Only the file's own frame can be wrong: then there is CaptureError.
+Fragments are put together: an INVITE with a signature seldom fits one packet. What is no UDP datagram (TCP, other
+protocols) is passed over, and so is a packet that was cut short. Only the file's own frame can be wrong: then there
+is CaptureError.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
+from mmap import mmap
 from typing import NamedTuple
 
 MAX_FILE = 256 * 1024 * 1024
@@ -22,7 +25,10 @@ CLASSIC = {
 }  # fmt: skip
 """First octets of a pcap -> order of octets, and the unit of the times' second half."""
 SECTION = b"\x0a\x0d\x0d\x0a"
-IPV4, IPV6, UDP = 0x0800, 0x86DD, 17
+IPV4, IPV6, UDP, FRAGMENT = 0x0800, 0x86DD, 17, 44
+MAX_UNFINISHED = 1024
+"""Datagrams whose fragments are being collected; beyond it the oldest is given up."""
+MAX_PAYLOAD = 65_535
 TAGS = (0x8100, 0x88A8)
 """VLAN."""
 
@@ -40,20 +46,32 @@ class Datagram(NamedTuple):
     payload: bytes
 
 
-def datagrams(octets: bytes) -> Iterator[Datagram]:
-    """Every UDP datagram of a capture, in its order. Raises CaptureError."""
+Octets = bytes | mmap
+
+
+def is_capture(head: bytes) -> bool:
+    """Whether a file that begins so is a capture."""
+    return head[:4] in CLASSIC or head[:4] == SECTION
+
+
+def datagrams(octets: Octets, progress: Callable[[int], None] = lambda at: None) -> Iterator[Datagram]:
+    """Every UDP datagram of a capture, in its order. `progress` is told how many octets are read. Raises
+    CaptureError.
+    """
     if octets[:4] in CLASSIC:
         packets = _classic(octets)
     elif octets[:4] == SECTION:
         packets = _blocks(octets)
     else:
         raise CaptureError("this is neither pcap nor pcapng")
-    for utc, link, packet in packets:
-        if (found := _datagram(utc, link, packet)) is not None:
+    parts = _Fragments()
+    for utc, link, packet, at in packets:
+        progress(at)
+        if (found := _datagram(utc, link, packet, parts)) is not None:
             yield found
 
 
-def _classic(octets: bytes) -> Iterator[tuple[float, int, bytes]]:
+def _classic(octets: Octets) -> Iterator[tuple[float, int, bytes, int]]:
     order, unit = CLASSIC[octets[:4]]
     if len(octets) < 24:
         raise CaptureError("the capture ends in its head")
@@ -64,11 +82,11 @@ def _classic(octets: bytes) -> Iterator[tuple[float, int, bytes]]:
         at += 16
         if size > MAX_PACKET:
             raise CaptureError(f"a packet of {size} octets: the capture is damaged")
-        yield seconds + part * unit, link, octets[at : at + size]
+        yield seconds + part * unit, link, octets[at : at + size], at + size
         at += size
 
 
-def _blocks(octets: bytes) -> Iterator[tuple[float, int, bytes]]:
+def _blocks(octets: Octets) -> Iterator[tuple[float, int, bytes, int]]:
     order, at = "<", 0
     links: list[tuple[int, float]] = []
     while at + 12 <= len(octets):
@@ -86,9 +104,9 @@ def _blocks(octets: bytes) -> Iterator[tuple[float, int, bytes]]:
             place, high, low, length = struct.unpack_from(order + "IIII", block)
             if place < len(links):
                 link, unit = links[place]
-                yield ((high << 32) + low) * unit, link, block[20 : 20 + length]
+                yield ((high << 32) + low) * unit, link, block[20 : 20 + length], at
         elif kind == 3 and len(block) >= 4 and links:
-            yield 0.0, links[0][0], block[4 : 4 + struct.unpack_from(order + "I", block)[0]]
+            yield 0.0, links[0][0], block[4 : 4 + struct.unpack_from(order + "I", block)[0]], at
 
 
 def _unit(order: str, options: bytes) -> float:
@@ -105,29 +123,66 @@ def _unit(order: str, options: bytes) -> float:
     return 1e-6
 
 
-def _datagram(utc: float, link: int, packet: bytes) -> Datagram | None:
+class _Fragments:
+    """Datagrams that came in parts, until they are whole."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[bytes, bytes, int], tuple[dict[int, bytes], list[int]]] = OrderedDict()
+
+    def whole(self, key: tuple[bytes, bytes, int], offset: int, last: bool, part: bytes) -> bytes | None:
+        """The payload, once all of it is there."""
+        parts, ends = self._found.setdefault(key, ({}, []))
+        parts[offset] = part
+        if last:
+            ends.append(offset + len(part))
+        if len(self._found) > MAX_UNFINISHED:
+            self._found.popitem(last=False)
+        if sum(map(len, parts.values())) > MAX_PAYLOAD:
+            self._found.pop(key, None)
+            return None
+        if not ends:
+            return None
+        at, pieces = 0, []
+        while at < ends[0]:
+            if not (piece := parts.get(at)):
+                return None
+            pieces.append(piece)
+            at += len(piece)
+        self._found.pop(key, None)
+        return b"".join(pieces)
+
+
+def _datagram(utc: float, link: int, packet: bytes, parts: _Fragments) -> Datagram | None:
     kind, at = _network(link, packet)
     if kind == IPV4 and len(packet) >= at + 20:
         head = (packet[at] & 15) * 4
-        total, = struct.unpack_from(">H", packet, at + 2)
-        fragment, = struct.unpack_from(">H", packet, at + 6)
-        if packet[at] >> 4 != 4 or head < 20 or packet[at + 9] != UDP or fragment & 0x3FFF or total < head:
+        total, mark, place = struct.unpack_from(">HHH", packet, at + 2)
+        if packet[at] >> 4 != 4 or head < 20 or packet[at + 9] != UDP or total < head or len(packet) < at + total:
             return None
         source, destination = packet[at + 12 : at + 16], packet[at + 16 : at + 20]
+        offset, more = (place & 0x1FFF) * 8, bool(place & 0x2000)
+        payload: bytes | None = packet[at + head : at + total]
     elif kind == IPV6 and len(packet) >= at + 40:
-        head = 40
-        if packet[at] >> 4 != 6 or packet[at + 6] != UDP:
+        length, follows = struct.unpack_from(">HB", packet, at + 4)
+        if packet[at] >> 4 != 6 or len(packet) < at + 40 + length:
             return None
         source, destination = packet[at + 8 : at + 24], packet[at + 24 : at + 40]
+        payload, offset, more, mark = packet[at + 40 : at + 40 + length], 0, False, 0
+        if follows == FRAGMENT and length >= 8:
+            follows, _, place, mark = struct.unpack_from(">BBHI", packet, at + 40)
+            offset, more, payload = place & 0xFFF8, bool(place & 1), packet[at + 48 : at + 40 + length]
+        if follows != UDP:
+            return None
     else:
         return None
-    at += head
-    if len(packet) < at + 8:
+    if offset or more:
+        payload = parts.whole((source, destination, mark), offset, not more, payload or b"")
+    if payload is None or len(payload) < 8:
         return None
-    from_port, to_port, length, _ = struct.unpack_from(">HHHH", packet, at)
-    if length < 8 or len(packet) < at + length:
+    from_port, to_port, length, _ = struct.unpack_from(">HHHH", payload)
+    if length < 8 or len(payload) < length:
         return None
-    return Datagram(utc, _named(source, from_port), _named(destination, to_port), packet[at + 8 : at + length])
+    return Datagram(utc, _named(source, from_port), _named(destination, to_port), payload[8:length])
 
 
 def _network(link: int, packet: bytes) -> tuple[int, int]:

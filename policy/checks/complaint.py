@@ -1,0 +1,22 @@
+"""Callers of whom people complained to the FTC or the FCC.
+
+A hint of low weight: anybody may complain of any number, and campaigns show the numbers of others. It never refuses.
+"""
+
+from __future__ import annotations
+
+from policy.call import Call
+from policy.rulebook import Rulebook
+from policy.verdict import Finding, analytics
+
+SIDES = ("carrier",)
+SLUGS = ("complaints",)
+
+
+def check(call: Call, book: Rulebook) -> Finding | None:
+    """Weigh a caller whom several people complained of lately."""
+    if book.complaints is None or (found := book.complaints.of(call.caller, call.utc)) is None:
+        return None
+    told, factor = found
+    why = f"{told.times} complaints about this number"
+    return analytics("complaints", round(book.weight("complaints") * factor), why, ceiling="tag")

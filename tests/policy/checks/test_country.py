@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from policy.call import Call
+from policy.checks.country import check
+from policy.countries import Countries, Place, Rule
+from policy.decide import decide, rejection
+from policy.lint import cautions, lint
+from policy.lists import NumberSet
+from policy.rulebook import Profile, Redress, Rulebook
+from shaken.credential import Credential
+from shaken.tnauthlist import TNAuthList
+from shaken.verdict import Judgement
+
+PLACES = {"1": Place("US"), "1416": Place("CA"), "44": Place("GB"), "881": Place("", "satellite"), "1900": Place("US", "premium")}
+IN = Call(trunk="west", caller="442079460123", callee="12025550123")
+OUT = Call(side="pbx", trunk="office", caller="12025550123", callee="881612345678")
+
+
+def book(*rules: Rule, **more: object) -> Rulebook:
+    return Rulebook(countries=Countries(rules, PLACES), **more)  # type: ignore[arg-type]
+
+
+def rule(action: str, *countries: str, **more: object) -> Rule:
+    return Rule(action, frozenset(countries), **more)  # type: ignore[arg-type]
+
+
+US_ONLY = (rule("allow", "US", "CA"), rule("deny", "*"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "call", "slug"),
+    [
+        (US_ONLY, IN, "country-unwanted"),
+        (US_ONLY, IN._replace(caller="14165550123"), None),
+        (US_ONLY, IN._replace(caller=None, caller_kind="anonymous"), None),
+        ((*US_ONLY, rule("deny", "unknown")), IN._replace(caller=None, caller_kind="anonymous"), "country-unwanted"),
+        (US_ONLY, IN._replace(caller="511"), None),
+        ((rule("deny", "GB", side="pbx"),), IN, None),
+        ((rule("deny", "GB", side="carrier"),), IN, "country-unwanted"),
+        ((rule("deny", "GB", peers=frozenset(("east",))),), IN, None),
+        ((rule("deny", "GB", peers=frozenset(("east", "west"))),), IN, "country-unwanted"),
+        ((rule("deny", "GB", claim="deterministic"),), IN, "country-denied"),
+        ((rule("tag", "GB"),), IN, "country-tagged"),
+        ((rule("tag", "GB"), rule("deny", "GB")), IN, "country-tagged"),
+        ((rule("deny", "satellite", "premium", end="callee"),), OUT, "country-unwanted"),
+        ((rule("deny", "satellite", "premium", end="callee"),), OUT._replace(callee="19005550123"), "country-unwanted"),
+        ((rule("deny", "satellite", "premium", end="callee"),), OUT._replace(callee="12025550199"), None),
+        ((rule("deny", "*", "unknown", end="callee"),), OUT._replace(callee="411"), None),
+        ((rule("deny", "*", "unknown", end="callee"),), OUT._replace(callee=None), None),
+        ((), IN, None),
+    ],
+)
+def test_the_first_rule_that_fits_decides(rules: tuple[Rule, ...], call: Call, slug: str | None) -> None:
+    found = check(call, book(*rules))
+    assert (found.slug if found is not None else None) == slug
+
+
+def test_a_refusal_is_answered_by_its_class_and_a_tag_never_refuses() -> None:
+    answers = {}
+    for claim in ("subscriber", "deterministic"):
+        one = book(rule("deny", "GB", claim=claim))
+        verdict = decide(IN, one, Profile(), "enforce")
+        answers[claim] = rejection(verdict, one).status
+    assert answers == {"subscriber": 607, "deterministic": 603}
+    one = book(rule("tag", "GB"), weights={"country": 500})
+    assert decide(IN, one, Profile(), "enforce").action == "tag"
+    assert decide(IN, book(rule("tag", "GB")), Profile(), "enforce").action == "tag"
+
+
+def test_allowed_numbers_and_emergency_centres_are_under_no_rule() -> None:
+    for more in ({"allow": NumberSet.of("+442079460123")}, {"psap": NumberSet.of("+442079460123")}):
+        assert decide(IN, book(*US_ONLY, **more), Profile(), "enforce").action == "allow"
+
+
+def test_nothing_is_asked_where_there_is_no_rule() -> None:
+    assert "country" in Rulebook().off and "country" in book().off
+    assert "country" not in book(*US_ONLY).off
+    assert check(IN, Rulebook()) is None
+
+
+def test_the_signer_of_a_proved_call_has_a_country(judged: object) -> None:
+    proved: Judgement = judged("A")  # type: ignore[operator]
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    signer = Credential("https://certs.example.net/a.pem", key, "709J", "SHAKEN 709J", None, 0.0, 2.0**40, TNAuthList(("709J",)), "f", country="FR")
+    one = book(rule("deny", "FR", end="signer", claim="deterministic"))
+    call = IN._replace(judgement=proved._replace(credential=signer))
+    found = check(call, one)
+    assert found is not None and found.why == "signed in FR: not served"
+    for other in (IN, IN._replace(judgement=proved), call._replace(judgement=proved._replace(credential=replace(signer, country="")))):
+        assert check(other, one) is None
+
+
+def test_rules_that_cannot_be_are_said() -> None:
+    wrong = lint(book(rule("deny", "UK"), rule("deny", "satellite", end="signer"), rule("tag", "GB", end="signer", side="pbx")))
+    assert len(wrong) == 3
+    assert "policy.country[1]: no numbers belong to UK" in wrong[0]
+    assert not lint(book(*US_ONLY))
+
+
+def test_roles_bind_what_a_country_may_decide() -> None:
+    redress = Redress(email="redress@example.com")
+    assert any("no subscribers" in one for one in lint(book(*US_ONLY, role="gateway", redress=redress)))
+    strict = book(rule("deny", "GB", claim="deterministic"), role="terminating", redress=redress)
+    assert not lint(strict)
+    assert any("country alone" in one for one in cautions(strict))
+    assert not any("country alone" in one for one in cautions(replace(strict, role="enterprise")))

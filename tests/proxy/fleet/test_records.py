@@ -1,0 +1,168 @@
+"""Records of several machines in one PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.fleet import records as room
+from proxy.fleet.records import Place, Records, identity, new
+from proxy.lab.cases import CALLEE
+from proxy.lab.dialog import Invitation
+from proxy.lab.world import World
+from proxy.quality import NOTE
+from proxy.storage.database import Database
+from proxy.storage.rows import End, Item, Note, Row
+
+UTC = 1_760_000_000.0
+
+
+def row(number: int, **more: Any) -> Row:
+    return Row(UTC + number, f"c{number}@lab", trunk="west", caller="13015550101", callee="12025550123", action="allow", status=200, **more)
+
+
+def wrote(path: Path, *items: Item) -> None:
+    database = Database(path, 1.0)
+    database.write(items)
+    database.close()
+
+
+async def asked(dsn: str, query: str, *values: Any) -> list[Any]:
+    import asyncpg
+
+    link = await asyncpg.connect(dsn)
+    try:
+        return list(await link.fetch(query, *values))
+    finally:
+        await link.close()
+
+
+async def copied(records: Records) -> int:
+    batches = 0
+    while await records.once():
+        batches += 1
+    return batches
+
+
+async def test_calls_and_their_ends_are_copied_once_and_on_after_a_restart(postgres: str, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    wrote(path, row(1), row(2), End("c1@lab", UTC + 60, 59.0, "caller"))
+    east = Records(postgres, path, "east")
+    assert await copied(east) == 1 and not await east.once()
+    await east.close()
+    wrote(path, End("c2@lab", UTC + 90, 88.0, "callee"), row(3, display="nul\0 and \ud800"), Note(UTC, NOTE, "c1@lab", '{"side": "pbx", "mos": 4.1}'))
+    again = Records(postgres, path, "east")
+    assert await copied(again) == 1
+    await again.close()
+    journal = identity(path)
+    rows = await asked(postgres, "SELECT id, machine, call_id, duration, final_code, record FROM ringwarden_calls WHERE journal = $1 ORDER BY id", journal)
+    assert [tuple(one)[:5] for one in rows] == [
+        (1, "east", "c1@lab", 59.0, 200), (2, "east", "c2@lab", 88.0, 200), (3, "east", "c3@lab", None, 200),
+    ]  # fmt: skip
+    whole = [json.loads(one["record"]) for one in rows]
+    assert whole[0]["mos"] == 4.1 and whole[1]["ended_by"] == "callee" and whole[2]["display"].startswith("nul? and ")
+    assert again.copied == 3
+
+
+async def test_journals_of_several_machines_stand_beside_each_other(postgres: str, tmp_path: Path) -> None:
+    journals = []
+    for machine in ("north", "south"):
+        path = tmp_path / f"{machine}.db"
+        wrote(path, row(1))
+        journals.append(identity(path))
+        records = Records(postgres, path, machine)
+        assert await copied(records) == 1
+        await records.close()
+    rows = await asked(postgres, "SELECT machine FROM ringwarden_calls WHERE journal = ANY($1) ORDER BY machine", journals)
+    assert [one["machine"] for one in rows] == ["north", "south"]
+
+
+async def test_a_new_file_in_the_place_of_a_damaged_one_begins_anew(postgres: str, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    wrote(path, row(1), row(2))
+    records = Records(postgres, path, "east")
+    await copied(records)
+    before = identity(path)
+    path.rename(tmp_path / "journal.db.damaged")
+    wrote(path, row(3))
+    assert await copied(records) == 1
+    await records.close()
+    assert identity(path) != before
+    assert len(await asked(postgres, "SELECT 1 FROM ringwarden_calls WHERE journal = ANY($1)", [before, identity(path)])) == 3
+
+
+async def test_an_engine_that_is_gone_is_said_once_and_nothing_is_lost(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.db"
+    wrote(path, row(1))
+    told: list[str] = []
+    said: list[str] = []
+    records = Records("postgresql://ringwarden@127.0.0.1:1/x", path, "east", told.append, lambda event, **_: said.append(event))
+    turns = 0
+    nap = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 4:
+            records._dsn = postgres  # it is back
+        if turns == 6:
+            raise asyncio.CancelledError
+        await nap(0)
+
+    monkeypatch.setattr("proxy.fleet.records.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await records.run()
+    await records.close()
+    assert told == ["failed"] * 3 + ["ok"] and said == ["records-down", "records-well"]
+    assert records.copied == 1
+
+
+def test_a_batch_is_bounded_and_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "BATCH", 2)
+    path = tmp_path / "journal.db"
+    wrote(path, *(row(number) for number in range(1, 6)), End("c5@lab", UTC + 60, 5.0), End("c1@lab", UTC + 61, 5.0))
+    place, seen = Place(), []
+    while (found := new(path, place)).place != place:
+        place = found.place
+        seen += [(one.id, one.duration) for one in found.records]
+    assert place == Place(5, 2, 0)
+    assert dict(seen) == {1: 5.0, 2: None, 3: None, 4: None, 5: 5.0}
+
+
+async def test_without_a_journal_nothing_is_done(tmp_path: Path) -> None:
+    pytest.importorskip("asyncpg", reason="the library asyncpg is not installed")
+    records = Records("postgresql://x@127.0.0.1:1/x", tmp_path / "none.db", "east")
+    assert not await records.once()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_running_ringwarden_copies_its_journal(workers: int, postgres: str, tmp_path: Path) -> None:
+    def amend(text: str) -> str:
+        return text.replace("[log]", f'[fleet]\nmachine = "edge"\npostgres = "{postgres}"\n\n[log]')
+
+    async with World(tmp_path, workers=workers, amend=amend) as world:
+        identity = "<sip:+13015550101@carrier.example.net>"
+        sent = Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", identity, lines=(f"P-Asserted-Identity: {identity}",))
+        assert (await world.carrier.call(sent, world.proxy)).status == 200
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    rows = await asked(postgres, "SELECT machine, caller, ended FROM ringwarden_calls WHERE call_id = $1", sent.call_id)
+                except absent():
+                    rows = []
+                if rows and rows[0]["ended"] is not None:
+                    break
+                await asyncio.sleep(0.2)  # another process copies it
+    assert (rows[0]["machine"], rows[0]["caller"]) == ("edge", "13015550101")
+
+
+def absent() -> type[Exception]:
+    """The table is not made yet."""
+    import asyncpg
+
+    found: type[Exception] = asyncpg.UndefinedTableError
+    return found
