@@ -13,6 +13,8 @@ loop). What has no answer is sent again as RFC 3261 section 17 says, and counted
     caller, callee   the two loops
     fleet      starts the processes, brings them to one start, gathers what they saw
     saturation the highest rate at which nearly nothing fails
+    trust, stand   what signs, and a ringwarden of our own to measure
+    sippfeed   the same signed calls for sipp
 
 No message is parsed into objects and no task is made for one: a loop asks its socket, looks for a few octets and
 writes a few. Nothing here judges a call; that is the business of what is measured.

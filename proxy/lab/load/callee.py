@@ -15,7 +15,7 @@ from typing import Any
 
 from proxy.lab.load import words
 from proxy.lab.load.plan import Answered
-from proxy.lab.load.wires import Streams, Wire, wait
+from proxy.lab.load.wires import Wire, wait
 
 T1, T2, LIFE = 0.5, 4.0, 32.0
 LOOK = 0.5
@@ -47,7 +47,7 @@ class Callee:
         self.seen = Answered()
 
     def run(self, told: Callable[[], bool], asked: Any = None) -> None:
-        """Answer until `told` says that it is enough. asked: a file that has something when `told` wants to be asked."""
+        """Answer until `told` says that it is enough. asked: a file that is ready when `told` has news."""
         clock = time.monotonic
         wires, looked = self._wires, clock()
         while True:
@@ -173,6 +173,3 @@ def main(wires: list[Wire], script: words.Callee, rings: float, line: Any) -> No
 
     line.send("ready")
     callee.run(told, line)
-
-
-__all__ = ["Callee", "Streams", "main"]

@@ -121,7 +121,8 @@ class Caller:
         wire.send(invite, who)
         self._open += 1
         self._first.append((now + T1, leg, CALLING))
-        self.seen.late.add(now - due)
+        if not self._plan.limit:
+            self.seen.late.add(now - due)
         return True
 
     # What is heard
@@ -162,7 +163,9 @@ class Caller:
             wire.send(script.refused(leg.mark, leg.call_id, leg.call.caller, leg.call.callee, data), leg.who)
             self._over(leg, "" if status == self._plan.expect else str(status))
             return
-        leg.ack, leg.bye = script.dialog(leg.mark, leg.call_id, leg.call.caller, data)
+        leg.ack, leg.bye, target = script.dialog(leg.mark, leg.call_id, leg.call.caller, data)
+        if target is not None and not isinstance(wire, Streams):
+            leg.who = target
         wire.send(leg.ack, leg.who)
         leg.invite = b""
         if self._plan.hold == "talk":

@@ -28,6 +28,8 @@ GRACE = 20.0
 """Seconds over the time that a run must need, before it is given up."""
 END = 5.0
 
+ANYWHERE = Address("127.0.0.1", 0)
+
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -41,13 +43,17 @@ def _lean(cores: Sequence[int]) -> None:
     gc.disable()  # nothing here makes cycles
 
 
-def _answer(sockets: Sequence[socket.socket], transport: str, script: words.Callee, rings: float, cores: Sequence[int], line: Connection) -> None:  # fmt: skip
+def _answer(
+    sockets: Sequence[socket.socket], transport: str, script: words.Callee, rings: float, cores: Sequence[int], line: Connection
+) -> None:  # fmt: skip
     _lean(cores)
     wires: list[Wire] = [Datagrams(one) if transport == "udp" else Streams(one) for one in sockets]
     callee.main(wires, script, rings, line)
 
 
-def _call(plan: Plan, number: int, sock: socket.socket | None, me: Address, inlet: Connection | None, line: Connection) -> None:  # fmt: skip
+def _call(
+    plan: Plan, number: int, sock: socket.socket | None, me: Address, inlet: Connection | None, line: Connection
+) -> None:  # fmt: skip
     _lean(plan.cores)
     try:
         wire: Wire
@@ -73,7 +79,7 @@ class Callees:
 
     def __init__(
         self,
-        me: Address = Address("127.0.0.1", 0),
+        me: Address = ANYWHERE,
         *,
         transport: str = "udp",
         processes: int = 1,
@@ -107,7 +113,8 @@ class Callees:
         """What they have seen so far."""
         for line in self._lines:
             line.send(word)
-        return reduce(add, (_hear(line, END) for line in self._lines))
+        found: list[Answered] = [_hear(line, END) for line in self._lines]
+        return reduce(add, found)
 
     def settled(self, condition: Callable[[Answered], bool], seconds: float = 2.0) -> Answered:
         """What they have seen once that holds, or so many seconds later."""
@@ -124,7 +131,9 @@ class Callees:
     def __enter__(self) -> Callees:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -188,7 +197,8 @@ class Callers:
 
     def seen(self, seconds: float) -> Seen:
         """Wait for the end and tell what was seen. Raises LoadError after so many seconds."""
-        return reduce(add, (_hear(line, seconds) for line in self._lines))
+        found: list[Seen] = [_hear(line, seconds) for line in self._lines]
+        return reduce(add, found)
 
     def stop(self) -> None:
         _end(self._processes)
@@ -196,7 +206,9 @@ class Callers:
     def __enter__(self) -> Callers:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 

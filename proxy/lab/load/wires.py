@@ -54,7 +54,9 @@ def bound(address: Address, count: int = 1) -> list[socket.socket]:
     if count > 1:
         code = packed(program(count))
         buffer = ctypes.create_string_buffer(code, len(code))
-        where = struct.pack("HxxxxxxP" if ctypes.sizeof(ctypes.c_void_p) == 8 else "HxxP", len(code) // 8, ctypes.addressof(buffer))
+        where = struct.pack(
+            "HxxxxxxP" if ctypes.sizeof(ctypes.c_void_p) == 8 else "HxxP", len(code) // 8, ctypes.addressof(buffer)
+        )
         sockets[0].setsockopt(socket.SOL_SOCKET, _ATTACH_REUSEPORT_CBPF, where)
     return sockets
 

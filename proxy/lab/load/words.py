@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import ip_address
 
 from proxy.lab.load.plan import Address
 
@@ -26,6 +28,7 @@ _LOOKS: dict[bytes, Callable[[bytes], list[bytes]]] = {
     ).findall
     for name in NAMES
 }
+_PLACE = re.compile(rb"sips?:(?:[^@>]*@)?(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?(?=[;?>]|\Z)").match
 _ROUTES = re.compile(rb"<[^>]*>[^,]*").findall
 
 
@@ -97,8 +100,12 @@ class Caller:
         callee = self._callee or callee
         return self._invite % (callee, mark, caller, mark, callee, call_id, caller, identity)
 
-    def dialog(self, mark: bytes, call_id: bytes, caller: bytes, response: bytes) -> tuple[bytes, bytes]:
-        """ACK and BYE of a call that was answered (RFC 3261 12.2.1.1: its routes backwards, its Contact)."""
+    def dialog(
+        self, mark: bytes, call_id: bytes, caller: bytes, response: bytes
+    ) -> tuple[bytes, bytes, tuple[str, int] | None]:
+        """ACK and BYE of a call that was answered (RFC 3261 12.2.1.1: its routes backwards, its Contact), and where
+        they go: to that Contact, where nobody on the way wanted to see them; None: where the INVITE went.
+        """
         target = value(response, b"Contact")
         less = target.find(b"<")
         if less >= 0:
@@ -113,6 +120,7 @@ class Caller:
         return (
             inside % (b"ACK", target, mark, b"a", routes, caller, mark, to, call_id, b"1", b"ACK"),
             inside % (b"BYE", target, mark, b"b", routes, caller, mark, to, call_id, b"2", b"BYE"),
+            None if routes else peer(target),
         )
 
     def refused(self, mark: bytes, call_id: bytes, caller: bytes, callee: bytes, response: bytes) -> bytes:
@@ -120,6 +128,20 @@ class Caller:
         target = self._uri % (self._callee or callee)
         to = value(response, b"To")
         return self._inside % (b"ACK", target, mark, b"i", b"", caller, mark, to, call_id, b"1", b"ACK")
+
+
+@lru_cache(256)
+def peer(uri: bytes) -> tuple[str, int] | None:
+    """IP address and port of a SIP URI; None where it has none that can be sent to at once."""
+    found = _PLACE(uri)
+    if found is None:
+        return None
+    host = (found[1] or found[2]).decode("ascii")
+    try:
+        ip_address(host)
+        return host, int(found[3] or 5060)
+    except ValueError:
+        return None
 
 
 class Callee:
