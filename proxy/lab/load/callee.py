@@ -25,11 +25,11 @@ LOOK = 0.5
 class Leg:
     """One call that came."""
 
-    __slots__ = ("acked", "answered", "began", "data", "reply", "who")
+    __slots__ = ("acked", "answered", "began", "data", "ended", "reply", "who")
 
     def __init__(self, data: bytes, reply: bytes, answered: bytes, who: Any) -> None:
         self.data, self.reply, self.answered, self.who = data, reply, answered, who
-        self.acked = False
+        self.acked = self.ended = False
         self.began = 0.0
 
 
@@ -74,20 +74,28 @@ class Callee:
         if kind == b"INVI":
             self._invited(wire, data, who, now)
         elif kind == b"ACK ":
-            leg = self._legs.get(words.call_id(data))
+            key = words.call_id(data)
+            leg = self._legs.get(key)
             if leg is None:
                 self.seen.nobody += 1
             elif not leg.acked:
                 leg.acked = True
                 leg.answered = leg.data = b""
                 self.seen.acked += 1
+                if leg.ended:
+                    del self._legs[key]
         elif kind == b"BYE ":
             wire.send(self._script.well(data), who)
-            # Its tag is forgotten at once: whatever comes for it now is for nobody.
-            if self._legs.pop(words.call_id(data), None) is None:
+            key = words.call_id(data)
+            leg = self._legs.get(key)
+            if leg is None or leg.ended:
                 self.seen.nobody += 1
             else:
                 self.seen.ended += 1
+                leg.ended = True
+                # It may have overtaken its ACK, through another worker.
+                if leg.acked:
+                    del self._legs[key]
         elif kind == b"CANC":
             wire.send(self._script.well(data), who)
             leg = self._legs.pop(words.call_id(data), None)
@@ -130,11 +138,11 @@ class Callee:
                 self._answer(key, leg, now)
         while first and first[0][0] <= now:
             _, key, leg = first.popleft()
-            if not leg.acked and self._legs.get(key) is leg:
+            if not leg.acked and not leg.ended and self._legs.get(key) is leg:
                 self._again(key, leg, T1, now)
         while later and later[0][0] <= now:
             _, _, key, leg, pause = heapq.heappop(later)
-            if not leg.acked and self._legs.get(key) is leg:
+            if not leg.acked and not leg.ended and self._legs.get(key) is leg:
                 self._again(key, leg, pause, now)
         soonest = now + LOOK
         if ringing:

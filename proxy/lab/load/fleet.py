@@ -63,7 +63,7 @@ def _call(
             wire = Streams()
             for _ in range(number, plan.connections, plan.callers):
                 wire.connect(plan.target, me)
-        script = words.Caller(me, plan.target, plan.transport, plan.domain, plan.callee)
+        script = words.Caller(me, plan.target, plan.transport, plan.domain, plan.callee, plan.before)
         caller.main(plan, number, wire, script, inlet, line)
     except (OSError, ValueError, EOFError) as error:
         line.send(LoadError(f"caller {number}: {error}"))

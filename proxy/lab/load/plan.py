@@ -79,6 +79,8 @@ class Plan:
     callee: str = ""
     """The number that all calls go to, digits; empty: fictional ones in turn."""
     domain: str = "pbx.example"
+    before: str = ""
+    """Header lines with their ends that stand before Via."""
     first: int = 0
     """The index of the first call's numbers."""
     exact: bool = False

@@ -60,15 +60,16 @@ def is_bye(response: bytes) -> bool:
 class Caller:
     """What a caller says in a run."""
 
-    def __init__(self, me: Address, target: Address, transport: str, domain: str, callee: str = "") -> None:
-        """callee: the number of all calls, where there is one."""
+    def __init__(
+        self, me: Address, target: Address, transport: str, domain: str, callee: str = "", before: str = ""
+    ) -> None:
+        """callee: the number of all calls, where there is one; before: header lines that stand before Via."""
         sent_by = f"SIP/2.0/{transport.upper()} {me}".encode()
         more = b"" if transport == "udp" else b";transport=" + transport.encode()
         to = target.host if ":" not in target.host else f"[{target.host}]"
         self._uri = b"sip:+%%b@%b:%d;user=phone" % (to.encode(), target.port)
         self._invite = (
-            b"INVITE " + self._uri + b" SIP/2.0\r\n"
-            b"Via: " + sent_by + b";branch=z9hG4bK%b-i\r\n"
+            b"INVITE " + self._uri + b" SIP/2.0\r\n" + before.encode() + b"Via: " + sent_by + b";branch=z9hG4bK%b-i\r\n"
             b"Max-Forwards: 70\r\n"
             b"From: <sip:+%b@carrier.example;user=phone>;tag=%b\r\n"
             b"To: <sip:+%b@" + domain.encode() + b";user=phone>\r\n"
@@ -83,8 +84,7 @@ class Caller:
             b"Content-Length: " + str(len(SDP)).encode() + b"\r\n\r\n" + SDP
         )
         self._inside = (
-            b"%b %b SIP/2.0\r\n"
-            b"Via: " + sent_by + b";branch=z9hG4bK%b-%b\r\n"
+            b"%b %b SIP/2.0\r\n" + before.encode() + b"Via: " + sent_by + b";branch=z9hG4bK%b-%b\r\n"
             b"%b"
             b"Max-Forwards: 70\r\n"
             b"From: <sip:+%b@carrier.example;user=phone>;tag=%b\r\n"

@@ -49,3 +49,14 @@ def test_an_ack_and_a_bye_of_no_call_are_counted(line: Line) -> None:
     for method in (b"ACK", b"BYE"):
         line.callee._hear(line.far, invite.replace(b"INVITE", method), HERE, 0.0)  # type: ignore[arg-type]
     assert line.callee.seen.nobody == 2 and line.far.out[0].startswith(b"SIP/2.0 200 OK")
+
+
+def test_a_bye_that_overtakes_its_ack_ends_the_call_and_the_ack_is_still_its_own(line: Line) -> None:
+    line.place()
+    line.carry(lambda data: not data.startswith((b"ACK", b"BYE")))
+    line.pass_time(0.125, lambda data: False)
+    leg = next(iter(line.caller._legs.values()))
+    for data in (leg.bye, leg.ack):
+        line.callee._hear(line.far, data, HERE, line.now)  # type: ignore[arg-type]
+    assert (line.callee.seen.ended, line.callee.seen.acked, line.callee.seen.nobody) == (1, 1, 0)
+    assert not line.callee._legs
