@@ -4,7 +4,7 @@ port (over TCP: with some connections), as many as go, in pairs: one worker, the
 The generator keeps a fixed number of calls open and starts the next as soon as one has ended, so what it completes a
 second is what ringwarden can carry. Every call has a signature of its own. Astray is every call that failed and every
 message that belonged to nobody, with the generator or with us; what was sent twice is told beside it: a busy machine
-does that too. The same calls straight to the callee say what the generator could have carried. `--astray 100000` asks
+does that too. "By CPU" is what the ratio would be if every core were ours all the time: what several workers waste. The same calls straight to the callee say what the generator could have carried. `--astray 100000` asks
 only what goes astray, of so many calls in runs of a bounded time.
 """
 
@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         kept.append({"one": asdict(one), "many": asdict(many), "ratio": ratios[-1]})
         rows.append(
             [
-                str(pair + 1), f"{one.rate:,.0f}", f"{many.rate:,.0f}", f"{ratios[-1]:.2f}", f"{one.us:,.0f}",
+                str(pair + 1), f"{one.rate:,.0f}", f"{many.rate:,.0f}", f"{ratios[-1]:.2f}", f"{args.workers * one.us / many.us:.2f}", f"{one.us:,.0f}",
                 f"{many.us:,.0f}", f"{many.busy:.0%}", str(one.astray + many.astray), str(many.handed),
                 str(one.again + many.again),
             ]
@@ -161,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     many_workers = f"{args.workers} workers"
     print(table(
         f"Calls a second through one address, {args.transport}, {how}",
-        ["pair", "1 worker", many_workers, "ratio", "us/call, 1", f"us/call, {args.workers}", "load busy", "astray", "handed over",
+        ["pair", "1 worker", many_workers, "ratio", "by CPU", "us/call, 1", f"us/call, {args.workers}", "load busy", "astray", "handed over",
          "sent twice"], rows,
     ))  # fmt: skip
     middle = statistics.median(ratios)
