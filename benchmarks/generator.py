@@ -24,9 +24,10 @@ SETTLE = 0.5
 class Generator:
     """Callees that stay, and runs of callers against any proxy of the stage. Use it in a `with` block."""
 
-    def __init__(self, stage: Stage, *, cores: tuple[int, ...], transport: str = "udp", rings: float = 0.0) -> None:
+    def __init__(self, stage: Stage, *, cores: tuple[int, ...], transport: str = "udp", rings: float = 0.0, at: Address | None = None) -> None:
+        """at: where the callees are, if not at the PBX."""
         self.stage, self.cores, self.transport = stage, cores, transport
-        self.callees = Callees(stage.pbx, transport=transport, rings=rings, cores=cores)
+        self.callees = Callees(at or stage.pbx, transport=transport, rings=rings, cores=cores)
         self._first = 0
 
     def plan(self, target: Address, rate: float, calls: int, **more: Any) -> Plan:
