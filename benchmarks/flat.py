@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -224,33 +223,33 @@ def lists(bench: Bench, exchanges: int, campaigns: int, count: int) -> list[Row]
     numbers = compose(folder / "full" / "state", exchanges)
     paths = ", ".join(f'"{path}"' for path in tables(folder, campaigns))
     print(f"  {numbers:,} do-not-call numbers and {campaigns:,} of campaigns made in {time.monotonic() - began:.0f} s", flush=True)
-    sells = "\n[policy]\ntelemarketing = true\n"
-    empty = bench.ringwarden("empty", stage.proxy, amend=lambda text: text.replace("[policy.codes]", sells + "\n[policy.codes]"))
+    empty = bench.ringwarden("empty", stage.proxy, amend=selling)
     me = Address("127.0.0.4", stage.second.port)
-    full = bench.ringwarden(
-        "full", me, f"\n[lists]\ncampaigns = [{paths}]\n", STARTING,
-        amend=lambda text: text.replace("[policy.codes]", sells + "\n[policy.codes]"),
-    )  # fmt: skip
+    full = bench.ringwarden("full", me, f"\n[lists]\ncampaigns = [{paths}]\n", STARTING, amend=selling)
     print(f"  in force after {time.monotonic() - began:.0f} s; MiB: {empty.resident():,.0f} empty, {full.resident():,.0f} full", flush=True)
-    outside = Generator(stage, cores=stage.places.load, at=stage.carrier)
-    try:
-        # Of one port of the PBX's, that is not where it is called.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM):
-            pbx = Address(stage.pbx.host, 0)
-
-        def outwards(at: Address) -> Outcome:
-            return outside.run(at, bench.rate, bench.calls, me=pbx, patience=8.0, signing=None)
-
+    with ExitStack() as stack:
+        leaving = outwards(bench, stack)
         for one in (empty, full):
             bench.load(one.me)
-            outwards(one.me)
+            leaving(one.me)
         what = f"{numbers / 1e6:,.0f} million do-not-call and {campaigns:,} campaign numbers"
         return [
             pairs(Row("lists, calls in", what), ((empty, bench.load), (full, bench.load)), count),
-            pairs(Row("lists, calls out", what), ((empty, outwards), (full, outwards)), count),
+            pairs(Row("lists, calls out", what), ((empty, leaving), (full, leaving)), count),
         ]
-    finally:
-        outside.stop()
+
+
+def selling(text: str) -> str:
+    """A configuration in which every call of ours is telemarketing, so that each asks the registry."""
+    return text.replace("[policy.codes]", "[policy]\ntelemarketing = true\n\n[policy.codes]")
+
+
+def outwards(bench: Bench, stack: ExitStack) -> Load:
+    """Calls that leave: from another port of the PBX's to a callee at the carrier."""
+    stage = bench.stage
+    outside = stack.enter_context(Generator(stage, cores=stage.places.load, at=stage.carrier))
+    pbx = Address(stage.pbx.host, 0)
+    return lambda at: outside.run(at, bench.rate, bench.calls, me=pbx, patience=8.0, signing=None)
 
 
 def shown(rows: Sequence[Row], rate: float) -> str:
