@@ -47,7 +47,7 @@ def cost(bench: Bench, proxy: Ringwarden, load: Callable[[Address], Any]) -> flo
         meter = cpu.Meter(proxy.program.pid)
         calls = load(proxy.me).caller.placed
         found.append(meter.spent().seconds / calls * 1e6)
-    return sorted(found)[REPEAT // 2]
+    return float(sorted(found)[REPEAT // 2])
 
 
 def latency(quick: bool) -> Curve:

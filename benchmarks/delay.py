@@ -96,7 +96,7 @@ def measure(folder: Path, *, pairs: int, seconds: float, curve: bool, say: Calla
         sides = {name: Side(start_mib=resident(program)) for name, (_, program) in programs.items()}
         for name, (at, _) in programs.items():
             sanity.check(name.lower(), stage, at)
-        generator = stack.enter_context(Generator(stage, cores=where.load))
+        generator = stack.enter_context(Generator(stage, cores=where.load, nap=0.0))
         for name, (at, _) in programs.items():
             generator.run(at, 100.0, 100)
             found = search(lambda rate, at=at: generator.run(at, rate, int(rate * seconds)), BEGIN)  # type: ignore[misc]

@@ -35,7 +35,7 @@ from benchmarks.stage import Stage
 from certs.lab import Issued
 from policy.dnc import AREAS, BLOCK, FIRST
 from proxy.lab.load.fleet import Callers, LoadError
-from proxy.lab.load.plan import Outcome, Plan, Signing
+from proxy.lab.load.plan import Outcome, Signing
 from proxy.lists import registry
 from proxy.lists.shelf import Content, Shelf
 

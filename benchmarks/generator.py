@@ -17,6 +17,8 @@ FAST = 100_000.0
 """Calls a second: the pace of a closed loop, where nothing but the end of calls holds others back."""
 OPEN = 64
 """Calls open at one time in it: enough that no worker waits for work, few enough that nothing is sent twice."""
+NAP = 0.002
+"""Seconds that callers and callees sleep to hear several messages at one wake-up: half of sipp's clock."""
 SETTLE = 0.5
 """Seconds between two runs."""
 
@@ -24,17 +26,17 @@ SETTLE = 0.5
 class Generator:
     """Callees that stay, and runs of callers against any proxy of the stage. Use it in a `with` block."""
 
-    def __init__(self, stage: Stage, *, cores: tuple[int, ...], transport: str = "udp", rings: float = 0.0, at: Address | None = None) -> None:
-        """at: where the callees are, if not at the PBX."""
-        self.stage, self.cores, self.transport = stage, cores, transport
-        self.callees = Callees(at or stage.pbx, transport=transport, rings=rings, cores=cores)
+    def __init__(self, stage: Stage, *, cores: tuple[int, ...], transport: str = "udp", nap: float = NAP, at: Address | None = None) -> None:
+        """nap: 0.0 where delays matter; at: where the callees are, if not at the PBX."""
+        self.stage, self.cores, self.transport, self.nap = stage, cores, transport, nap
+        self.callees = Callees(at or stage.pbx, transport=transport, nap=nap, cores=cores)
         self._first = 0
 
     def plan(self, target: Address, rate: float, calls: int, **more: Any) -> Plan:
         """So many calls, each signed. more: of `Plan`."""
         signing = Signing(self.stage.good.key_pem(), (self.stage.good_url,))
         self._first += calls
-        asked = {"callers": 1, "signing": signing, "me": self.stage.carrier, **more}
+        asked = {"callers": 1, "nap": self.nap, "signing": signing, "me": self.stage.carrier, **more}
         return Plan(
             target, rate=rate, calls=calls, transport=self.transport, cores=self.cores, first=self._first - calls, **asked
         )  # fmt: skip

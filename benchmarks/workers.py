@@ -71,7 +71,7 @@ def run(
     away = load or away
     with (
         Stage(folder) as stage,
-        Generator(stage, cores=away, transport=transport) as generator,
+        Generator(stage, cores=away, transport=transport, nap=0.0) as generator,
         Ringwarden(stage, folder, workers=workers, transport=transport, cores=ours, name=f"rw-{workers}", more=ALL) as proxy,
     ):
         more = {"callers": CALLERS, "limit": OPEN, "connections": connections, "patience": 8.0, "before": before}
@@ -92,7 +92,7 @@ def run(
 def alone(transport: str, connections: int, seconds: float, load: tuple[int, ...]) -> float:
     """Calls a second of the generator without a proxy, on its own cores."""
     with tempfile.TemporaryDirectory() as name, Stage(Path(name)) as stage:
-        with Generator(stage, cores=load, transport=transport) as generator:
+        with Generator(stage, cores=load, transport=transport, nap=0.0) as generator:
             return generator.closed(stage.pbx, seconds, callers=CALLERS, connections=connections).rate
 
 

@@ -36,9 +36,9 @@ class Leg:
 class Callee:
     """One process's calls. `run` answers them."""
 
-    def __init__(self, wires: list[Wire], script: words.Callee, rings: float = 0.0) -> None:
-        """rings: seconds between 180 and 200."""
-        self._wires, self._script, self._rings = wires, script, rings
+    def __init__(self, wires: list[Wire], script: words.Callee, rings: float = 0.0, nap: float = 0.0) -> None:
+        """rings: seconds between 180 and 200; nap: see `Plan.nap`."""
+        self._wires, self._script, self._rings, self._nap = wires, script, rings, nap
         self._legs: dict[bytes, Leg] = {}
         self._ringing: deque[tuple[float, bytes, Leg]] = deque()
         self._first: deque[tuple[float, bytes, Leg]] = deque()
@@ -48,26 +48,23 @@ class Callee:
 
     def run(self, told: Callable[[], bool], asked: Any = None) -> None:
         """Answer until `told` says that it is enough. asked: a file that is ready when `told` has news."""
-        clock = time.monotonic
-        wires, looked = self._wires, clock()
+        clock, nap, wires = time.monotonic, self._nap, self._wires
         while True:
-            came = False
+            files = [file for wire in wires for file in wire.files]
+            now = clock()
+            soonest = self._timers(now)
+            ready = wait([*files, asked] if asked is not None else files, min(soonest - now, LOOK))
+            # Only asked when there is something to hear, or nothing else to do: asking is dear.
+            if (asked is None or asked in ready or not ready) and told():
+                return
+            if nap and ready:
+                time.sleep(nap)
             for wire in wires:
                 messages = wire.receive()
                 if messages:
-                    came = True
                     now = clock()
                     for data, who, _ in messages:
                         self._hear(wire, data, who, now)
-            now = clock()
-            soonest = self._timers(now)
-            if now - looked > LOOK or not came:
-                looked = now
-                if told():
-                    return
-            if not came:
-                files = [file for wire in wires for file in wire.files]
-                wait([*files, asked] if asked is not None else files, min(soonest - now, LOOK))
 
     def _hear(self, wire: Wire, data: bytes, who: Any, now: float) -> None:
         kind = data[:4]
@@ -162,9 +159,9 @@ class Callee:
         heapq.heappush(self._later, (now + pause, self._count + self.seen.again, key, leg, pause))
 
 
-def main(wires: list[Wire], script: words.Callee, rings: float, line: Any) -> None:
+def main(wires: list[Wire], script: words.Callee, rings: float, nap: float, line: Any) -> None:
     """The process: `count` asks what was seen so far, `stop` ends it."""
-    callee = Callee(wires, script, rings)
+    callee = Callee(wires, script, rings, nap)
     used = time.process_time()
 
     def told() -> bool:

@@ -68,7 +68,7 @@ class Caller:
         limit = plan.limit and max(plan.limit // plan.callers, 1)
         step = plan.callers / plan.rate
         due = began + self._number / plan.rate
-        placed, share, looked, ends = 0, self._share, began, False
+        placed, share, looked, ends, nap = 0, self._share, began, False, plan.nap
         while clock() < began - 0.001:
             wait(wire.files, began - clock() - 0.001)
             receive()
@@ -83,26 +83,28 @@ class Caller:
                 # A closed loop does not make up for what it could not start.
                 due = max(due + step, now - 0.01) if limit else due + step
                 now = clock()
-            came = receive()
-            if came:
-                now = clock()
-                for data, who, when in came:
-                    hear(data, who, when or now, now)
             soonest = self._timers(now)
             if now - looked > LOOK:
                 looked = now
-                if (ends := told()) or (plan.hold and self._number >= 0 and not self._open and placed == share):
+                if (ends := told()) or (plan.hold and not self._open and placed == share):
                     seen.held = len(self._legs)
             if ends or (placed == share and not self._legs):
                 break
-            if not came:
-                free = placed < share and (not limit or self._open < limit)
-                until = min(soonest, due if free else soonest, looked + LOOK)
-                inlet = supply.inlet
-                if until > now:
-                    wait(wire.files if inlet is None else (*wire.files, inlet), until - now)
-            if supply.inlet is not None:
+            free = placed < share and (not limit or self._open < limit)
+            until = min(soonest, due if free else soonest, looked + LOOK)
+            inlet = supply.inlet
+            ready = wait(wire.files if inlet is None else (*wire.files, inlet), until - now)
+            if not ready:
+                continue
+            if inlet is not None and inlet in ready:
                 supply.more()
+            if nap:
+                # What is on its way comes with it, and is handled at one wake-up.
+                time.sleep(min(nap, max(until - clock(), 0.0)))
+            came = receive()
+            now = clock()
+            for data, who, when in came:
+                hear(data, who, when or now, now)
         seen.ended = clock()
         seen.cpu = time.process_time() - used
         seen.placed = placed

@@ -44,11 +44,17 @@ def _lean(cores: Sequence[int]) -> None:
 
 
 def _answer(
-    sockets: Sequence[socket.socket], transport: str, script: words.Callee, rings: float, cores: Sequence[int], line: Connection
-) -> None:  # fmt: skip
+    sockets: Sequence[socket.socket],
+    transport: str,
+    script: words.Callee,
+    rings: float,
+    nap: float,
+    cores: Sequence[int],
+    line: Connection,
+) -> None:
     _lean(cores)
     wires: list[Wire] = [Datagrams(one) if transport == "udp" else Streams(one) for one in sockets]
-    callee.main(wires, script, rings, line)
+    callee.main(wires, script, rings, nap, line)
 
 
 def _call(
@@ -84,10 +90,11 @@ class Callees:
         transport: str = "udp",
         processes: int = 1,
         rings: float = 0.0,
+        nap: float = 0.0,
         cores: Sequence[int] = (),
     ) -> None:
-        """Several processes share the address; each takes the rest of its calls at a port of its own. Raises OSError
-        where the address is not to be had, LoadError.
+        """rings: seconds before an answer; nap: see `Plan.nap`. Several processes share the address; each takes the rest
+        of its calls at a port of its own. Raises OSError where the address is not to be had, LoadError.
         """
         shared = bound(me, processes) if transport == "udp" else listening(me, processes)
         self.me = address_of(shared[0])
@@ -99,7 +106,9 @@ class Callees:
                 mine += bound(replace(self.me, port=0))
             line, theirs = _SPAWN.Pipe()
             script = words.Callee(address_of(mine[-1]), transport)
-            process = _SPAWN.Process(target=_answer, args=(mine, transport, script, rings, cores, theirs), daemon=True)
+            process = _SPAWN.Process(
+                target=_answer, args=(mine, transport, script, rings, nap, cores, theirs), daemon=True
+            )
             process.start()
             theirs.close()
             for sock in mine:

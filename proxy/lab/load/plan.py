@@ -83,6 +83,9 @@ class Plan:
     """Header lines with their ends that stand before Via."""
     first: int = 0
     """The index of the first call's numbers."""
+    nap: float = 0.0
+    """Seconds that a caller sleeps when something has come, before it reads it: what comes in between is handled at the
+    same wake-up, which is most of what a message costs here. For runs whose delays do not matter."""
     exact: bool = False
     """Delays by the kernel's time stamps, not by when a caller came to read: costs it a fifth more."""
     cores: tuple[int, ...] = ()

@@ -85,7 +85,7 @@ class Datagrams:
     """One UDP socket."""
 
     def __init__(self, sock: socket.socket, *, stamps: bool = False) -> None:
-        self.files: Sequence[Any] = (sock,)
+        self.files: Sequence[Any] = (sock.fileno(),)  # a number: asked for at each message
         self.lost = 0
         """Datagrams that the kernel did not take."""
         self._sock, self._stamps = sock, stamps
@@ -239,6 +239,6 @@ class Streams:
 Wire = Datagrams | Streams
 
 
-def wait(files: Sequence[Any], seconds: float) -> None:
-    """Until something has come, so long at most."""
-    select.select(files, (), (), max(seconds, 0.0))
+def wait(files: Sequence[Any], seconds: float) -> list[Any]:
+    """Until something has come, so long at most; returns the files that have something."""
+    return select.select(files, (), (), seconds if seconds > 0 else 0)[0]
