@@ -93,8 +93,8 @@ class Callees:
         nap: float = 0.0,
         cores: Sequence[int] = (),
     ) -> None:
-        """rings: seconds before an answer; nap: see `Plan.nap`. Several processes share the address; each takes the rest
-        of its calls at a port of its own. Raises OSError where the address is not to be had, LoadError.
+        """rings: seconds before an answer; nap: see `Plan.nap`. Several processes share the address; each takes the
+        rest of its calls at a port of its own. Raises OSError where the address is not to be had, LoadError.
         """
         shared = bound(me, processes) if transport == "udp" else listening(me, processes)
         self.me = address_of(shared[0])
