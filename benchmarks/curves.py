@@ -77,11 +77,11 @@ def in_progress(quick: bool) -> Curve:
                 more = stack.enter_context(Callers(plan))
                 more.begin()
                 until = time.monotonic() + flat.FILLING
-                while bench.generator.callees.seen().calls - seen < wanted - have:
+                while (come := bench.generator.callees.seen().calls - seen) < (wanted - have) * flat.ENOUGH:
                     if time.monotonic() > until:
-                        raise ProgramError(f"{wanted:,} calls could not be placed in time")
+                        break  # the point stands where it could be brought to
                     time.sleep(0.2)
-                have = wanted
+                have += come
             points.append({"held": have, "us": cost(bench, proxy, bench.load), "mib": proxy.resident()})
             print(f"  {have:,} calls ring: {points[-1]['us']:,.0f} us a call", flush=True)
     return {"points": points}

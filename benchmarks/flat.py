@@ -43,8 +43,9 @@ EVEN = 1.10
 HELD = 100_000
 HOLDING = 64
 """Calls on their way at one time while those that are to be held are placed."""
-FILLING = 400.0
-"""Seconds for placing them, at most."""
+FILLING = 120.0
+"""Seconds for placing them, at most: a call rings three minutes, then Timer C ends it (RFC 3261 16.6)."""
+ENOUGH = 0.999
 EXCHANGES = 200_600
 """Exchanges of the composed registry; an eighth of the numbers of each is marked: 250 million in all."""
 ALL = "\n[load]\nunscreened_ms = 0\n"
@@ -66,10 +67,12 @@ class Row:
     failed: int = 0
     bytes_each: float = 0.0
     """Memory of one held call, octets, of all our processes."""
+    whole: bool = True
+    """As much was there as was asked."""
 
     @property
     def flat(self) -> bool:
-        return Spread.of(self.ratios).median <= EVEN and not self.failed
+        return Spread.of(self.ratios).median <= EVEN and not self.failed and self.whole
 
 
 Load = Callable[[Address], Outcome]
@@ -132,13 +135,15 @@ def held(bench: Bench, kind: str, calls: int, count: int) -> Row:
     with Callers(plan) as callers:
         began = time.monotonic()
         callers.begin()
-        while (now := bench.generator.callees.seen().calls - seen) < calls:
+        while (have := bench.generator.callees.seen().calls - seen) < calls * ENOUGH:
             if time.monotonic() - began > FILLING:
-                raise ProgramError(f"{now:,} of {calls:,} calls after {FILLING:g} s: this machine cannot hold them in time")
+                break
             time.sleep(0.5)
-        print(f"  {calls:,} calls in {time.monotonic() - began:.0f} s", flush=True)
+        if have < calls * ENOUGH:
+            row.whole, row.what = False, f"only {have:,} calls {what}: more could not be placed in {FILLING:g} s"
+        print(f"  {have:,} calls in {time.monotonic() - began:.0f} s", flush=True)
         time.sleep(1.0)
-        row.bytes_each = (full.resident() - before) * 1024 * 1024 / calls
+        row.bytes_each = (full.resident() - before) * 1024 * 1024 / max(have, 1)
         pairs(row, ((empty, bench.load), (full, bench.load)), count)
         callers.release()
         callers.seen(30.0)

@@ -11,9 +11,9 @@ from proxy.lists.shelf import Shelf
 
 
 def test_the_registry_holds_an_eighth_of_its_exchanges_and_no_number_of_fiction(tmp_path: Path) -> None:
-    numbers = compose(tmp_path, 1000)
+    numbers = compose(tmp_path, 400)
     registry = mapped(Shelf(tmp_path / "lists", "dnc").snapshot(1))
-    assert 1_200_000 < numbers < 1_300_000
+    assert 480_000 < numbers < 520_000
     assert not any(registry.listed(f"120155501{last:02}") for last in range(100))
     listed = sum(registry.listed(f"1201556{last:04}") for last in range(10_000))
     assert 1100 < listed < 1400
