@@ -90,7 +90,7 @@ async def measure(folder: Path, count: int, entries: int) -> list[tuple[str, str
     written = timed(write)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)  # as `run` has it
+    gc.set_threshold(2_000, 10, 5_000)  # as `run` has it
     before = resident()
     files: dict[str, Kept] = {}
     loaded = timed(lambda: files.update(shelf.load()))
