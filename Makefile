@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG ?= deploy/ringwarden.example.toml
 
-.PHONY: demo letter run test check bench fuzz mutate clean
+.PHONY: demo letter run test check bench bench-tools fuzz mutate clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ringwarden demo
@@ -23,8 +23,13 @@ check: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Debian's sip-tester, kamailio and kamailio-secsipid-modules are what it measures beside: `make bench-tools` installs them.
 bench: $(VENV)/.tested
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,bench]'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks $(BENCH)
+
+bench-tools:
+	sudo apt-get install --yes --no-install-recommends sip-tester kamailio kamailio-secsipid-modules
 
 fuzz: $(VENV)/.tested
 	$(BIN)/python -m tests.fuzz

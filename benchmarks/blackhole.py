@@ -89,7 +89,7 @@ class Harmful:
     def of(self, kind: str) -> Harm:
         self._half += 1
         half, make = self._half, getattr(self, f"_{kind.replace(' ', '_').replace('1,000_', '')}")
-        return lambda at: make(half, at)  # type: ignore[no-any-return]
+        return lambda at: make(half, at)
 
     def _call(self, url: str, half: int, at: int, utc: float | None = None) -> feed.Call:
         signer = Signer(self._stage.good.key, url)

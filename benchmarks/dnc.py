@@ -134,12 +134,13 @@ def shared(out: Path, count: int) -> float:
     for pipe, worker in zip(pipes, workers, strict=True):
         pipe.send(None)
         worker.join()
-    return total / 1024
+    return float(total) / 1024
 
 
 def questions(registry: Bitmap, count: int, random: Random) -> list[str]:
     """Numbers of the loaded area codes in random order, half of them listed or nearly so."""
-    areas, asked = sorted(registry.days()), []
+    areas = sorted(registry.days())
+    asked: list[str] = []
     hits = 0
     while len(asked) < count:
         tn = f"1{random.choice(areas)}{random.randrange(200, 1000)}{random.randrange(10_000):04}"

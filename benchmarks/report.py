@@ -56,6 +56,5 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str
 def keep(path: Path | None, result: Any) -> None:
     """Write a result as JSON, if somebody asked for it."""
     if path is not None:
-        path.write_text(
-            json.dumps(asdict(result) if is_dataclass(result) else result, indent=2) + "\n", encoding="utf-8"
-        )  # type: ignore[arg-type]
+        shown = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+        path.write_text(json.dumps(shown, indent=2) + "\n", encoding="utf-8")

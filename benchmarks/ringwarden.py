@@ -9,14 +9,14 @@ from __future__ import annotations
 import socket
 import sys
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import cpu
-from benchmarks.programs import Program, free_port
+from benchmarks.programs import PATIENCE, Program, free_port
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import ROOT, Stage
@@ -107,9 +107,12 @@ class Ringwarden:
         workers: int = 1,
         more: str = "",
         amend: Callable[[str], str] = lambda text: text,
+        patience: float = PATIENCE,
+        before: Sequence[str] = (),
     ) -> None:
-        """Start it and wait until it says that it is ready and answers. transport: of the next hops; more: further
-        tables of its configuration; amend: changes what is written.
+        """Start it and wait until it says that it is ready and answers, `patience` seconds at most. transport: of the
+        next hops; more: further tables of its configuration; amend: changes what is written; before: words that stand
+        before the command (a profiler's).
         """
         self.me, self.admin = me or stage.proxy, free_port(kind=socket.SOCK_STREAM)
         run = folder / name
@@ -124,13 +127,13 @@ class Ringwarden:
         path.write_text(amend(text + more), encoding="utf-8")
         self.program = Program(
             name,
-            [sys.executable, "-m", "proxy.cli", "run", "--config", str(path), "--workers", str(workers)],
+            [*before, sys.executable, "-m", "proxy.cli", "run", "--config", str(path), "--workers", str(workers)],
             run,
             cores=cores,
             environment={"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
         )
         try:
-            self.program.ready(lambda: self.program.says("ringwarden ready") and alive(self.me))
+            self.program.ready(lambda: self.program.says("ringwarden ready") and alive(self.me), patience)
         except BaseException:
             self.program.stop()
             raise

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.programs import Program, ProgramError, wait
+from proxy.lab.load.plan import Address as Address
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 LIMIT = 5000
@@ -20,15 +21,6 @@ BUFFER = 4 * 1024 * 1024
 """Bytes of socket buffer: the default holds about 90 INVITEs, and one pause of the machine would look like a lost
 datagram.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

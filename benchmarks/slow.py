@@ -20,7 +20,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.blackhole import LIMIT_MS, Half, half
+from benchmarks.blackhole import LIMIT_MS, Half, Harmful, half
 from benchmarks.programs import Program, wait
 from benchmarks.report import Spread, table
 from benchmarks.ringwarden import Ringwarden
@@ -94,11 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     during: list[Half] = []
     with tempfile.TemporaryDirectory(prefix="ringwarden-bench-") as name, Stage(Path(name)) as stage:
         with Ringwarden(stage, Path(name), cores=stage.places.measured) as ours:
-            half(stage, ours, 1.0, "", 0)
+            plain = Harmful(stage, 0)  # which names no hole here
+            half(stage, ours, 1.0, plain.of("none"), 0)
             for number in range(pairs):
                 for slow in (False, True) if number % 2 else (True, False):
                     if not slow:
-                        before.append(half(stage, ours, seconds, "", number + 1))
+                        before.append(half(stage, ours, seconds, plain.of("none"), number + 1))
                         continue
                     command = [
                         sys.executable, "-m", "benchmarks.slow",
@@ -112,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         beside.ready(
                             lambda: ours.count("ringwarden_half_open_connections") >= min(asked.connections, 1000) * 0.99
                         )
-                        during.append(half(stage, ours, seconds, "", number + 1))
+                        during.append(half(stage, ours, seconds, plain.of("none"), number + 1))
                     finally:
                         beside.stop()
                     wait(lambda: ours.count("ringwarden_connections") == 0, 20.0, "the slow connections are gone")

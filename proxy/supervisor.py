@@ -298,7 +298,7 @@ async def _lived(
     for number, act in heard.items():
         loop.add_signal_handler(number, act)
     gc.freeze()
-    gc.set_threshold(5_000, 200, 100)  # as `proxy.cli.run` says
+    gc.set_threshold(2_000, 10, 5_000)  # as `proxy.cli.run` says
     os.write(write, b"!")
     os.close(write)
     await ended.wait()

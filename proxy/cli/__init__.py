@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from proxy.cli import benchoptions
+
 OK, NEGATIVE, USAGE = 0, 1, 2
 
 
@@ -223,6 +225,8 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         one.add_argument("--journal", metavar="FILE")
         one.add_argument("--config", metavar="FILE", help="whose journal")
 
+    benchoptions.options(commands)
+
     peer = commands.add_parser("peer", help="where calls go: the hops, their state, and orders to them")
     orders = peer.add_subparsers(dest="task", required=True, metavar="list|drain|enable|force")
     for task, text in (
@@ -303,6 +307,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from proxy.cli import card
 
         return card.check(args)
+    if args.command == "bench":
+        from proxy.cli import bench
+
+        return bench.bench(args)
     if args.command == "peer":
         from proxy.cli import peer
 

@@ -1,0 +1,116 @@
+"""A test stand: a ringwarden of our own on loopback between callers and callees, for `ringwarden bench` without a
+target. It runs in a process of its own, as an operator runs it, with policy, metrics and journal on.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxy.lab.load.plan import Address
+from proxy.lab.load.trust import Program, Trust
+from proxy.lab.world import ORIGID, free_port
+
+CONFIG = """\
+# Written by `ringwarden bench`. Loopback only: nothing of it is fit for a network.
+secret = "{secret}"
+
+[[listen]]
+address = "{me}"
+
+[[trunk]]
+name = "carrier"
+side = "carrier"
+sources = ["{carrier.host}"]
+mode = "tag"
+
+[[trunk]]
+name = "pbx"
+side = "pbx"
+sources = ["{pbx.host}"]
+
+[next_hop]
+pbx = ["{transport}:{pbx}"]
+carrier = ["{transport}:{carrier}"]
+
+[identity]
+anchors = "{anchors}"
+tls_ca = "{web_ca}"
+
+[numbers]
+own = ["19085550*"]
+
+[signing]
+key = "{key}"
+certificate_url = "{url}"
+origid = "{origid}"
+
+[admin]
+address = "127.0.0.1:{admin}"
+
+[paths]
+journal = "{folder}/journal.db"
+state = "{folder}/state"
+
+[log]
+level = "warning"
+
+[load]
+unscreened_ms = 0
+
+[lab]
+enabled = true
+"""
+
+
+class Stand:
+    """One ringwarden. Use it in a `with` block."""
+
+    def __init__(
+        self, folder: Path, trust: Trust, carrier: Address, pbx: Address, *, transport: str = "udp", workers: int = 1
+    ) -> None:
+        """carrier: where calls come from; pbx: who answers. Raises LoadError."""
+        self.me = Address("127.0.0.1", free_port())
+        self.admin = free_port(socket.SOCK_STREAM)
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+        path = folder / "ringwarden.toml"
+        path.write_text(
+            CONFIG.format(
+                secret=secrets.token_hex(24), me=self.me, carrier=carrier, pbx=pbx, transport=transport,
+                anchors=trust.anchors.resolve(), web_ca=trust.web_ca.resolve(), key=trust.key.resolve(), url=trust.url,
+                origid=ORIGID, admin=self.admin, folder=folder.resolve(),
+            ),
+            encoding="utf-8",
+        )  # fmt: skip
+        self.program = Program(
+            folder, "ringwarden", "proxy.cli", "run", "--config", str(path), "--workers", str(workers)
+        )
+        try:
+            self.program.says("ringwarden ready")
+        except BaseException:
+            self.program.stop()
+            raise
+
+    def count(self, name: str, **labels: str) -> float:
+        """The sum of the samples of /metrics of that name which carry these labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=5) as answer:
+            text = answer.read().decode("utf-8")
+        return sum(
+            float(sample.value)
+            for kind in text_string_to_metric_families(text)
+            for sample in kind.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def __enter__(self) -> Stand:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.program.stop()
