@@ -35,7 +35,8 @@ from benchmarks.sipp import Address  # noqa: E402
 from certs.chains import Kept  # noqa: E402
 from certs.lab import Authority, Issued  # noqa: E402
 from policy.decide import reason_slugs  # noqa: E402
-from proxy.app import App, prepare  # noqa: E402
+from proxy.app import App  # noqa: E402
+from proxy.parts import prepare  # noqa: E402
 from proxy.settings import load  # noqa: E402
 from proxy.storage.database import Database  # noqa: E402
 from shaken.credential import Credential  # noqa: E402

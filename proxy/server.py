@@ -46,7 +46,7 @@ class Server:
         after which a new call goes on unscreened.
         """
         self._inbox = Inbox(vital, self._refuse)
-        self._working = False
+        self._working = self._resting = False
         self._endpoint = endpoint
         self._calls = calls
         self._sockets = sockets
@@ -76,6 +76,19 @@ class Server:
             if isinstance(one, Udp):
                 self._loop.remove_reader(one.socket)
             one.close()
+
+    def rest(self) -> None:
+        """Read the public sockets no more: a successor does. Connections stay, timers run, answers still leave."""
+        for one in self._sockets:
+            if isinstance(one, Udp):
+                self._loop.remove_reader(one.socket)
+            else:
+                one.rest()
+        self._resting = True
+
+    def hands(self, elsewhere: Callable[[bytes, Flow], bool] | None) -> None:
+        """From now on these messages are somebody else's."""
+        self._elsewhere = elsewhere
 
     @property
     def shed(self) -> int:
@@ -128,6 +141,9 @@ class Server:
 
     def _go_on(self) -> None:
         self._working = False
+        if self._resting:
+            self._work()  # who waits here was read by us
+            return
         for index, one in enumerate(self._sockets):
             if isinstance(one, Udp):
                 self._readable(index, one)

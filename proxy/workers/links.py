@@ -32,6 +32,10 @@ MAX_FETCHES = 256
 
 DATAGRAM, ENDED, ROWS, WANTED, FETCHED = b"D", b"E", b"R", b"W", b"F"
 MOVED, SHOWN, BEGUN, WELCOME, ORDER, CLOCK = b"M", b"S", b"B", b"L", b"O", b"C"
+RETIRE, OPEN, KEEP, LEGACY = b"T", b"P", b"K", b"Y"
+"""A worker reads the public sockets no more; calls that are up pass to the next generation; a worker writes down what
+it knows of callers; what the desk knew of the peers.
+"""
 """A target of a peer has changed; what the operator sees of the peers; a worker begins, and is told what the others
 know; an order to a peer; the lab's clock is set."""
 
@@ -39,8 +43,9 @@ know; an order to a peer; the lab's clock is set."""
 class Line:
     """One way to one process: any process may write, that one reads."""
 
-    def __init__(self) -> None:
-        self.inlet, self.outlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, ends: tuple[socket.socket, socket.socket] | None = None) -> None:
+        """ends: inlet and outlet of a way that is there already."""
+        self.inlet, self.outlet = ends or socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for one in (self.inlet, self.outlet):
             one.setblocking(False)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
