@@ -16,11 +16,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from ctypes import CDLL, Structure, addressof, c_ushort, c_void_p, create_string_buffer
+from collections.abc import Callable
+from ctypes import Structure, addressof, c_ushort, c_void_p, create_string_buffer
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import uvloop
 
@@ -29,11 +28,12 @@ from proxy import service
 from proxy.app import App
 from proxy.desk import Desk
 from proxy.generations import layout, memory, running_version
+from proxy.lives import again, begun, bound_to, lived
 from proxy.parts import Parts, prepare
 from proxy.settings import ListenSettings, Settings, SettingsError, load
 from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Asked, Control, Heir, SuccessionError, Successor
 from proxy.transports import RECEIVE_BUFFER
-from proxy.workers.legacy import GENERATIONS, Elder, Legacy, LegacyError, until
+from proxy.workers.legacy import GENERATIONS, Elder, Legacy, LegacyError
 from proxy.workers.links import KEEP, Door, Line
 from proxy.workers.seat import Seat
 from proxy.workers.shared import GONE, RELEASED, TAKEN
@@ -48,7 +48,6 @@ PAUSE = 0.5
 STOP_SECONDS = 10.0
 READY_SECONDS = 30.0
 SO_ATTACH_REUSEPORT_CBPF = 51
-PR_SET_PDEATHSIG = 1
 
 
 class _Program(Structure):
@@ -259,7 +258,7 @@ class Supervisor:
                 os.close(process.ready)
             self._processes.clear()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
-            _bound_to(supervisor)
+            bound_to(supervisor)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 code = runner.run(self._desk_life(write) if number == DESK else self._worker_life(number, write))
         except KeyboardInterrupt:
@@ -274,15 +273,15 @@ class Supervisor:
     async def _worker_life(self, number: int, write: int) -> int:
         seat = Seat(number, self.workers, self._sockets[number], self._shared, self._lines, self._desk, self._doors)
         settings = replace(self.settings, listeners=self.listeners)
-        begin = partial(_begin, write, self._shared.leaving.stages) if self.legacy is not None else None
+        begin = partial(begun, write, self._shared.leaving.stages) if self.legacy is not None else None
         app = App(settings, self.parts, seat=seat, legacy=self.legacy, begin=begin)
         await app.start()
         app.bypass(self._bypass)
-        return await _lived(
+        return await lived(
             write,
             app.stop,
             {
-                signal.SIGHUP: lambda: app.spawn(_again(app), "reload"),
+                signal.SIGHUP: lambda: app.spawn(again(app), "reload"),
                 signal.SIGUSR2: lambda: app.bypass(True),
                 signal.SIGUSR1: lambda: app.bypass(False),
             },
@@ -293,7 +292,7 @@ class Supervisor:
         desk = Desk(self.settings, self.parts, self._shared, self._lines, self._desk, self.legacy)
         await desk.start(self.addresses)
         nothing = dict.fromkeys((signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2), lambda: None)
-        return await _lived(write, desk.stop, nothing)
+        return await lived(write, desk.stop, nothing)
 
     def _wait_for(self, process: Process) -> bool:
         """Until a child serves (or is built, where it waits to take over), or it is clear that it will not."""
@@ -362,48 +361,6 @@ class Supervisor:
                     until = float("inf")
                 if living:
                     signal.sigtimedwait({signal.SIGCHLD}, 0.05)
-
-
-async def _begin(write: int, stages: memoryview) -> None:
-    """Say that we are built, and wait until all are and the older version lets us."""
-    if not stages[-1]:
-        os.write(write, b"b")
-    await until(lambda: bool(stages[-1]), 0.002)
-
-
-async def _lived(
-    write: int,
-    stop: Callable[[], Coroutine[Any, Any, None]],
-    heard: dict[signal.Signals, Callable[[], Any]],
-    ended: asyncio.Event | None = None,
-) -> int:
-    """Say that we serve, and go on until told to stop. ended: set when there is nothing left to do."""
-    ended = ended or asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    for number, act in heard.items():
-        loop.add_signal_handler(number, act)
-    gc.freeze()
-    gc.set_threshold(5_000, 200, 100)  # as `proxy.cli.run` says
-    os.write(write, b"!")
-    os.close(write)
-    await ended.wait()
-    await stop()
-    return 0
-
-
-def _bound_to(supervisor: int) -> None:
-    """Have the kernel end this process with its supervisor (SIGTERM): workers that are left over would keep the
-    addresses, and the next start would share each call with them.
-    """
-    CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != supervisor:
-        os.kill(os.getpid(), signal.SIGTERM)  # it died before the kernel was asked
-
-
-async def _again(app: App) -> None:
-    await app.reload()
 
 
 def _why(status: int) -> str:
