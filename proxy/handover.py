@@ -12,6 +12,7 @@ import marshal
 import os
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from proxy.generations import fold, layout, running_version, slices
 from proxy.metrics import Cells
@@ -24,6 +25,7 @@ from proxy.workers import roll
 from proxy.workers.legacy import Elder, Legacy, until
 from proxy.workers.links import DATAGRAM, OPEN, RETIRE, ROWS, Line, RemoteJournal, rows_of, unwrapped
 from proxy.workers.shared import RELEASED, RETIRED
+from proxy.workers.steering import named
 
 RETIRE_SECONDS = 2.0
 """How long a worker waits for the one of the old version to read no more; then that one is taken for dead."""
@@ -49,11 +51,14 @@ class Handover(Wiring):
         elder, number = self.elder, self.number
         if elder.stage(number) < RETIRED:
             elder.legacy.lines[number].send(RETIRE, marshal.dumps(None))
-            await until(lambda: elder.stage(number) >= RETIRED, 0.001, RETIRE_SECONDS)
+            # All of them: what comes to the wrong one of us must find the marks of every old worker.
+            everybody = range(elder.legacy.workers)
+            await until(lambda: all(elder.stage(one) >= RETIRED for one in everybody), 0.001, RETIRE_SECONDS)
             if elder.memory is not None:
                 self.memory.begin_with(elder.memory, number)
             orders, states = elder.legacy.peers
             self._know(orders, states)
+            self.calls.world.bypass = elder.legacy.bypass
         if self.seat is not None and self.workers > 1:
             self.seat.elder = elder
         else:
@@ -109,6 +114,7 @@ class Handover(Wiring):
         return Legacy(
             running_version(), self.generation, 1, os.getpid(), listeners, [[one.socket for one in self.sockets]],
             [self.line], self.desk_line, self.memory.file, self.memory.leaving.file, layout(), (orders, states),
+            self.calls.world.bypass,
         )  # fmt: skip
 
     def _told(self, kind: bytes, record: bytes) -> None:
@@ -122,8 +128,16 @@ class Handover(Wiring):
         if self.retired:
             return
         self.retired = True
-        self.server.rest()
-        lost = roll.write(self.memory.leaving.roll[self.number], self.endpoint.known_by())  # type: ignore[arg-type]
+        cells: Any = self.memory.leaving.roll[self.number]
+
+        def note(data: bytes) -> None:
+            """What repeats or cancels this request may come to our successor."""
+            if (found := named(data)) is not None and not found[0]:
+                roll.write(cells, (found[1],))
+
+        for data in self.server.rest(note):
+            note(data)
+        lost = roll.write(cells, self.endpoint.known_by())
         self.memory.leaving.stages[self.number] = RETIRED
         self.tending.stop()
         self.log.say("retired", level="warning", transactions=self.endpoint.transactions, unlisted=lost)

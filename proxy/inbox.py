@@ -63,6 +63,10 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._queue)
 
+    def waiting(self) -> list[bytes]:
+        """The datagrams that wait."""
+        return [one.data for one in self._queue]
+
     def urgent(self, data: bytes) -> bool:
         """Whether a datagram is to be served at once. A CANCEL waits where an INVITE does: it must not overtake its
         own.

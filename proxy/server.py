@@ -47,6 +47,7 @@ class Server:
         """
         self._inbox = Inbox(vital, self._refuse)
         self._working = self._resting = False
+        self._note: Callable[[bytes], object] | None = None
         self._endpoint = endpoint
         self._calls = calls
         self._sockets = sockets
@@ -77,14 +78,20 @@ class Server:
                 self._loop.remove_reader(one.socket)
             one.close()
 
-    def rest(self) -> None:
-        """Read the public sockets no more: a successor does. Connections stay, timers run, answers still leave."""
+    def rest(self, note: Callable[[bytes], object]) -> list[bytes]:
+        """Read the public sockets no more: a successor does. Connections stay, timers run, answers still leave.
+
+        note: told each message that comes after this, by a connection or from another worker. Gives back the new calls
+        that wait here.
+        """
+        self._note = note
         for one in self._sockets:
             if isinstance(one, Udp):
                 self._loop.remove_reader(one.socket)
             else:
                 one.rest()
         self._resting = True
+        return self._inbox.waiting()
 
     def hands(self, elsewhere: Callable[[bytes, Flow], bool] | None) -> None:
         """From now on these messages are somebody else's."""
@@ -157,6 +164,8 @@ class Server:
             # A request stays with its connection; a response may belong to another worker's transaction.
             if elsewhere is not None and data[:4] == b"SIP/" and elsewhere(data, flow):
                 continue
+            if self._note is not None:
+                self._note(data)
             if self._tap is not None:
                 self._tap.received(data, flow)
             if events := self._endpoint.receive(data, flow, now):
@@ -167,6 +176,8 @@ class Server:
     def handed(self, data: bytes, flow: Flow) -> None:
         """A message that another worker received for us."""
         now = self._now()
+        if self._note is not None:
+            self._note(data)
         if self._tap is not None:
             self._tap.received(data, flow)
         if events := self._endpoint.receive(data, flow, now):

@@ -26,8 +26,8 @@ START_SECONDS = 60.0
 """How long a new version may take until it could serve: a big list is read in ten."""
 LOOK_SECONDS = 0.2
 """How often the control socket is looked at."""
-DRAIN_SECONDS = 185.0 + 20.0
-"""How long the old one stays at most: Timer C, and what follows it."""
+END_SECONDS = 0.2
+"""How long a successor that gives up may take to end; calls wait for that."""
 ONE_AT_A_TIME = "the version before has calls to end; try again when it is gone, in four minutes at most"
 PASSED_ON = ("PYTHONPATH", "PATH", "VIRTUAL_ENV")
 """Of the environment of who asks."""
@@ -157,10 +157,10 @@ class Successor:
         """It is not wanted any more. Its exit code."""
         self._link.close()
         try:
-            return self.process.wait(2.0)
+            return self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+            return self.process.wait(END_SECONDS)
 
 
 class Heir:

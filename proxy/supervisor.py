@@ -73,7 +73,7 @@ class Supervisor:
             raise ValueError(f"1 to {MAX_WORKERS} workers")
         self.settings, self.parts, self.workers = settings, parts, workers
         self.steered = True
-        self._bypass = False
+        self._bypass = heir is not None and heir.legacy.bypass
         self._heir, self.legacy = heir, heir.legacy if heir is not None else None
         self.generation = (self.legacy.generation + 1) % GENERATIONS if self.legacy is not None else 0
         self._elder = Elder(self.legacy, None, ()) if self.legacy is not None else None
@@ -210,7 +210,7 @@ class Supervisor:
         listeners = [(one.transport, one.host, one.port) for one in self.listeners]
         return Legacy(
             running_version(), self.generation, self.workers, os.getpid(), listeners, self._sockets, self._lines,
-            self._desk, self._shared.file, self._shared.leaving.file, layout(),
+            self._desk, self._shared.file, self._shared.leaving.file, layout(), bypass=self._bypass,
         )  # fmt: skip
 
     def _look(self) -> None:

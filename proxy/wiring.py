@@ -312,7 +312,7 @@ class Wiring:
         async def hourly() -> None:
             while True:
                 await asyncio.sleep(KEEP_SECONDS)
-                await asyncio.to_thread(write)
+                await asyncio.to_thread(self.write_down)
 
         if path is not None:
             self._keep = write

@@ -68,6 +68,8 @@ class Legacy:
     """How the cells are counted in: of another one nothing is taken over."""
     peers: tuple[dict[str, str], list[Any]] = field(default_factory=lambda: ({}, []))
     """Orders to peers, and targets that are out of use, where no desk tells them."""
+    bypass: bool = False
+    """The operator has stopped all screening."""
 
     def group(self, transport: str, host: str, port: int) -> list[socket.socket]:
         """The sockets of an address, one for each worker; none where it was not listened on. Port 0: any."""
@@ -85,7 +87,7 @@ def give(link: socket.socket, legacy: Legacy) -> None:
     head = {
         "language": LANGUAGE, "version": legacy.version, "generation": legacy.generation, "workers": legacy.workers,
         "pid": legacy.pid, "listeners": legacy.listeners, "files": len(files), "layout": legacy.layout,
-        "peers": legacy.peers,
+        "peers": legacy.peers, "bypass": legacy.bypass,
     }  # fmt: skip
     link.send(json.dumps(head).encode())
     for at in range(0, len(files), AT_ONCE):
@@ -114,7 +116,7 @@ def received(link: socket.socket) -> Legacy:
         return Legacy(
             str(head["version"]), int(head["generation"]), workers, int(head["pid"]), listeners, sockets,
             lines[:-1], lines[-1], next(rest), next(rest), str(head["layout"]),
-            (orders, [tuple(one) for one in states]),
+            (orders, [tuple(one) for one in states]), bool(head["bypass"]),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise LegacyError(f"what was handed over cannot be read: {error!r}") from error
