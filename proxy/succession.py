@@ -180,6 +180,10 @@ class Heir:
         """Say that we could serve."""
         self._link.say(READY)
 
+    def close(self) -> None:
+        """Hear no more."""
+        self._link.close()
+
     def refuse(self, why: str) -> None:
         """Say why we cannot."""
         self._link.say(why)

@@ -19,6 +19,12 @@ def test_a_call_that_costs_four_per_cent_more_is_not_kept_and_its_place_is_told(
     assert "INVITE" in line and "+8.0%" in line
 
 
+def test_a_message_that_costs_far_more_is_not_kept_though_its_call_hardly_does() -> None:
+    was = FIGURES | {"rejected INVITE": 900_000.0}
+    _, grown, _ = check.compared(was, was | {"rejected ACK": 125_000.0}, 0.03)
+    assert grown == ["ACK of rejected"]
+
+
 def test_what_differs_within_the_tolerance_is_kept_and_what_shrank_is_told() -> None:
     assert check.compared(FIGURES, FIGURES | {"relay ACK": 102_000.0}, 0.03)[1:] == ([], [])
     assert check.compared(FIGURES, FIGURES | {"relay ACK": 50_000.0}, 0.03)[2] == ["relay"]

@@ -64,6 +64,32 @@ async def placed(world: World, numbers: range) -> None:
     assert [one.status for one in outcomes] == [200] * len(calls)
 
 
+class Connection:
+    """One TCP connection of the carrier's."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self.writer = reader, writer
+        self._number = 0
+
+    async def pings(self) -> bytes:
+        """The first line of the answer to an OPTIONS."""
+        self._number += 1
+        here = "{}:{}".format(*self.writer.get_extra_info("sockname"))
+        there = "{}:{}".format(*self.writer.get_extra_info("peername"))
+        self.writer.write(
+            f"OPTIONS sip:{there} SIP/2.0\r\nVia: SIP/2.0/TCP {here};branch=z9hG4bKp{self._number}\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:c@{here}>;tag=c\r\nTo: <sip:{there}>\r\nCall-ID: ping{self._number}@{here}\r\nCSeq: 1 OPTIONS\r\n"
+            "Content-Length: 0\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(5):
+            return (await self._reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0]
+
+    async def ends(self) -> bool:
+        """Whether the other side lets it go."""
+        async with asyncio.timeout(15):
+            return await self._reader.read(1) == b""
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(tmp_path: Path, workers: int) -> None:
     port = free_port(socket.SOCK_STREAM)
@@ -74,6 +100,8 @@ async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(
         open_call = await world.carrier.call(call(world, "13015550101"), world.proxy, hang_up=False)
         assert open_call.dialog is not None
         await counted(world, ALLOWED, 7)
+        connection = Connection(*await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)))
+        assert await connection.pings() == b"SIP/2.0 200 OK"
         old = noted(tmp_path)
         assert world.process is not None and world.process.pid == old
         # Calls are placed while it happens.
@@ -81,6 +109,7 @@ async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(
         assert code == 0 and f"from process {old}" in said, said
         new = noted(tmp_path)
         assert new != old and lives(old)
+        assert await connection.pings() == b"SIP/2.0 200 OK"  # by the old one, which has this connection
         await placed(world, range(130, 136))
         await ordinary_by_tcp(world, port)
         assert (await world.carrier.within(open_call.dialog, "BYE")).status == 200
@@ -89,6 +118,10 @@ async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(
         # One after the other: what comes for the first could not find it through two others.
         code, said = await upgraded(tmp_path)
         assert code == 1 and "has calls to end" in said and noted(tmp_path) == new, said
+        assert await connection.ends() and lives(old)
+        connection.writer.close()
+        with contextlib.suppress(OSError):
+            await connection.writer.wait_closed()
         # Signals and commands reach the newest.
         assert cli.main(["bypass", "on", "--config", str(tmp_path / CONFIG)]) == 0
         await counted(world, "ringwarden_bypass", workers)
