@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import adversity, blackhole, certificates, decide, dnc, failover, invite, slow, urls, verify
+from benchmarks import adversity, blackhole, certificates, decide, dnc, failover, invite, slow, upgrade, urls, verify
 
 
 def main() -> int:
@@ -28,6 +28,8 @@ def main() -> int:
     worst = max(worst, failover.main(quick))
     print()
     worst = max(worst, adversity.main(quick))
+    print()
+    worst = max(worst, upgrade.main(quick))
     print()
     return max(worst, slow.main(quick))
 

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -84,6 +84,12 @@ class Connection:
         async with asyncio.timeout(5):
             return (await self._reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0]
 
+    async def busy(self, long: Callable[[], bool]) -> None:
+        """Never idle for long, until this is so no more."""
+        while long():
+            assert await self.pings() == b"SIP/2.0 200 OK"
+            await asyncio.sleep(0.3)
+
     async def ends(self) -> bool:
         """Whether the other side lets it go."""
         async with asyncio.timeout(15):
@@ -105,7 +111,9 @@ async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(
         old = noted(tmp_path)
         assert world.process is not None and world.process.pid == old
         # Calls are placed while it happens.
-        (code, said), _ = await asyncio.gather(upgraded(tmp_path), placed(world, range(106, 130)))
+        (code, said), _, _ = await asyncio.gather(
+            upgraded(tmp_path), placed(world, range(106, 130)), connection.busy(lambda: noted(tmp_path) == old)
+        )
         assert code == 0 and f"from process {old}" in said, said
         new = noted(tmp_path)
         assert new != old and lives(old)
