@@ -8,13 +8,13 @@ import asyncio
 import socket
 import sys
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 
 from certs.chains import Kept
 from policy import emergency
 from policy.decide import reason_slugs
 from policy.rulebook import Rulebook
-from policy.tally import CELLS, Tally
+from policy.tally import Tally
 from proxy.admin import card, peers
 from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
@@ -24,6 +24,8 @@ from proxy.api.verification import Verification
 from proxy.calls import Calls
 from proxy.clock import LabClock
 from proxy.figures import declare, shown
+from proxy.generations import elder_of, released, running_version
+from proxy.handover import Handover
 from proxy.log import Log
 from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
@@ -42,8 +44,20 @@ from proxy.tokens import RandomTokens
 from proxy.transports import Streams, Tls
 from proxy.triage import Triage
 from proxy.trusting import errands
-from proxy.wiring import Wiring
-from proxy.workers.links import ASKED, BEGUN, CLOCK, MOVED, ORDER, WAYS, WELCOME, RemoteFetch, RemoteJournal
+from proxy.workers.links import (
+    ASKED,
+    BEGUN,
+    CLOCK,
+    KEEP,
+    MOVED,
+    OPEN,
+    ORDER,
+    RETIRE,
+    WAYS,
+    WELCOME,
+    RemoteFetch,
+    RemoteJournal,
+)  # fmt: skip
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS
 from proxy.world import World
@@ -57,7 +71,7 @@ FINISH_SECONDS = 2.0
 """How long a stop waits for notices of emergency calls that are being sent."""
 
 
-class App(Wiring):
+class App(Handover):
     """One ringwarden: built here, started and stopped from outside."""
 
     async def start(self) -> None:
@@ -69,10 +83,12 @@ class App(Wiring):
         if settings.tls is not None:
             self.tls = Tls(settings.tls)
         seat = self.seat
-        number = seat.number if seat is not None else 0
-        mine: Cells | None = seat.shared.metrics[number] if seat is not None else None  # type: ignore[assignment]
+        number = self.number
+        mine: Cells = self.memory.metrics[number]  # type: ignore[assignment]
         self.metrics = Metrics(reason_slugs(), tuple(FAILURES), mine)
         self._bind()
+        if self.legacy is not None:
+            self.elder = elder_of(self.legacy, [(one.transport.lower(), one.host, one.port) for one in self.listeners])
         journal: Journal | RemoteJournal | None = None
         if settings.paths.journal is not None:
             journal = self._journal(settings.paths.journal) if seat is None else seat.journal()
@@ -82,7 +98,7 @@ class App(Wiring):
         names = Names(Servers(), clock.now, self.metrics.looked_up, written_hosts())
         self._closing.insert(0, names.close)
         resolver = Resolver(self.listeners, clock.now, names)
-        tokens = RandomTokens(mark=DIGITS[number] if seat is not None else "")
+        tokens = RandomTokens(mark=DIGITS[number] + DIGITS[self.generation])
         self.tap = self._tap()
         self._look_after(resolver, tokens)
         options = Options(
@@ -99,7 +115,7 @@ class App(Wiring):
             for address in ((one.host, one.port), (one.advertised_host, one.advertised_port))
         )
         self.aftermath = self._aftermath()
-        tallies = seat.shared.tally if seat is not None else [memoryview(bytearray(CELLS * 8)).cast("Q")]
+        tallies = self.memory.tally
         world = World(
             settings=settings,
             trunks=settings.trunk_table,
@@ -151,8 +167,13 @@ class App(Wiring):
         if seat is not None and self.hearsay is not None:
             await self._join(seat, self.hearsay)
         elif isinstance(journal, Journal | None):
-            await self.server.start()
             declare(self, journal)
+            await self._take_over()
+            await self.server.start()
+            if self.elder is not None:
+                desk = self.elder.legacy.desk
+                asyncio.get_running_loop().add_reader(desk.outlet, desk.read, partial(self._left_over, journal))
+                await released(self.elder)
             await self._admin(journal)
         await self._api()
         for remark in parts.remarks:
@@ -168,6 +189,9 @@ class App(Wiring):
             CLOCK: self._set_clock,
             ASKED: lambda worker: seat.answer(worker, self._ways()),
             WAYS: lambda value: self._learned(seat, *value),
+            RETIRE: lambda _: self.retire(),
+            KEEP: lambda _: self.write_down(),
+            OPEN: self.calls.take_over,
         }
         early: list[tuple[bytes, Flow]] = []
         seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.over, more)
@@ -175,6 +199,7 @@ class App(Wiring):
         seat.report(BEGUN, seat.number)
         with suppress(TimeoutError):  # calls are worth more than what the desk may have to say
             await asyncio.wait_for(self._welcome.wait(), WELCOME_SECONDS)
+        await self._take_over()
         await self.server.start()
         seat.open_door(self._given)
         seat.listen(fetch, self.server.handed, self.calls.over, more, self._carried)
@@ -332,15 +357,12 @@ class App(Wiring):
         where, lab = self.settings.admin, self.settings.lab.enabled
         if where is None:
             return
-        try:
-            running = version("ringwarden")
-        except PackageNotFoundError:
-            running = "0"
+        running = running_version()
         mode = max((trunk.mode for trunk in self.settings.trunks), key=STRICTNESS.index, default="observe")
         self.admin = Admin(
             where.host,
             where.port,
-            metrics=lambda: self.metrics.exported(running, lab),
+            metrics=lambda: self.metrics.exported(running, lab, self.slices()),
             vitals=Vitals(running, mode, lab, self.addresses, journal.health if journal is not None else lambda: None),
             say=self.log.say,
             restarted=self.metrics.admin_restarted,

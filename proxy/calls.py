@@ -9,7 +9,7 @@ fails, the call goes on as it came (fail open), and that is counted and said.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from policy.call import Call
@@ -348,6 +348,19 @@ class Calls:
             if self._done:
                 self.afterwards()  # a call may end in the turn in which it was answered: its row comes first
             world.journal.put(ended(call_id, utc, seal.caller, seal.started))
+
+    def hand_over(self) -> list[tuple[bytes, float, float]]:
+        """The answered calls whose end will be seen elsewhere: Call-ID, when it began, when it was answered."""
+        rows = [(call_id, one.started, one.answered) for call_id, one in self._active.items()]
+        self._active.clear()
+        return rows
+
+    def take_over(self, rows: Iterable[tuple[bytes, float, float]]) -> None:
+        """Answered calls of a process that we follow."""
+        for call_id, started, answered in rows:
+            self._active[call_id] = Answered(started, answered, None)
+            if len(self._active) > MAX_ACTIVE:
+                self._active.popitem(last=False)
 
     def over(self, call_id: bytes, utc: float) -> None:
         """An answered call of this worker's is over."""

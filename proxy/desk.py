@@ -10,7 +10,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
 from proxy.figures import CLOCK_ERROR, FIGURES, PEER_UP, Figure
 from proxy.fleet.records import Records
+from proxy.generations import elder_of, fold, held, released, running_version, slices
 from proxy.lists import force
 from proxy.log import Log
 from proxy.metrics import Metrics
@@ -33,11 +33,14 @@ from proxy.parts import STRICTNESS, Parts, care, fetching
 from proxy.settings import Settings
 from proxy.storage.journal import Journal
 from proxy.trusting import courier
+from proxy.workers.legacy import Elder, Legacy, until
 from proxy.workers.links import (
     BEGUN,
     CLOCK,
     FETCHED,
+    LEGACY,
     MOVED,
+    OPEN,
     ORDER,
     ROWS,
     SHOWN,
@@ -60,10 +63,21 @@ the new one.
 class Desk:
     """Built after the fork, stopped with the loop."""
 
-    def __init__(self, settings: Settings, parts: Parts, shared: Shared, lines: list[Line], mine: Line) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        shared: Shared,
+        lines: list[Line],
+        mine: Line,
+        legacy: Legacy | None = None,
+    ) -> None:
+        """legacy: what an older version hands over; its workers are served too."""
         self.settings, self.parts = settings, parts
         self._shared, self._lines, self._mine = shared, lines, mine
-        self._wanted: dict[str, list[tuple[int, int]]] = {}
+        self._elder: Elder | None = elder_of(legacy, ()) if legacy is not None else None
+        self._wanted: dict[str, list[tuple[int, Line]]] = {}
+        self._after: asyncio.Task[None] | None = None
         self._kept: OrderedDict[str, tuple[float, Fetched]] = OrderedDict()
 
     async def start(self, listening: list[str]) -> None:
@@ -71,10 +85,11 @@ class Desk:
         settings = self.settings
         self.log = Log(settings.log.level)
         self.log.capture()
-        self.metrics = Metrics(reason_slugs(), tuple(FAILURES))
+        cells: Any = self._shared.metrics[self._shared.workers]
+        self.metrics = Metrics(reason_slugs(), tuple(FAILURES), cells)
         path = settings.paths.journal
         kept = care(settings, self.parts.secret)
-        self.journal = Journal(path, self.log.say, care=kept) if path is not None else None
+        self.journal = Journal(path, self.log.say, care=kept, held=held(self._elder)) if path is not None else None
         lab = settings.lab.enabled
         self.fetcher = Fetcher(fetching(settings, self.parts))
         # However many workers want something: so many at once, and so few of one host.
@@ -92,18 +107,14 @@ class Desk:
         self._declare()
         self.admin: Admin | None = None
         if settings.admin is not None:
-            try:
-                running = version("ringwarden")
-            except PackageNotFoundError:
-                running = "0"
+            running = running_version()
             mode = max((trunk.mode for trunk in settings.trunks), key=STRICTNESS.index, default="observe")
-            slices = self._shared.metrics
             journal = self.journal
             clock = self.clock
             self.admin = Admin(
                 settings.admin.host,
                 settings.admin.port,
-                metrics=lambda: self.metrics.exported(running, lab, [*slices, self.metrics.cells]),  # type: ignore[list-item]
+                metrics=lambda: self.metrics.exported(running, lab, slices(self._shared, self._elder)),
                 vitals=Vitals(running, mode, lab, listening, journal.health if journal is not None else lambda: None),
                 say=self.log.say,
                 restarted=self.metrics.admin_restarted,
@@ -113,7 +124,10 @@ class Desk:
                     *card.routes(lambda: self.parts.keyring, lambda: self.parts.book.redress, clock.utc),
                 ],
             )
-            await self.admin.start()
+            if self._elder is None:
+                await self.admin.start()
+        if self._elder is not None:
+            self._after = asyncio.get_running_loop().create_task(self._follow(self._elder), name="elder")
         for remark in self.parts.remarks:
             self.log.say("remark", level="warning", text=remark)
 
@@ -121,6 +135,9 @@ class Desk:
         """Write what waits, and end."""
         self._mine.read(self._take, 100_000)
         asyncio.get_running_loop().remove_reader(self._mine.outlet)
+        self._mine.send(LEGACY, marshal.dumps(self.board.welcome()))  # for a desk that follows this one
+        if self._after is not None:
+            self._after.cancel()
         await self._flights.close()
         if self.admin is not None:
             await self.admin.stop()
@@ -146,6 +163,19 @@ class Desk:
         )
         return asyncio.get_running_loop().create_task(records.run(), name="records"), records
 
+    async def _follow(self, elder: Elder) -> None:
+        """Do the old desk's work for the old workers, until they have ended."""
+        line, loop = elder.legacy.desk, asyncio.get_running_loop()
+        await released(elder)
+        loop.add_reader(line.outlet, line.read, partial(self._take, lines=elder.legacy.lines))
+        if self.admin is not None:
+            await self.admin.start()
+        await until(elder.ended, 0.25)
+        loop.remove_reader(line.outlet)
+        line.read(partial(self._take, lines=elder.legacy.lines), 100_000)
+        fold(elder, self._shared)
+        self._elder = None
+
     def _declare(self) -> None:
         figures = self._shared.figures
         for place, one in enumerate(FIGURES):
@@ -168,22 +198,31 @@ class Desk:
         duties.declare(self.metrics, lambda: self.settings, self.clock.utc)
         self.metrics.gauge("workers", "Worker processes.", lambda: float(self._shared.workers))
 
-    def _take(self, kind: bytes, record: bytes) -> None:
+    def _take(self, kind: bytes, record: bytes, lines: list[Line] | None = None) -> None:
+        """lines: to the workers that this comes from, where they are not ours."""
         if kind == ROWS:
             if self.journal is not None:
                 for row in rows_of(record):
                     self.journal.put(row)
-        elif kind == SHOWN:
+        elif kind == SHOWN and lines is None:
             rows, self._list_sizes = marshal.loads(record)
             self.board.take(rows)
         elif kind == MOVED:
             self.board.moved(marshal.loads(record))
         elif kind == BEGUN:
             spec = self.clock.spec if isinstance(self.clock, LabClock) else ""
-            self._lines[marshal.loads(record)].send(WELCOME, (*self.board.welcome(), spec))
+            (lines or self._lines)[marshal.loads(record)].send(WELCOME, (*self.board.welcome(), spec))
+        elif kind == OPEN:
+            worker, rows = marshal.loads(record)
+            if lines is not None and worker < len(self._lines):
+                self._lines[worker].send(OPEN, marshal.dumps(rows))
+        elif kind == LEGACY and lines is not None:
+            orders, states = marshal.loads(record)
+            self.board.inherit(orders, states)
+            self._tell(WELCOME, (orders, states, ""))
         elif kind == WANTED:
             number, worker, url = marshal.loads(record)
-            self._wanted.setdefault(url, []).append((number, worker))
+            self._wanted.setdefault(url, []).append((number, (lines or self._lines)[worker]))
             kept = self._kept.get(url)
             if kept is not None and asyncio.get_running_loop().time() < kept[0]:
                 self._give(url, kept[1])
@@ -217,12 +256,12 @@ class Desk:
             self._give(url, found)
 
     def _give(self, url: str, found: Fetched) -> None:
-        for number, worker in self._wanted.pop(url, ()):
-            self._lines[worker].send(FETCHED, marshal.dumps((number, tuple(found), "", "")))
+        for number, line in self._wanted.pop(url, ()):
+            line.send(FETCHED, marshal.dumps((number, tuple(found), "", "")))
 
     def _refuse(self, url: str, slug: str, why: str) -> None:
-        for number, worker in self._wanted.pop(url, ()):
-            self._lines[worker].send(FETCHED, marshal.dumps((number, (), slug, why)))
+        for number, line in self._wanted.pop(url, ()):
+            line.send(FETCHED, marshal.dumps((number, (), slug, why)))
 
 
 class _Told:

@@ -119,6 +119,10 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._queue)
 
+    def waiting(self) -> list[bytes]:
+        """The messages that wait."""
+        return [one.data for one in self._queue]
+
     def urgent(self, data: bytes, flow: Flow, now: float) -> bool:
         """Whether a message is to be served at once. A CANCEL waits where an INVITE does: it must not overtake its
         own.

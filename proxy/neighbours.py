@@ -137,6 +137,12 @@ class Board:
         orders = {name: order for name, order in self._orders.items() if order}
         return orders, [moved for moved in self._moved.values() if moved[3] in TOLD]
 
+    def inherit(self, orders: Mapping[str, str], states: Iterable[Moved]) -> None:
+        """What the desk of another generation knew."""
+        self._orders.update(orders)
+        for moved in states:
+            self.moved(moved)
+
     def rows(self) -> list[Row]:
         age = self._now() - self._taken
         return [self._as_ordered(row, age) for row in self._rows]

@@ -51,7 +51,8 @@ class Server:
         (`proxy.inbox`).
         """
         self._inbox = Inbox(vital, self._refuse, ours, awaited, known)
-        self._working = False
+        self._working = self._resting = False
+        self._note: Callable[[bytes], object] | None = None
         self._endpoint = endpoint
         self._calls = calls
         self._sockets = sockets
@@ -81,6 +82,25 @@ class Server:
             if isinstance(one, Udp):
                 self._loop.remove_reader(one.socket)
             one.close()
+
+    def rest(self, note: Callable[[bytes], object]) -> list[bytes]:
+        """Read the public sockets no more: a successor does. Connections stay, timers run, answers still leave.
+
+        note: told each message that comes after this, by a connection or from another worker. Gives back the new calls
+        that wait here.
+        """
+        self._note = note
+        for one in self._sockets:
+            if isinstance(one, Udp):
+                self._loop.remove_reader(one.socket)
+            else:
+                one.rest()
+        self._resting = True
+        return self._inbox.waiting()
+
+    def hands(self, elsewhere: Callable[[bytes, Flow], bool] | None) -> None:
+        """From now on these messages are somebody else's."""
+        self._elsewhere = elsewhere
 
     @property
     def shed(self) -> int:
@@ -147,6 +167,9 @@ class Server:
 
     def _go_on(self) -> None:
         self._working = False
+        if self._resting:
+            self._work()  # who waits here was read by us
+            return
         for index, one in enumerate(self._sockets):
             if isinstance(one, Udp):
                 self._read(index, one)
@@ -161,12 +184,16 @@ class Server:
             # A request stays with its connection; a response may belong to another worker's transaction.
             if elsewhere is not None and data[:4] == b"SIP/" and elsewhere(data, flow):
                 continue
+            if self._note is not None:
+                self._note(data)
             self._admit(data, flow, now)
         self._work()
 
     def handed(self, data: bytes, flow: Flow) -> None:
         """A message that another worker received for us."""
         now = self._now()
+        if self._note is not None:
+            self._note(data)
         self._admit(data, flow, now)
         self._after(now)
         self._again()

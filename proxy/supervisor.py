@@ -10,35 +10,34 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
+import marshal
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from ctypes import CDLL, Structure, addressof, c_ushort, c_void_p, create_string_buffer
+from collections.abc import Callable
+from ctypes import Structure, addressof, c_ushort, c_void_p, create_string_buffer
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import uvloop
 
-from policy.behaviour import CELLS as BEHAVIOUR_CELLS
 from policy.decide import reason_slugs
-from policy.protected import CELLS as PROTECTED_CELLS
-from policy.tally import CELLS as TALLY_CELLS
 from proxy import service
 from proxy.app import App
 from proxy.desk import Desk
-from proxy.metrics import Metrics
+from proxy.generations import layout, memory, running_version
+from proxy.lives import again, begun, bound_to, lived
 from proxy.parts import Parts, prepare
 from proxy.settings import ListenSettings, Settings, SettingsError, load
+from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Asked, Control, Heir, SuccessionError, Successor
 from proxy.transports import RECEIVE_BUFFER
-from proxy.workers.links import Door, Line
+from proxy.workers.legacy import GENERATIONS, Elder, Legacy, LegacyError
+from proxy.workers.links import KEEP, Door, Line
 from proxy.workers.seat import Seat
-from proxy.workers.shared import Shared
+from proxy.workers.shared import GONE, RELEASED, TAKEN
 from proxy.workers.steering import MAX_WORKERS, packed, program
-from shaken.replay import CELLS as REPLAY_CELLS
-from shaken.verdict import FAILURES
 
 HEARD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD}
 DESK = -1
@@ -49,7 +48,6 @@ PAUSE = 0.5
 STOP_SECONDS = 10.0
 READY_SECONDS = 30.0
 SO_ATTACH_REUSEPORT_CBPF = 51
-PR_SET_PDEATHSIG = 1
 
 
 class _Program(Structure):
@@ -69,13 +67,19 @@ class Process:
 class Supervisor:
     """One for a whole ringwarden."""
 
-    def __init__(self, settings: Settings, parts: Parts, workers: int) -> None:
-        """Binds everything. Raises OSError."""
+    def __init__(self, settings: Settings, parts: Parts, workers: int, heir: Heir | None = None) -> None:
+        """Binds everything. heir: what an older version hands over. Raises OSError."""
         if not 1 <= workers <= MAX_WORKERS:
             raise ValueError(f"1 to {MAX_WORKERS} workers")
         self.settings, self.parts, self.workers = settings, parts, workers
         self.steered = True
-        self._bypass = False
+        self._bypass = heir is not None and heir.legacy.bypass
+        self._heir, self.legacy = heir, heir.legacy if heir is not None else None
+        self.generation = (self.legacy.generation + 1) % GENERATIONS if self.legacy is not None else 0
+        self._elder = Elder(self.legacy, None, ()) if self.legacy is not None else None
+        self._control: Control | None = None
+        self._successor: tuple[Asked, Successor] | None = None
+        self._retiring = False
         self._processes: dict[int, Process] = {}
         self._again: dict[int, float] = {}
         """Who is to be started, and when."""
@@ -88,14 +92,7 @@ class Supervisor:
             port = int(group[0].getsockname()[1])
             listeners.append(replace(one, port=port, advertised_port=one.advertised_port or port))
         self.listeners = tuple(listeners)
-        self._shared = Shared(
-            workers,
-            metrics=Metrics(reason_slugs(), tuple(FAILURES)).size,
-            tally=TALLY_CELLS,
-            behaviour=BEHAVIOUR_CELLS,
-            protected=PROTECTED_CELLS,
-            replays=REPLAY_CELLS,
-        )
+        self._shared = memory(workers)
         self._lines = [Line() for _ in range(workers)]
         self._desk = Line()
         self._doors = [Door() for _ in range(workers)] if workers > 1 else []
@@ -104,8 +101,8 @@ class Supervisor:
         """A socket for each worker at one address, and the program that chooses among them."""
         family = socket.AF_INET6 if ipaddress.ip_address(one.host).version == 6 else socket.AF_INET
         kind = socket.SOCK_DGRAM if one.transport == "udp" else socket.SOCK_STREAM
-        port, group = one.port, []
-        for _ in range(self.workers):
+        port, group = one.port, self.legacy.group(one.transport, one.host, one.port) if self.legacy is not None else []
+        for _ in range(self.workers - len(group)):
             bound = socket.socket(family, kind)
             group.append(bound)
             bound.setblocking(False)
@@ -143,9 +140,17 @@ class Supervisor:
             _say("the kernel does not choose among the workers; hand-over alone serves")
         for number in (DESK, *range(self.workers)):
             self._start(number)
-        for process in self._processes.values():
-            self._wait_for(process)
+        well = all([self._wait_for(process) for process in self._processes.values()])
+        if self._heir is not None and not self._succeed(self._heir, well):
+            self._stop()
+            return 1
         ready()
+        state = self.settings.paths.state
+        if state is not None and state.is_dir():
+            try:
+                self._control = Control(state)
+            except OSError as error:
+                _say(f"no upgrade will be possible: {error}")
         ticking = service.every()
         told = 0.0
         while True:
@@ -157,7 +162,11 @@ class Supervisor:
                 if when <= now:
                     del self._again[number]
                     self._start(number)
-            wait = min([1.0, *(max(when - now, 0.0) for when in self._again.values())])
+            self._look()
+            if self._retiring and not self._processes:
+                return 0
+            pause = 0.02 if self._successor is not None else LOOK_SECONDS
+            wait = min([pause, *(max(when - now, 0.0) for when in self._again.values())])
             heard = signal.sigtimedwait(HEARD, min(wait, ticking or wait))
             if heard is None:
                 continue
@@ -172,6 +181,67 @@ class Supervisor:
             else:
                 self._bypass = heard.si_signo == signal.SIGUSR2
                 self._tell(signal.Signals(heard.si_signo))
+
+    def _succeed(self, heir: Heir, well: bool) -> bool:
+        """Take over from the older version, once all of ours are built; False where that is not to be."""
+        if not well:
+            heir.refuse("a worker of the new version did not start")
+            return False
+        heir.ready()
+        try:
+            until = time.monotonic() + READY_SECONDS
+            while not heir.may_go():
+                if time.monotonic() > until:
+                    return False
+                time.sleep(0.002)
+        except LegacyError as error:
+            _say(str(error))
+            return False
+        self._shared.leaving.stages[self.workers + 1] = TAKEN
+        for number, process in self._processes.items():
+            if number != DESK:
+                self._wait_for(process)
+        return True
+
+    def bequest(self) -> Legacy:
+        """What a successor is given."""
+        for line in self._lines:
+            line.send(KEEP, marshal.dumps(None))
+        listeners = [(one.transport, one.host, one.port) for one in self.listeners]
+        return Legacy(
+            running_version(), self.generation, self.workers, os.getpid(), listeners, self._sockets, self._lines,
+            self._desk, self._shared.file, self._shared.leaving.file, layout(), bypass=self._bypass,
+        )  # fmt: skip
+
+    def _look(self) -> None:
+        """Whether an upgrade is asked for, or goes on."""
+        if self._successor is None:
+            asked = self._control.asked() if self._control is not None and not self._retiring else None
+            if asked is not None and self._elder is not None and not self._elder.ended():
+                asked.answer(ONE_AT_A_TIME, False)
+            elif asked is not None:
+                try:
+                    self._successor = asked, Successor(asked, self.settings.file, self.bequest())
+                except SuccessionError as error:
+                    asked.answer(str(error), False)
+            return
+        asked, successor = self._successor
+        try:
+            if not successor.ready():
+                return
+        except SuccessionError as error:
+            _say(f"not upgraded: {error}")
+            asked.answer(str(error), False)
+        else:
+            service.told(f"MAINPID={successor.process.pid}")
+            self._retiring = True
+            successor.go()
+            # What the workers say from now on waits in its line for the new desk.
+            os.kill(self._processes[DESK].pid, signal.SIGTERM)
+            asked.answer(f"process {successor.process.pid} has taken over from process {os.getpid()}", True)
+            if self._control is not None:
+                self._control.close()
+        self._successor = None
 
     def _start(self, number: int) -> None:
         read, write = os.pipe()
@@ -188,7 +258,7 @@ class Supervisor:
                 os.close(process.ready)
             self._processes.clear()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
-            _bound_to(supervisor)
+            bound_to(supervisor)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 code = runner.run(self._desk_life(write) if number == DESK else self._worker_life(number, write))
         except KeyboardInterrupt:
@@ -203,35 +273,37 @@ class Supervisor:
     async def _worker_life(self, number: int, write: int) -> int:
         seat = Seat(number, self.workers, self._sockets[number], self._shared, self._lines, self._desk, self._doors)
         settings = replace(self.settings, listeners=self.listeners)
-        app = App(settings, self.parts, seat=seat)
+        begin = partial(begun, write, self._shared.leaving.stages) if self.legacy is not None else None
+        app = App(settings, self.parts, seat=seat, legacy=self.legacy, begin=begin)
         await app.start()
         app.bypass(self._bypass)
-        return await _lived(
+        return await lived(
             write,
             app.stop,
             {
-                signal.SIGHUP: lambda: app.spawn(_again(app), "reload"),
+                signal.SIGHUP: lambda: app.spawn(again(app), "reload"),
                 signal.SIGUSR2: lambda: app.bypass(True),
                 signal.SIGUSR1: lambda: app.bypass(False),
             },
+            app.left,
         )
 
     async def _desk_life(self, write: int) -> int:
-        desk = Desk(self.settings, self.parts, self._shared, self._lines, self._desk)
+        desk = Desk(self.settings, self.parts, self._shared, self._lines, self._desk, self.legacy)
         await desk.start(self.addresses)
         nothing = dict.fromkeys((signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2), lambda: None)
-        return await _lived(write, desk.stop, nothing)
+        return await lived(write, desk.stop, nothing)
 
-    def _wait_for(self, process: Process) -> None:
-        """Until a child serves, or it is clear that it will not."""
+    def _wait_for(self, process: Process) -> bool:
+        """Until a child serves (or is built, where it waits to take over), or it is clear that it will not."""
         os.set_blocking(process.ready, False)
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
             try:
-                if os.read(process.ready, 1) or True:
-                    return
+                return bool(os.read(process.ready, 1))
             except BlockingIOError:
                 time.sleep(0.005)
+        return False
 
     def _mourn(self) -> None:
         """Start again whoever has died."""
@@ -241,6 +313,10 @@ class Supervisor:
                 continue
             os.close(process.ready)
             del self._processes[number]
+            if self._retiring:
+                place, stage = (self.workers, RELEASED) if number == DESK else (number, GONE)
+                self._shared.leaving.stages[place] = stage
+                continue
             _say(f"{_who(number)} ended ({_why(status)}) and is started again")
             now = time.monotonic()
             if now - process.started < QUICK:
@@ -285,38 +361,6 @@ class Supervisor:
                     until = float("inf")
                 if living:
                     signal.sigtimedwait({signal.SIGCHLD}, 0.05)
-
-
-async def _lived(
-    write: int, stop: Callable[[], Coroutine[Any, Any, None]], heard: dict[signal.Signals, Callable[[], Any]]
-) -> int:
-    """Say that we serve, and go on until told to stop."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    for number, act in heard.items():
-        loop.add_signal_handler(number, act)
-    gc.freeze()
-    gc.set_threshold(2_000, 10, 5_000)  # as `proxy.cli.run` says
-    os.write(write, b"!")
-    os.close(write)
-    await ended.wait()
-    await stop()
-    return 0
-
-
-def _bound_to(supervisor: int) -> None:
-    """Have the kernel end this process with its supervisor (SIGTERM): workers that are left over would keep the
-    addresses, and the next start would share each call with them.
-    """
-    CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != supervisor:
-        os.kill(os.getpid(), signal.SIGTERM)  # it died before the kernel was asked
-
-
-async def _again(app: App) -> None:
-    await app.reload()
 
 
 def _why(status: int) -> str:

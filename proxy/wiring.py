@@ -22,16 +22,17 @@ from certs.store import Store
 from policy.attest import Terms
 from policy.behaviour import Behaviour
 from policy.learned import Learned
-from policy.protected import CELLS as PROTECTED_CELLS
 from policy.protected import Protected
 from policy.reputation import Memory, Reputation
 from policy.sources import Sources
-from proxy.admin.server import Hook
+from proxy.admin.server import Admin, Hook
+from proxy.admin.site import Site
 from proxy.aftermath import Aftermath
 from proxy.callback import Callback
 from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
 from proxy.following import Following, keep, kept
+from proxy.generations import held, memory
 from proxy.guests import Guests
 from proxy.health import Pinger
 from proxy.hep import Tap
@@ -59,9 +60,9 @@ from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
 from proxy.trusting import Watch, courier
 from proxy.verifier import VerificationService
-from proxy.workers.links import MOVED, RemoteFetch
+from proxy.workers.legacy import GENERATIONS, Elder, Legacy
+from proxy.workers.links import MOVED, Line, RemoteFetch
 from proxy.workers.seat import Seat
-from shaken.replay import CELLS as REPLAY_CELLS
 from shaken.replay import Replays
 from shaken.sign import Signer
 
@@ -81,11 +82,29 @@ class Wiring(Guests):
         hooks: Mapping[str, Hook] | None = None,
         seat: Seat | None = None,
         apart: Apart | None = None,
+        legacy: Legacy | None = None,
+        begin: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         """seat: the place of one worker among several; None: we are alone. apart: who fetches certificates then; None:
-        a thread of ours.
+        a thread of ours. legacy: what an older version hands over. begin: waits, once all is built, until the public
+        sockets may be read.
         """
         self.settings, self.parts, self.seat = settings, parts, seat
+        self.legacy, self._begin = legacy, begin
+        self.generation = (legacy.generation + 1) % GENERATIONS if legacy is not None else 0
+        self.number, self.workers = (seat.number, seat.workers) if seat is not None else (0, 1)
+        self.memory = seat.shared if seat is not None else memory(1)
+        self.elder: Elder | None = None
+        self.line: Line | None = None
+        """What a successor has for us, where we are alone."""
+        self.desk_line: Line | None = None
+        """What we have for its journal."""
+        self.retired = False
+        self.left = asyncio.Event()
+        """Set when nothing is left to do for a process that was followed."""
+        self.admin: Admin | None = None
+        self.api: Site | None = None
+        self._keep: Callable[[], None] = lambda: None
         self.clock: Clock = LabClock(settings.lab.clock or "+0s") if settings.lab.enabled else Clock()
         self._hooks = hooks
         self.sockets: list[Udp | Streams] = []
@@ -152,6 +171,8 @@ class Wiring(Guests):
 
     def _bound(self, listener: Listener, index: int) -> Udp | Streams:
         bound = self.seat.sockets[index] if self.seat is not None else None
+        if self.legacy is not None and self.seat is None:
+            bound = next(iter(self.legacy.group(listener.transport.lower(), listener.host, listener.port)), None)
         if listener.transport == "UDP":
             return Udp(listener, bound)
         secure = listener.transport == "TLS"
@@ -167,7 +188,9 @@ class Wiring(Guests):
         )  # fmt: skip
 
     def _journal(self, path: Path) -> Journal:
-        return Journal(path, self.log.say, care=care(self.settings, self.parts.secret), utc=self.clock.utc)
+        return Journal(
+            path, self.log.say, care=care(self.settings, self.parts.secret), utc=self.clock.utc, held=held(self.elder)
+        )
 
     def _store(self) -> Store | None:
         if self.parts.anchors is None:
@@ -209,9 +232,7 @@ class Wiring(Guests):
 
     def _aftermath(self) -> Aftermath:
         """What follows an emergency call: the notice, and the window for calls back."""
-        seat = self.seat
-        slices = seat.shared.protected if seat is not None else [memoryview(bytearray(PROTECTED_CELLS * 8)).cast("Q")]
-        number, workers = (seat.number, seat.workers) if seat is not None else (0, 1)
+        slices, number, workers = self.memory.protected, self.number, self.workers
         protected = Protected(slices[number], slices, salt=self.parts.secret)
         kept = Callback(
             self.settings.paths.state, protected, spawn=self.spawn, say=self.log.say, worker=number, workers=workers
@@ -279,12 +300,10 @@ class Wiring(Guests):
                 rows = kept(path)
             except (OSError, ValueError, TypeError) as error:
                 self.log.say("reputation-unread", level="warning", path=str(path), fault=repr(error))
-        slices = seat.shared.behaviour if seat is not None else []
-        mine = slices[seat.number] if seat is not None else None
-        tokens = seat.shared.replays if seat is not None else [memoryview(bytearray(REPLAY_CELLS * 8)).cast("Q")]
+        slices, tokens = self.memory.behaviour, self.memory.replays
         following = Following(
-            Behaviour(mine, slices, salt=self.parts.secret), Sources(), Reputation(rows),
-            Replays(tokens[seat.number if seat is not None else 0], tokens, salt=self.parts.secret),
+            Behaviour(slices[self.number], slices, salt=self.parts.secret), Sources(), Reputation(rows),
+            Replays(tokens[self.number], tokens, salt=self.parts.secret),
         )  # fmt: skip
 
         def write() -> None:
@@ -297,12 +316,18 @@ class Wiring(Guests):
         async def hourly() -> None:
             while True:
                 await asyncio.sleep(KEEP_SECONDS)
-                await asyncio.to_thread(write)
+                await asyncio.to_thread(self.write_down)
 
         if path is not None:
+            self._keep = write
             self.spawn(hourly(), "reputation")
-            self._closing.insert(0, write)
+            self._closing.insert(0, self.write_down)
         return following
+
+    def write_down(self) -> None:
+        """Keep what is known of callers, where a successor reads it; the successor keeps its own."""
+        if not self.retired:
+            self._keep()
 
     def _promises(self) -> Promises:
         """What people agree to, and whom our own people call, while calls go on."""

@@ -23,6 +23,11 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     again = commands.add_parser("reload", help="let a running ringwarden read its configuration again")
     again.add_argument("--config", required=True, metavar="FILE")
 
+    newer = commands.add_parser(
+        "upgrade", help="let this version take over from the one that runs, with no call lost; 1 if it could not"
+    )
+    newer.add_argument("--config", required=True, metavar="FILE")
+
     brake = commands.add_parser("bypass", help="let a running ringwarden screen nothing: every call goes on untouched")
     brake.add_argument("state", choices=("on", "off"))
     brake.add_argument("--config", required=True, metavar="FILE")
@@ -262,6 +267,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         chosen = SIGHUP if args.command == "reload" else SIGUSR2 if args.state == "on" else SIGUSR1
         return run.signalled(args.config, chosen)
+    if args.command == "upgrade":
+        from proxy.cli import run
+
+        return run.upgrade(args.config)
     if args.command == "check-config":
         from proxy.cli import run
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -16,9 +18,12 @@ from certs.apart import Apart
 from policy.decide import reason_slugs
 from proxy import service
 from proxy.app import App
-from proxy.cli import OK, USAGE, complain
+from proxy.cli import NEGATIVE, OK, USAGE, complain
 from proxy.parts import Parts, fetching, prepare
 from proxy.settings import Settings, SettingsError, load
+from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Control, Heir, SuccessionError, Successor, ask, inherited
+from proxy.workers.legacy import LegacyError, until
+from proxy.workers.shared import GONE
 
 YOUNG, OLDER, OLDEST = 2_000, 10, 5_000
 """When Python looks for circles among objects: after so many new ones that live on, at those only. What lives is a
@@ -55,6 +60,10 @@ def check(file: str) -> int:
 
 def run(file: str, workers: str = "1") -> int:
     """Stand in front of the PBX until SIGTERM or Ctrl-C. workers: how many processes, or `auto`: one for each core."""
+    try:
+        heir = inherited()
+    except LegacyError as error:
+        return complain(str(error))
     settings = read(file)
     if settings is None:
         return USAGE
@@ -67,21 +76,74 @@ def run(file: str, workers: str = "1") -> int:
     except ValueError:
         return complain(f"--workers is a number or auto, not {workers}")
     if number != 1:
-        return company(settings, parts, number)
+        return company(settings, parts, number, heir)
     try:
         apart = Apart.started(fetching(settings, parts), uvloop.new_event_loop) if parts.anchors is not None else None
     except OSError:
         apart = None  # a thread serves as well
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve(App(settings, parts, apart=apart)))
+        return runner.run(serve(settings, parts, heir, apart))
 
 
-def company(settings: Settings, parts: Parts, workers: int) -> int:
+def upgrade(file: str) -> int:
+    """Have the ringwarden that runs with this configuration hand over to this version."""
+    settings = read(file)
+    if settings is None:
+        return USAGE
+    try:
+        prepare(settings)
+    except SettingsError as error:
+        return complain(str(error))
+    note = pid_file(settings)
+    if note is None:
+        return complain("an upgrade needs paths.state: what runs is found by it")
+    try:
+        well, text = ask(note.parent, [sys.executable, "-m", "proxy.cli"], os.environ)
+    except OSError as error:
+        return complain(f"no ringwarden of {file} can be asked ({error}): is it running?")
+    if well:
+        print(text)
+        return OK
+    print(f"ringwarden: not upgraded, the old version serves on: {text}", file=sys.stderr)
+    return NEGATIVE
+
+
+async def until_allowed(heir: Heir) -> None:
+    """Say that we could serve, and wait for the older version. Raises LegacyError."""
+    heir.ready()
+    await until(heir.may_go, 0.002)
+
+
+async def succeeded(app: App, control: Control) -> None:
+    """Wait until somebody asks for an upgrade, and let a successor take over."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if (asked := control.asked()) is None:
+            continue
+        if app.elder is not None:
+            asked.answer(ONE_AT_A_TIME, False)
+            continue
+        try:
+            successor = Successor(asked, app.settings.file, app.bequest())
+            await until(successor.ready, 0.02)
+        except (SuccessionError, OSError) as error:
+            app.log.say("upgrade-failed", level="error", why=str(error))
+            asked.answer(str(error), False)
+            continue
+        service.told(f"MAINPID={successor.process.pid}")
+        control.close()
+        successor.go()
+        asked.answer(f"process {successor.process.pid} has taken over from process {os.getpid()}", True)
+        await app.left.wait()
+        return
+
+
+def company(settings: Settings, parts: Parts, workers: int, heir: Heir | None = None) -> int:
     """Several workers behind one address."""
     from proxy.supervisor import Supervisor
 
     try:
-        supervisor = Supervisor(settings, parts, workers)
+        supervisor = Supervisor(settings, parts, workers, heir)
     except ValueError as error:
         return complain(f"--workers: {error}")
     except OSError as error:
@@ -97,13 +159,22 @@ def company(settings: Settings, parts: Parts, workers: int) -> int:
     try:
         return supervisor.run(ready)
     finally:
-        if note is not None:
-            note.unlink(missing_ok=True)
+        forget(note)
 
 
-async def serve(app: App) -> int:
+def forget(note: Path | None) -> None:
+    """Take our note away; that of a successor stays."""
+    if note is not None:
+        with contextlib.suppress(OSError):
+            if note.read_text(encoding="ascii").strip() == str(os.getpid()):
+                note.unlink()
+
+
+async def serve(settings: Settings, parts: Parts, heir: Heir | None = None, apart: Apart | None = None) -> int:
     """Start, say so, wait for a signal, stop."""
-    stop = asyncio.Event()
+    begin = partial(until_allowed, heir) if heir is not None else None
+    app = App(settings, parts, apart=apart, legacy=heir.legacy if heir is not None else None, begin=begin)
+    stop = app.left
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -112,6 +183,16 @@ async def serve(app: App) -> int:
     except OSError as error:
         await app.stop()
         return complain(f"cannot listen: {error}")
+    except LegacyError as error:
+        await app.stop()
+        return complain(str(error))
+    control = None
+    if pid_file(settings) is not None and settings.paths.state is not None:
+        try:
+            control = Control(settings.paths.state)
+            app.spawn(succeeded(app, control), "upgrade")
+        except OSError as error:
+            app.log.say("no-upgrade", level="warning", why=str(error))
     loop.add_signal_handler(signal.SIGHUP, lambda: app.spawn(again(app), "reload"))
     loop.add_signal_handler(signal.SIGUSR2, app.bypass, True)
     loop.add_signal_handler(signal.SIGUSR1, app.bypass, False)
@@ -129,10 +210,13 @@ async def serve(app: App) -> int:
     print(f"ringwarden ready {' '.join(app.addresses)}", flush=True)
     sys.stdout.flush()
     await stop.wait()
-    service.told("STOPPING=1")
-    if note is not None:
-        note.unlink(missing_ok=True)
+    if not app.retired:
+        service.told("STOPPING=1")
+    forget(note)
+    if control is not None:
+        control.close()
     await app.stop()
+    app.memory.leaving.stages[0] = GONE
     return OK
 
 

@@ -79,6 +79,29 @@ class Endpoint:
         """Live transactions, both sides."""
         return len(self._layer)
 
+    def known_by(self) -> list[bytes]:
+        """What the requests of the live server transactions are known by: their branch without the cookie, or the
+        Call-ID of those that have none. For whoever reads our sockets after us.
+        """
+        found = []
+        for key in self._layer.servers:
+            assert isinstance(key, tuple)
+            if len(key) == 4:
+                found.append(str(key[0])[7:].encode("utf-8", "surrogateescape"))
+            else:
+                found.append(bytes(key[3]))
+        return found
+
+    def unanswered(self) -> set[tuple[str, int]]:
+        """Hosts and ports of those with whom a transaction is not yet at its final."""
+        layer = self._layer
+        return {
+            (one.to.host, one.to.port)
+            for home in (layer.servers, layer.clients, layer.cancels)
+            for one in home.values()
+            if one.state in (transactions.TRYING, transactions.PROCEEDING, transactions.CALLING)
+        }
+
     # Bytes and time in, bytes and events out
 
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Event]:

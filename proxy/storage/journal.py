@@ -75,8 +75,10 @@ class Journal:
         bound: int = MAX_WAITING,
         care: Care | None = None,
         utc: Callable[[], float] = time.time,
+        held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """say: a log line, `say(event, level=..., **fields)`. care: what is kept, and how long (all, for ever).
+        """held: whether somebody else still writes the file; until he has ended, rows wait.
+        say: a log line, `say(event, level=..., **fields)`. care: what is kept, and how long (all, for ever).
         Never raises, whatever the path leads to.
         """
         self.path = path
@@ -88,6 +90,7 @@ class Journal:
         self._bound = bound
         self._care, self._utc = care or Care(), utc
         self._cared = time.monotonic()
+        self._held = held
         self._head_said = time.monotonic()
         self._lost = 0
         """Of `dropped`: how many the chain has been told of."""
@@ -123,6 +126,8 @@ class Journal:
 
     def _run(self) -> None:
         while not self._stop.wait(self._pace.beat):
+            if self._held():
+                continue
             self._drain()
             self._look_after()
         self._drain()

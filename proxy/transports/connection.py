@@ -63,6 +63,10 @@ class Connection(asyncio.Protocol):
         """Messages that wait for it to stand."""
         return len(self._queue)
 
+    def quiet(self, now: float) -> float:
+        """Seconds since it brought anything whole."""
+        return now - self._heard
+
     # What asyncio tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

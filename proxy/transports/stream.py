@@ -85,6 +85,7 @@ class Streams:
         """Which connection takes what is sent to an address and port."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._resting = False
         self._take: Callable[[list[bytes], Flow], None] = lambda messages, flow: None
         self._failed: Callable[[Flow], None] = lambda flow: None
         self._broken: Callable[[bytes, Flow, ParseError], bool] = lambda octets, flow, error: False
@@ -127,6 +128,18 @@ class Streams:
         self.socket.listen(BACKLOG)
         self.loop.add_reader(self.socket, self._accept)
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._swept)
+
+    def rest(self) -> None:
+        """Take no more connections; those that are there stay."""
+        self.loop.remove_reader(self.socket)
+        self._resting = True
+
+    def let_go(self, busy: Callable[[Flow], bool], seconds: float) -> None:
+        """End the connections that brought nothing for so long and that nobody waits for."""
+        now = self.now()
+        for connection in tuple(self._open.values()):
+            if not connection.why and connection.quiet(now) >= seconds and not busy(connection.flow):
+                connection.end("idle")
 
     def close(self) -> None:
         """Close everything; what is in flight is lost, as with any stop."""
@@ -252,7 +265,7 @@ class Streams:
         task.add_done_callback(lambda task: taken.close() if task.cancelled() else None)  # perhaps it never began
 
     def _accept_again(self) -> None:
-        if self._sweeper is not None:
+        if self._sweeper is not None and not self._resting:
             self.loop.add_reader(self.socket, self._accept)
 
     async def _welcome(self, connection: Connection, taken: socket.socket) -> None:

@@ -36,13 +36,18 @@ CARRIED, WAYS, ASKED = b"T", b"Y", b"A"
 """A target of a peer has changed; what the operator sees of the peers; a worker begins, and is told what the others
 know; an order to a peer; the lab's clock is set. A message that is to leave by a connection of the reader's; who is
 reached by connections of the writer's, or no more; the writer asks for that."""
+RETIRE, OPEN, KEEP, LEGACY = b"Q", b"P", b"K", b"G"
+"""A worker reads the public sockets no more; calls that are up pass to the next generation; a worker writes down what
+it knows of callers; what the desk knew of the peers.
+"""
 
 
 class Line:
     """One way to one process: any process may write, that one reads."""
 
-    def __init__(self) -> None:
-        self.inlet, self.outlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, ends: tuple[socket.socket, socket.socket] | None = None) -> None:
+        """ends: inlet and outlet of a way that is there already."""
+        self.inlet, self.outlet = ends or socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for one in (self.inlet, self.outlet):
             one.setblocking(False)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from proxy.sip.flow import Flow
+from proxy.workers.legacy import Elder
 from proxy.workers.links import (
     ASKED,
     CARRIED,
@@ -55,6 +56,8 @@ class Seat:
     """Listener -> connections that came to it here."""
     handed: int = 0
     """Datagrams that were given to their owner."""
+    elder: Elder | None = None
+    """The generation before, while it lives."""
     lost: int = 0
     """Records that did not fit."""
     ways: OrderedDict[Flow, int] = field(default_factory=OrderedDict)
@@ -69,6 +72,8 @@ class Seat:
     def elsewhere(self, data: bytes, flow: Flow) -> bool:
         """Hand a datagram to the worker that it belongs to; False where that is this one, or nobody."""
         whose = owner(data, self.workers)
+        if (elder := self.elder) is not None and elder.takes(data, flow, self.number if whose is None else whose):
+            return True
         if whose is None or whose == self.number:
             return False
         if not self.lines[whose].send(DATAGRAM, wrapped(data, flow)):

@@ -46,6 +46,24 @@ def owner(data: bytes, workers: int) -> int | None:
     return _named(found[1], workers) if data[:4] == b"SIP/" else share(found[1], workers)
 
 
+def named(data: bytes) -> tuple[bool, bytes] | None:
+    """Whether a message is a response, and what it belongs by: its branch without the cookie, or a request's Call-ID
+    where there is none. None where it cannot be read.
+    """
+    found = _BRANCH(data, 0, REACH * 4)
+    if found is not None and b"\r\n " not in data[: found.end()] and b"\r\n\t" not in data[: found.end()]:
+        return data[:4] == b"SIP/", found[1]
+    try:
+        message = parse(data)
+        via = message.via
+        answers = data.lstrip(b"\r\n")[:4].upper() == b"SIP/"
+        if via.cookie:
+            return answers, via.branch.encode("utf-8", "surrogateescape")[7:]
+        return None if answers else (False, message.call_id)
+    except ParseError:
+        return None
+
+
 def _named(key: bytes, workers: int) -> int | None:
     number = DIGITS.find(chr(key[0]))
     return number if 0 <= number < workers else None

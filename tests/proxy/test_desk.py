@@ -90,8 +90,8 @@ async def test_one_worker_asks_the_peers_for_all(tmp_path: Path) -> None:
         target = f"udp:127.0.0.1:{world.ports['pbx']}"
 
         async def well() -> bool:
-            row = (await rows(world))[target]
-            return row["state"] == "up" and row["round_trip_ms"] is not None
+            row = (await rows(world)).get(target)
+            return row is not None and row["state"] == "up" and row["round_trip_ms"] is not None
 
         await when(well)
         while len(world.pbx.requests("OPTIONS")) < 4:

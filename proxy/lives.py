@@ -1,0 +1,58 @@
+"""The life of a child of the supervisor: it says how far it is, hears signals, and ends with its supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from ctypes import CDLL
+from typing import Any
+
+from proxy.app import App
+from proxy.workers.legacy import until
+
+PR_SET_PDEATHSIG = 1
+
+
+async def begun(write: int, stages: memoryview) -> None:
+    """Say that we are built, and wait until all are and the older version lets us."""
+    if not stages[-1]:
+        os.write(write, b"b")
+    await until(lambda: bool(stages[-1]), 0.002)
+
+
+async def lived(
+    write: int,
+    stop: Callable[[], Coroutine[Any, Any, None]],
+    heard: dict[signal.Signals, Callable[[], Any]],
+    ended: asyncio.Event | None = None,
+) -> int:
+    """Say that we serve, and go on until told to stop. ended: set when there is nothing left to do."""
+    ended = ended or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    for number, act in heard.items():
+        loop.add_signal_handler(number, act)
+    gc.freeze()
+    gc.set_threshold(2_000, 10, 5_000)  # as `proxy.cli.run` says
+    os.write(write, b"!")
+    os.close(write)
+    await ended.wait()
+    await stop()
+    return 0
+
+
+def bound_to(supervisor: int) -> None:
+    """Have the kernel end this process with its supervisor (SIGTERM): workers that are left over would keep the
+    addresses, and the next start would share each call with them.
+    """
+    CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != supervisor:
+        os.kill(os.getpid(), signal.SIGTERM)  # it died before the kernel was asked
+
+
+async def again(app: App) -> None:
+    await app.reload()

@@ -1,0 +1,137 @@
+"""How an upgrade is asked for, and what becomes of a new version that does not start."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy.succession import NAME, Asked, Control, Heir, SuccessionError, Successor, ask, inherited
+from proxy.workers.legacy import ENVIRONMENT, GO, Legacy, LegacyError, Link, give
+from proxy.workers.links import Line
+from proxy.workers.shared import Shared
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[Control]:
+    one = Control(tmp_path)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def legacy() -> Iterator[Legacy]:
+    shared, lines = Shared(1, metrics=1, tally=1, behaviour=1), [Line(), Line()]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        where = [("udp", *bound.getsockname())]
+        yield Legacy("1", 3, 1, os.getpid(), where, [[bound]], lines[:1], lines[1], shared.file, shared.leaving.file, "x")
+    for line in lines:
+        line.close()
+
+
+def soon(look: Callable[[], object]) -> object:
+    """What is found, once it is."""
+    until = time.monotonic() + 10.0
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.005)
+    raise AssertionError("nothing came")
+
+
+def test_who_asks_says_how_the_new_version_is_started_and_hears_what_became_of_it(control: Control, tmp_path: Path) -> None:
+    assert stat.S_IMODE(os.stat(tmp_path / NAME).st_mode) == 0o600
+    told: list[tuple[bool, str]] = []
+    asking = threading.Thread(
+        target=lambda: told.append(ask(tmp_path, ["new", "-m", "proxy.cli"], {"PATH": "/bin", "SECRET": "no"}))
+    )
+    asking.start()
+    asked = soon(control.asked)
+    assert isinstance(asked, Asked)
+    assert (asked.command, asked.environment) == (["new", "-m", "proxy.cli"], {"PATH": "/bin"})
+    asked.answer("not today", False)
+    asking.join()
+    assert told == [(False, "not today")]
+
+
+@pytest.mark.parametrize("request_", [b"nonsense", b"[]", json.dumps({"command": 3, "environment": {}}).encode()])
+def test_what_cannot_be_read_is_nobodys_wish(control: Control, tmp_path: Path, request_: bytes) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+        link.connect(str(tmp_path / NAME))
+        link.send(request_)
+        link.settimeout(5.0)
+        for _ in range(3):
+            assert control.asked() is None
+        assert link.recv(10) == b""
+
+
+def test_the_socket_of_a_successor_stays_when_the_old_one_goes(tmp_path: Path) -> None:
+    old = Control(tmp_path)
+    new = Control(tmp_path)
+    old.close()
+    assert (tmp_path / NAME).exists()
+    new.close()
+    assert not (tmp_path / NAME).exists()
+    with pytest.raises(OSError, match="No such file"):
+        ask(tmp_path, [], {})
+
+
+def started(command: list[str], legacy: Legacy, link: socket.socket) -> Successor:
+    return Successor(Asked(command, {}, link), Path("ringwarden.toml"), legacy)
+
+
+def test_a_command_that_is_not_there_or_ends_at_once_is_no_successor(legacy: Legacy) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        with pytest.raises(SuccessionError, match="cannot be started"):
+            started(["/nonexistent/ringwarden"], legacy, theirs)
+        ends = started([sys.executable, "-c", "raise SystemExit(2)"], legacy, theirs)
+        with pytest.raises(SuccessionError, match="code 2"):
+            soon(ends.ready)
+        assert ends.process.returncode == 2
+
+
+def test_the_heir_gets_everything_and_waits_for_its_turn(legacy: Legacy) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    give(ours, legacy)
+    environ = {ENVIRONMENT: str(theirs.detach())}
+    heir = inherited(environ)
+    assert heir is not None and not environ
+    assert heir.legacy.generation == 3 and heir.legacy.listeners == legacy.listeners
+    assert not heir.may_go()
+    link = Link(ours)
+    heir.ready()
+    assert link.heard() == "ready"
+    link.say(GO)
+    assert heir.may_go()
+    link.close()
+    with pytest.raises(LegacyError, match="withdrawn"):
+        heir.may_go()
+    for row in heir.legacy.sockets:
+        for one in row:
+            one.close()
+    for line in (*heir.legacy.lines, heir.legacy.desk):
+        line.close()
+    heir.close()
+
+
+def test_nobody_has_anything_for_a_usual_start_and_a_broken_note_is_said() -> None:
+    assert inherited({}) is None
+    with pytest.raises(LegacyError, match="names no socket"):
+        inherited({ENVIRONMENT: "soup"})
+
+
+def test_an_older_version_that_ends_before_it_has_handed_over_is_said() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.close()
+    with theirs, pytest.raises(LegacyError):
+        Heir(theirs)
