@@ -2,7 +2,7 @@
 
 The tests are collected once, and run once unchanged: which functions each of them enters is written down then, and how long
 it takes. After that the process splits for each change: the child says which one runs, and runs the tests that enter the
-function, the quickest first, to the first that fails. Each verdict is a line of a file as soon as it is known.
+function, those first that noticed other changes of it, then the quickest, to the first that fails. Each verdict is a line of a file as soon as it is known.
 
 What is made while tests are collected is made unchanged. So a change that nobody noticed, of a function that runs at that
 time, is asked once more from the very beginning.
@@ -10,12 +10,14 @@ time, is asked once more from the very beginning.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from mmap import mmap
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,7 @@ def function_of(change: str) -> str:
 
 
 def noticed(work: Callable[[], int], seconds: float) -> str:
-    """A child does the work: "killed" if it returns anything but 0, "survived", or "timeout"."""
+    """A child does the work: "survived" if it returns 0, "killed" if it ends otherwise, or "timeout"."""
     child = os.fork()
     if not child:
         status = 3
@@ -102,18 +104,24 @@ class Hunt:
         if session.testsfailed:
             return True
         set_mutant_under_test("")
+        forget()
+        gc.collect()
+        gc.freeze()  # what the children inherit is not looked through in each of them
+        keen: Counter[tuple[str, int]] = Counter()
+        last = mmap(-1, 8)
         for change in self._changes:
             if time.monotonic() > self._end:
                 break
-            order = sorted(enter[function_of(change)], key=took.__getitem__)
-            if not order and function_of(change) not in self._early:
+            function = function_of(change)
+            order = sorted(enter[function], key=lambda at: (-keen[function, at], took[at]))
+            if not order and function not in self._early:
                 self._told(change, "no tests")
                 continue
 
             def work(change: str = change, order: list[int] = order) -> int:
-                forget()
                 set_mutant_under_test(change)
                 for at in order:
+                    last[:4] = at.to_bytes(4, "big")
                     item = session.items[at]
                     item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
                     if session.testsfailed:
@@ -121,10 +129,13 @@ class Hunt:
                 return 0
 
             verdict = noticed(work, SECONDS + PATIENCE * sum(took[at] for at in order))
-            if verdict == "survived" and function_of(change) in self._early:
+            if verdict == "killed":
+                keen[function, int.from_bytes(last[:4], "big")] += 1
+            if verdict == "survived" and function in self._early:
                 self.doubtful.append(change)
             else:
                 self._told(change, verdict)
+        last.close()
         return True
 
 

@@ -68,6 +68,14 @@ async def test_an_emergency_call_passes_in_every_mode_whatever_else_is_wrong(tar
         await world.carrier.hears("INVITE", call_id=stranger_call.call_id)
 
 
+@pytest.mark.req("EMG-001", "TRAP-77")
+@pytest.mark.parametrize("lines", [(), ("P-Asserted-Identity: <sip:911@carrier.example.net>",), ("Route: <sip:911@192.0.2.9;lr>",)])
+async def test_who_writes_911_anywhere_but_into_the_request_uri_is_judged(lines: tuple[str, ...], tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        sent = call(world, UTILITY, f"+{CALLEE}", *lines, callee=f"<sip:911@127.0.0.1:{world.ports['proxy']}>")
+        assert (await world.carrier.call(sent, world.proxy)).status == 603
+
+
 @pytest.mark.req("EMG-001")
 async def test_urn_service_sos_passes_too(tmp_path: Path) -> None:
     async with World(tmp_path) as world:

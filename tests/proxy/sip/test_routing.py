@@ -78,6 +78,18 @@ def test_where_a_request_goes(target: str, routes: list[str], on: str, left: lis
     assert route(message, ME).next.host == to
 
 
+@pytest.mark.req("SIP-045")
+@pytest.mark.parametrize("value", ["<sip:203.0.113.5;lr>", "<isbn:2983792873>", "<sip:b@elsewhere.example;maddr=192.0.2.66>"])
+def test_to_and_from_route_nothing(value: str) -> None:
+    message = parse(
+        f"INVITE sip:bob@ua.example SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: {value};tag=f\r\nTo: {value}\r\n"
+        "Call-ID: c\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+    )
+    assert isinstance(message, Request) and check(message) is None
+    routed = route(message, ME)
+    assert (routed.target, routed.next.host, routed.tokens, routed.own) == (b"sip:bob@ua.example", "ua.example", (), False)
+
+
 @pytest.mark.parametrize(
     ("target", "routes", "tokens", "own"),
     [
