@@ -150,6 +150,19 @@ def test_a_response_is_known_however_it_is_spelled(wire: Wire, change: tuple[byt
     ]
 
 
+@pytest.mark.req("SIP-085")
+@pytest.mark.parametrize("cseq", [b"CSeq: 1 BYE", b"CSeq: 1 invite", b"CSeq: 1 CANCEL"])
+def test_a_response_to_another_method_is_none_of_ours(wire: Wire, cseq: bytes) -> None:
+    wire.caller.invites()
+    invite = wire.callee.gets("INVITE")
+    kept = [line for line, name in zip(invite.lines, invite.names, strict=True) if name in ("via", "from", "to", "call-id")]
+    wire.callee.says(b"\r\n".join([b"SIP/2.0 603 No", *kept, cseq, b"Content-Length: 0", b"", b""]))
+    wire.caller.hears_nothing()
+    assert len(wire.told(Stray)) == 1
+    wire.callee.answers(180)
+    wire.caller.hears(180)
+
+
 @pytest.mark.req("SIP-057")
 @pytest.mark.parametrize("change", [(b"", b""), (b"\r\nFrom", b",\r\nFrom")])
 def test_a_response_without_another_via_is_not_sent_on(wire: Wire, change: tuple[bytes, bytes]) -> None:
