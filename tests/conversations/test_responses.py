@@ -126,6 +126,7 @@ def test_a_response_that_belongs_to_nothing_is_dropped(wire: Wire, change: tuple
         (b"Via: SIP/2.0/UDP 203", b"v: SIP / 2.0 / UDP 203"),
         (b"Via: SIP/2.0/UDP 203.0.113.5:5060;", b"VIA:\r\n SIP/2.0/UDP 203.0.113.5:5060 ;received=203.0.113.5;"),
         (b"\r\nVia: SIP/2.0/UDP 198", b", SIP/2.0/UDP 198"),
+        (b"Via: SIP/2.0/UDP 203", b"Via:SIP/2.0/UDP 203"),
         (b"CSeq: 1 INVITE", b"cseq :  0001   INVITE"),
         (b"z9hG4bK", b"Z9HG4BK"),
     ],
