@@ -87,6 +87,7 @@ async def test_a_reload_brings_all_that_the_file_names(tmp_path: Path) -> None:
         text = path.read_text()
         for old, new in (
             ('profile = "demo"\nmode = "enforce"', 'mode = "observe"'),  # the carrier's trunk
+            (f'sources = ["127.0.0.1:{world.ports["pbx"]}"]', f'sources = ["127.0.0.1:{pbx.port}"]'),
             (f'pbx = ["127.0.0.1:{world.ports["pbx"]}"]', f'pbx = ["127.0.0.1:{pbx.port}"]'),
             ('key = "pbx.key"', 'key = "other.key"'),
             (re.findall(r"certificate_url = .*", text)[0], f'certificate_url = "{url}"'),
@@ -102,10 +103,10 @@ async def test_a_reload_brings_all_that_the_file_names(tmp_path: Path) -> None:
         assert (await world.carrier.call(listed, world.proxy)).status == 200
         await pbx.hears("INVITE", call_id=listed.call_id)
         signed = Invitation(f"sip:+13015550101@127.0.0.1:{world.ports['proxy']}", "<sip:+12025550100@pbx.example.com>")
-        assert (await world.pbx.call(signed, world.proxy)).status == 200
+        assert (await pbx.call(signed, world.proxy)).status == 200
         assert url in ((await world.carrier.hears("INVITE", call_id=signed.call_id)).header("identity") or "")
         urgent = Invitation(f"sip:120@127.0.0.1:{world.ports['proxy']}", "<sip:+12025550100@pbx.example.com>")
-        assert (await world.pbx.call(urgent, world.proxy)).status == 200
+        assert (await pbx.call(urgent, world.proxy)).status == 200
         assert (await world.carrier.hears("INVITE", call_id=urgent.call_id)).header("identity") is None
         async with asyncio.timeout(5):
             notice = await asyncio.get_running_loop().sock_recv(desk, 65_536)
