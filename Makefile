@@ -30,7 +30,7 @@ fuzz: $(VENV)/.tested
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz.identity
 
-# shaken (five minutes), then proxy/sip (twenty minutes of one core). `make mutate-sip MUTATE="--seconds 60 --show"` asks a part of that.
+# shaken (five minutes), then proxy/sip (three quarters of an hour of one core). `make mutate-sip MUTATE="--seconds 60 --show"` asks a part of that.
 mutate: $(VENV)/.tested
 	$(BIN)/python -m tests.mutation
 	$(MAKE) mutate-sip

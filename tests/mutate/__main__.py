@@ -2,7 +2,7 @@
 
 mutmut makes the changes (`changes`; its settings are in pyproject.toml), and `hunt` runs for each the tests that enter its
 function. What was found is kept in `mutants/verdicts`, so that a run that was stopped goes on where it was. All of it takes
-twenty minutes of one core; `--seconds 60` asks as many as fit, in an order that the seed says, and a room can be named.
+three quarters of an hour of one core; `--seconds 60` asks for a minute, in an order that the seed says, and a room can be named.
 
 A change that nobody notices is a missing test, or no change at all (another way to the same bytes, a memory that is
 not used, a text for people). `--show` prints them, so that somebody looks.
@@ -48,7 +48,7 @@ def shown(name: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=__doc__)
     parser.add_argument("rooms", nargs="*", help="files of proxy/sip without .py; all of them by default")
-    parser.add_argument("--seconds", type=float, default=0.0, help="ask what fits into them; 0: everything")
+    parser.add_argument("--seconds", type=float, default=0.0, help="how long to ask; 0: until all is asked")
     parser.add_argument("--seed", type=int, default=1, help="of the order in which changes are asked")
     parser.add_argument("--at-most", type=float, default=AT_MOST, metavar="PERCENT")
     parser.add_argument("--show", action="store_true", help="print what went unnoticed")

@@ -72,9 +72,11 @@ def noticed(work: Callable[[], int], seconds: float) -> str:
 class Hunt:
     """A plugin of pytest that takes the place of its loop."""
 
-    def __init__(self, changes: Sequence[str], told: Callable[[str, str], None], end: float) -> None:
-        """told: the verdict of a change; end: when it is enough, by the monotonic clock."""
-        self._changes, self._told, self._end = changes, told, end
+    def __init__(self, changes: Sequence[str], told: Callable[[str, str], None], seconds: float) -> None:
+        """told: the verdict of a change; seconds: how long to ask; 0: as long as it takes."""
+        self._changes, self._told, self._seconds = changes, told, seconds
+        self.end = float("inf")
+        """When it is enough, by the monotonic clock."""
         self._early: set[str] = set()
         self.doubtful: list[str] = []
         """Unnoticed, of functions that run while tests are collected."""
@@ -107,10 +109,12 @@ class Hunt:
         forget()
         gc.collect()
         gc.freeze()  # what the children inherit is not looked through in each of them
+        if self._seconds:
+            self.end = time.monotonic() + self._seconds
         keen: Counter[tuple[str, int]] = Counter()
         last = mmap(-1, 8)
         for change in self._changes:
-            if time.monotonic() > self._end:
+            if time.monotonic() > self.end:
                 break
             function = function_of(change)
             order = sorted(enter[function], key=lambda at: (-keen[function, at], took[at]))
@@ -155,15 +159,14 @@ def main(arguments: Sequence[str]) -> int:
     """
     path, seconds = arguments
     marks = dict(line.strip().split(" ", 1) for line in sys.stdin)
-    end = time.monotonic() + float(seconds) if float(seconds) else float("inf")
     sys.path.insert(0, str(Path.cwd()))
     with open(path, "a", encoding="utf-8", buffering=1) as out:
-        hunt = Hunt(list(marks), lambda change, verdict: print(change, marks[change], verdict, file=out), end)
+        hunt = Hunt(list(marks), lambda change, verdict: print(change, marks[change], verdict, file=out), float(seconds))
         if pytest.main([*WORDS, *TESTS], plugins=[hunt]):
             print("the tests fail unchanged", file=sys.stderr)
             return 2
         for change in hunt.doubtful:
-            if time.monotonic() < end:
+            if time.monotonic() < hunt.end:
                 print(change, marks[change], afresh(change, hunt.whole), file=out)
     return 0
 
