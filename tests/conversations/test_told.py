@@ -194,3 +194,32 @@ def test_another_version_of_sip_is_refused_whoever_is_called() -> None:
         wire.caller.says(b"\r\n".join(line for line in lines if not line.startswith(name + b":")))
         wire.caller.hears(400)
     wire.callee.hears_nothing()
+
+
+@pytest.mark.req("SIP-063")
+def test_a_branch_is_cancelled_once_however_often_it_rings(wire: Wire) -> None:
+    invite = wire.caller.invites()
+    ringing = wire.callee.gets("INVITE")
+    wire.callee.answers(180)
+    wire.caller.cancels(invite)
+    wire.callee.gets("CANCEL")
+    wire.callee.answers(183, to=ringing)
+    wire.caller.cancels(invite)
+    wire.callee.answers(180, to=ringing)
+    wire.callee.hears_nothing()
+
+
+@pytest.mark.req("SIP-053")
+@pytest.mark.parametrize("statuses", [(401, 401), (401, 407), (407, 401), (407, 407)])
+def test_a_challenge_goes_up_with_those_of_all_the_others_and_of_nobody_else(statuses: tuple[int, int]) -> None:
+    wire = Wire(callees=3)
+    wire.acts.insist = True
+    wire.caller.invites()
+    for number, (status, callee) in enumerate(zip((*statuses, 403), wire.callees, strict=True)):
+        callee.gets("INVITE")
+        name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
+        callee.answers(status, "Say Who", lines=(f'{name}: Digest realm="{number}"', f"X-Of: {number}"))
+    (challenge,) = (one for _, one, _ in wire.caller.inbox if isinstance(one, Response) and one.status >= 300)
+    assert challenge.status == statuses[0] and challenge.phrase == b"Say Who"
+    assert sorted(challenge.all("www-authenticate") + challenge.all("proxy-authenticate")) == [b'Digest realm="0"', b'Digest realm="1"']
+    assert challenge.all("x-of") == [b"0"]
