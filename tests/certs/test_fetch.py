@@ -62,6 +62,14 @@ async def test_a_faulty_answer_is_refused(
     assert repository.hits == {"/carrier.pem": 1}  # in particular, no redirect was followed
 
 
+@pytest.mark.req("STI-071")
+async def test_a_file_that_is_said_to_be_too_long_is_not_read(
+    fetcher: Fetcher, repository: Repository, authority: Authority
+) -> None:
+    with pytest.raises(FetchError, match="allowed are 65536"):
+        await fetcher.get(repository.put("carrier.pem", authority.leaf().chain_pem(), "huge"))
+
+
 @pytest.mark.req("STI-071", "TRAP-79")
 @pytest.mark.parametrize("fault", ["hang", "drip"])
 async def test_the_deadline_is_one_for_the_whole(

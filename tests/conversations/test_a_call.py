@@ -61,6 +61,7 @@ def test_the_callee_ends_the_call(wire: Wire) -> None:
 @pytest.mark.req("SIP-034", "SIP-002", "SIP-012", "SIP-023", "SIP-001")
 def test_nothing_that_we_have_no_rule_for_changes_by_one_octet(wire: Wire) -> None:
     odd = ["X-Odd: ;;,,;", "Date: not a date", "Require: nothingSupportsThis", "Subject: \u00fc \u4f60", "y: broken"]
+    odd += ["X-Blanks :  two  blanks,\tand \t ", "x-FOLDED: one\r\n\t two", "X-Empty:"]
     body = bytes(range(256))
     sent = wire.caller.asks("FROB", lines=odd, body=body)
     got = wire.callee.inbox[0][2]

@@ -69,7 +69,7 @@ def test_a_body_is_as_long_as_its_octets_and_not_as_its_characters(wire: Wire, t
     assert wire.callee.gets("MESSAGE").body == body[: len(text)]
 
 
-@pytest.mark.req("SIP-043")
+@pytest.mark.req("SIP-043", "TRAP-75")
 @pytest.mark.parametrize("body", [b"", b"v=0\r\n", "über".encode()])
 def test_what_comes_without_a_length_by_udp_gets_one_on_a_stream(body: bytes) -> None:
     wire = Wire(listeners=(UDP, TCP))

@@ -126,6 +126,7 @@ def test_a_response_that_belongs_to_nothing_is_dropped(wire: Wire, change: tuple
         (b"Via: SIP/2.0/UDP 203", b"v: SIP / 2.0 / UDP 203"),
         (b"Via: SIP/2.0/UDP 203.0.113.5:5060;", b"VIA:\r\n SIP/2.0/UDP 203.0.113.5:5060 ;received=203.0.113.5;"),
         (b"\r\nVia: SIP/2.0/UDP 198", b", SIP/2.0/UDP 198"),
+        (b"Via: SIP/2.0/UDP 203", b"Via:SIP/2.0/UDP 203"),
         (b"CSeq: 1 INVITE", b"cseq :  0001   INVITE"),
         (b"z9hG4bK", b"Z9HG4BK"),
     ],
@@ -148,6 +149,19 @@ def test_a_response_is_known_however_it_is_spelled(wire: Wire, change: tuple[byt
     assert answer.values("via") == [
         b"SIP/2.0/UDP 198.51.100.10:5060;rport=5060;received=198.51.100.10;branch=z9hG4bKup1"
     ]
+
+
+@pytest.mark.req("SIP-085")
+@pytest.mark.parametrize("cseq", [b"CSeq: 1 BYE", b"CSeq: 1 invite", b"CSeq: 1 CANCEL"])
+def test_a_response_to_another_method_is_none_of_ours(wire: Wire, cseq: bytes) -> None:
+    wire.caller.invites()
+    invite = wire.callee.gets("INVITE")
+    kept = [line for line, name in zip(invite.lines, invite.names, strict=True) if name in ("via", "from", "to", "call-id")]
+    wire.callee.says(b"\r\n".join([b"SIP/2.0 603 No", *kept, cseq, b"Content-Length: 0", b"", b""]))
+    wire.caller.hears_nothing()
+    assert len(wire.told(Stray)) == 1
+    wire.callee.answers(180)
+    wire.caller.hears(180)
 
 
 @pytest.mark.req("SIP-057")

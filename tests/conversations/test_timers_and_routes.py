@@ -62,6 +62,8 @@ def test_our_own_route_set_stands_above_that_of_the_request_and_the_target_is_ke
     invite = wire.callee.gets("INVITE")
     assert invite.all("route") == [line.partition(b": ")[2] for line in (*EDGES, b"Route: <sip:next.example.net;lr>")]
     assert invite.target == b"sip:+12025550199@pbx.example.com;user=phone"
+    assert len(invite.values("via")) == 2 and invite.via.host == "203.0.113.5"
+    assert invite.all("record-route") == [b"<sip:203.0.113.5:5060;lr;rw=TOKEN>"]
     wire.caller.asks("OPTIONS")
     assert len(wire.callee.gets("OPTIONS").all("route")) == 2
 

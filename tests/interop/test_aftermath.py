@@ -18,6 +18,7 @@ from proxy.lab.cases import UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
 from proxy.notice.webhook import SIGNATURE, verified
+from tests.waiting import until
 
 LINE, CENTRE = "12025550177", "13015550190"
 SECRET = "0123456789abcdef"
@@ -140,10 +141,7 @@ async def test_after_911_calls_to_the_line_are_not_screened_also_after_a_restart
         assert heard.header("x-screen-verdict") is None
         assert (await world.carrier.call(blocked("12025550178"), world.proxy)).status == 603
         assert await metric(world, "ringwarden_emergency_callbacks_total") == 1
-        for _ in range(200):
-            if (world.folder / "state" / "callback-0").exists():
-                break
-            await asyncio.sleep(0.02)
+        await until((world.folder / "state" / "callback-0").exists, "the line is written down")
         world.process.kill()  # not even a word of goodbye
         await world.process.wait()
         await world.run()
@@ -182,10 +180,7 @@ async def test_the_window_is_open_in_every_worker(tmp_path: Path) -> None:
         assert await tries() == [603] * 12
         assert (await world.pbx.call(call(world, "911", LINE), world.proxy)).status == 200
         assert await tries() == [200] * 12
-        for _ in range(500):
-            if list((tmp_path / "state").glob("callback-?")):
-                break
-            await asyncio.sleep(0.02)
+        await until(lambda: list((tmp_path / "state").glob("callback-?")), "the line is written down")
         world.process.terminate()
         await world.process.wait()
         await world.run()

@@ -24,7 +24,9 @@ from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World, free_port
 from proxy.storage.find import JournalError, find
+from proxy.storage.rows import Row
 from shaken.sign import Signer
+from tests.waiting import until
 
 LISTED = "13015550166"
 LINE = "12025550177"
@@ -120,8 +122,8 @@ async def test_an_emergency_call_completes_with_a_worker_just_killed(tmp_path: P
             assert [one.status for one in outcomes] == [200] * len(calls)
             for one in calls:
                 await world.carrier.hears("INVITE", call_id=one.call_id)
-            while victim in (now := children(world.process.pid)) or len(now) != 3:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)  # the kernel tells nobody
+            pid = world.process.pid
+            await until(lambda gone=victim, pid=pid: gone not in children(pid) and len(children(pid)) == 3, "a successor lives")  # type: ignore[misc]
 
 
 @pytest.mark.req("EMG-003")
@@ -177,14 +179,15 @@ async def test_emergency_calls_are_written_down_and_count_against_nobody(tmp_pat
         ordinary = [await world.carrier.call(call(world, f"+{CALLEE}", "13015550101"), world.proxy) for _ in range(3)]
         assert [one.status for one in ordinary[:2]] == [200, 200], "emergency calls were counted"
         assert ordinary[2].status >= 400, "nothing is counted: this test would show nothing"
-        rows = []
-        for _ in range(100):
-            if world.journal.is_file():
-                try:
-                    rows = [found.row for one in told for found in find(world.journal, one.call_id)]
-                except JournalError:
-                    rows = []  # the file is there, its table is not yet
-            if len(rows) == 5:
-                break
-            await asyncio.sleep(0.05)
+
+        def rows_now() -> list[Row]:
+            if not world.journal.is_file():
+                return []
+            try:
+                return [found.row for one in told for found in find(world.journal, one.call_id)]
+            except JournalError:
+                return []  # the file is there, its table is not yet
+
+        await until(lambda: len(rows_now()) == 5, "all five calls are in the journal")
+        rows = rows_now()
         assert [(row.action, row.emergency, row.reason, row.score) for row in rows] == [("emergency", True, "emergency", 0)] * 5

@@ -19,6 +19,7 @@ from benchmarks.sipp import Address, bound
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World, free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 LUA = ROOT / "deploy" / "homer" / "hep3.lua"
@@ -40,14 +41,6 @@ def metric(world: World, name: str) -> float:
     with urllib.request.urlopen(f"{world.admin}/metrics", timeout=5) as answer:
         found = re.search(rf"^ringwarden_{name} (\S+)$", answer.read().decode(), re.MULTILINE)
     return float(found[1]) if found else 0.0
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    """Another program does it: looked at again and again, with a deadline."""
-    deadline = time.monotonic() + 15
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.05)
 
 
 async def three_calls(world: World) -> dict[str, Invitation]:

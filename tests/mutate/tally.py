@@ -1,14 +1,12 @@
-"""What mutmut says of its changes, counted by room."""
+"""What was found of the changes, counted by room; and which verdicts of earlier runs still hold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
 
 UNNOTICED = frozenset(("survived", "no tests"))
 """Nothing failed; or nothing ran at all."""
-NOT_ASKED = frozenset(("not checked", "skipped"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +25,25 @@ class Tally:
         return Tally(self.asked + other.asked, self.unnoticed + other.unnoticed)
 
 
-def rooms(results: str, wanted: Sequence[str]) -> dict[str, Tally]:
-    """Room -> its tally, from `mutmut results --all true`: a line `name: status` for each change."""
+def rooms(verdicts: Mapping[str, str]) -> dict[str, Tally]:
+    """Room -> its tally, from the verdict of each change."""
     found: dict[str, Tally] = {}
-    for line in results.splitlines():
-        name, mark, status = line.strip().partition(": ")
-        if not mark or status in NOT_ASKED or not any(fnmatch(name, one) for one in wanted):
-            continue
+    for name, verdict in verdicts.items():
         room = name.split(".")[2]
-        found[room] = found.get(room, Tally()) + Tally(1, (name,) if status in UNNOTICED else ())
+        found[room] = found.get(room, Tally()) + Tally(1, (name,) if verdict in UNNOTICED else ())
+    return found
+
+
+def holding(written: str, functions: Mapping[str, str], tests: str) -> dict[str, str]:
+    """The verdicts that still hold. written: a line `name function tests verdict` each, the last one counts; function and
+    tests are their hashes at that time. What a test noticed holds while the function stays as it is; what none noticed
+    only while the tests do too.
+    """
+    found: dict[str, str] = {}
+    for line in written.splitlines():
+        name, _, rest = line.partition(" ")
+        function, _, rest = rest.partition(" ")
+        then, _, verdict = rest.partition(" ")
+        if verdict and functions.get(name) == function and (verdict not in UNNOTICED or then == tests):
+            found[name] = verdict
     return found

@@ -181,6 +181,13 @@ def test_authentication_is_taken_into_account_beside_other_evidence(judged: Make
     assert (verdict.would, verdict.score, verdict.reason) == ("reject", 90, "campaign-number")
 
 
+@pytest.mark.req("REG-011", "REG-006")
+def test_what_a_signature_says_fills_half_of_the_way_at_most(judged: MakeJudgement) -> None:
+    book = Rulebook(campaigns=CAMPAIGNS, weights={**WEIGHTS, "campaign": 30, "identity": 10_000})
+    verdict = decide(call("12025550100", judgement=judged("identity-bad-signature")), book, LENIENT, "enforce")
+    assert (verdict.would, verdict.score) == ("tag", LENIENT.reject_at // 2 + 30)
+
+
 def test_a_weak_finding_and_a_bad_signature_do_not_make_a_block(judged: MakeJudgement) -> None:
     bad = judged("identity-bad-signature")
     verdict = decide(call(attempts=31, judgement=bad), BOOK, LENIENT, "enforce")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+import socket
+import ssl
 import urllib.request
 from pathlib import Path
 
@@ -12,7 +15,8 @@ import pytest
 from proxy import cli
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
-from proxy.lab.world import World
+from proxy.lab.phone import Phone
+from proxy.lab.world import World, free_port
 
 CONFIG = "ringwarden.toml"
 
@@ -61,6 +65,53 @@ async def test_a_bad_configuration_leaves_everything_as_it_was(tmp_path: Path) -
         world.process.send_signal(1)
         await counted(world, 'ringwarden_reloads_total{result="refused"}', 1)
         assert (await world.carrier.call(call(world), world.proxy)).status == 603
+
+
+@pytest.mark.req("EMG-001", "EMG-005")
+async def test_a_reload_brings_all_that_the_file_names(tmp_path: Path) -> None:
+    """Trunks, next hops, keys, emergency strings, where lines are and how people are told; and no socket is touched."""
+    secure = free_port(socket.SOCK_STREAM)
+    first = f'[[listen]]\ntransport = "tls"\naddress = "127.0.0.1:{secure}"\n\n[tls]\ncertificate = "repository.pem"\nkey = "repository.key"\n\n'
+    desk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    async with World(tmp_path, amend=lambda text: first + text) as world, Phone(user="new") as pbx, contextlib.AsyncExitStack() as last:
+        last.callback(desk.close)
+        desk.bind(("127.0.0.1", 0))
+        desk.setblocking(False)
+        shown = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", secure))
+        world.authority.tls(["renewed.example.com"]).save(tmp_path, "repository")
+        leaf = world.authority.leaf("810K")
+        leaf.save(tmp_path, "other")
+        url = world.repository.put("other.pem", leaf.chain_pem())
+        (tmp_path / "lines.csv").write_text("match,location,callback\n12025550100,Room 7,\n")
+        path = tmp_path / CONFIG
+        text = path.read_text()
+        for old, new in (
+            ('profile = "demo"\nmode = "enforce"', 'mode = "observe"'),  # the carrier's trunk
+            (f'sources = ["127.0.0.1:{world.ports["pbx"]}"]', f'sources = ["127.0.0.1:{pbx.port}"]'),
+            (f'pbx = ["127.0.0.1:{world.ports["pbx"]}"]', f'pbx = ["127.0.0.1:{pbx.port}"]'),
+            ('key = "pbx.key"', 'key = "other.key"'),
+            (re.findall(r"certificate_url = .*", text)[0], f'certificate_url = "{url}"'),
+            ("[numbers]\n", '[numbers]\nemergency = ["120"]\n'),
+            ("[admin]\n", f'[notice]\nlocations = "lines.csv"\n[notice.syslog]\naddress = "127.0.0.1:{desk.getsockname()[1]}"\n[admin]\n'),
+        ):
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        path.write_text(text)
+        assert cli.main(["reload", "--config", str(path)]) == 0
+        await counted(world, 'ringwarden_reloads_total{result="ok"}', 1)
+        listed = call(world)
+        assert (await world.carrier.call(listed, world.proxy)).status == 200
+        await pbx.hears("INVITE", call_id=listed.call_id)
+        signed = Invitation(f"sip:+13015550101@127.0.0.1:{world.ports['proxy']}", "<sip:+12025550100@pbx.example.com>")
+        assert (await pbx.call(signed, world.proxy)).status == 200
+        assert url in ((await world.carrier.hears("INVITE", call_id=signed.call_id)).header("identity") or "")
+        urgent = Invitation(f"sip:120@127.0.0.1:{world.ports['proxy']}", "<sip:+12025550100@pbx.example.com>")
+        assert (await pbx.call(urgent, world.proxy)).status == 200
+        assert (await world.carrier.hears("INVITE", call_id=urgent.call_id)).header("identity") is None
+        async with asyncio.timeout(5):
+            notice = await asyncio.get_running_loop().sock_recv(desk, 65_536)
+        assert b"Room 7" in notice
+        assert await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", secure)) != shown
 
 
 @pytest.mark.req("SIP-034")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
+import resource
 import socket
 import sqlite3
 import time
@@ -66,6 +68,14 @@ async def test_an_emergency_call_passes_in_every_mode_whatever_else_is_wrong(tar
         async with Phone() as stranger:
             assert (await stranger.call(stranger_call, world.proxy)).status == 200
         await world.carrier.hears("INVITE", call_id=stranger_call.call_id)
+
+
+@pytest.mark.req("EMG-001", "TRAP-77")
+@pytest.mark.parametrize("lines", [(), ("P-Asserted-Identity: <sip:911@carrier.example.net>",), ("Route: <sip:911@192.0.2.9;lr>",)])
+async def test_who_writes_911_anywhere_but_into_the_request_uri_is_judged(lines: tuple[str, ...], tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        sent = call(world, UTILITY, f"+{CALLEE}", *lines, callee=f"<sip:911@127.0.0.1:{world.ports['proxy']}>")
+        assert (await world.carrier.call(sent, world.proxy)).status == 603
 
 
 @pytest.mark.req("EMG-001")
@@ -224,7 +234,13 @@ async def test_the_second_next_hop_is_tried_when_the_first_does_not_answer(tmp_p
         sent = call(world, "13015550101")
         outcome = await world.carrier.call(sent, world.proxy, seconds=10)
         assert outcome.status == 200
-        assert re.search(r'ringwarden_failovers_total\{why="\w+"\} 1\.0', await metrics(world))
+        told = await metrics(world)
+        assert re.search(r'ringwarden_failovers_total\{why="\w+"\} 1\.0', told)
+        # Two hops were asked; it is one call to whoever counts calls.
+        assert [float(one) for one in re.findall(r"^ringwarden_decisions_total\{.*\} ([1-9]\S*)$", told, re.MULTILINE)] == [1.0]
+        assert re.search(r"^ringwarden_decision_seconds_count(?:\{.*\})? 1\.0$", told, re.MULTILINE)
+    with closing(sqlite3.connect(world.journal)) as rows:
+        assert rows.execute("SELECT count(*) FROM calls WHERE call_id = ?", (sent.call_id,)).fetchone() == (1,)
 
 
 @pytest.mark.req("SIP-051")
@@ -244,20 +260,36 @@ async def test_a_caller_can_give_up_while_it_rings(tmp_path: Path) -> None:
         assert (await calling.outcome()).status == 487
 
 
+def bad_messages(world: World) -> list[dict[str, object]]:
+    """The log lines about messages that could not be acted on."""
+    return [found for line in world.said if line[:1] == "{" and (found := json.loads(line))["event"] == "bad-message"]
+
+
+@pytest.mark.req("SIP-016")
+async def test_bad_input_is_answered_or_met_with_silence_and_each_time_counted_and_said_once(tmp_path: Path) -> None:
+    async with World(tmp_path, level="info") as world:
+        good = call(world, "13015550101").with_lines("Call-ID: again")
+        assert (await world.carrier.call(good, world.proxy)).status == 400
+        silent = (b"\xff" + os.urandom(2000), b"INVITE x SIP/2.0\r\n\r\n", b"SIP/2.0 200\r\n\r\n", b"ACK sip:a@b SIP/2.0\r\nVia: x\r\n\r\n")
+        for data in (b"", b"\r\n\r\n", b"\0" * 100, *silent):
+            await world.carrier.send(data, world.proxy)
+        assert (await world.carrier.call(call(world, "13015550102"), world.proxy)).status == 200
+        counted = re.findall(r'^ringwarden_parse_errors_total\{kind="(\w+)"\} ([1-9]\S*)$', await metrics(world), re.MULTILINE)
+        assert counted == [("400", f"{1 + len(silent)}.0")]  # a keep-alive of blanks and zeros is no error
+    assert [(one["status"], one["source"], one["known"]) for one in bad_messages(world)] == [(400, "127.0.0.1", True)] * (1 + len(silent))
+    assert all(one["why"] for one in bad_messages(world))
+
+
 @pytest.mark.req("EMG-004", "SIP-016")
 async def test_hostile_bytes_and_broken_storage_cost_no_call(tmp_path: Path) -> None:
     busy = socket.socket()
     busy.bind(("127.0.0.1", 0))
     busy.listen()
-    port = busy.getsockname()[1]
 
     def broken(text: str) -> str:
-        lines = text.replace('journal = "journal.db"', 'journal = "no/such/folder/\\u0000/journal.db"')
-        lines = text.replace('journal = "journal.db"', 'journal = "taken"')
-        return "\n".join(
-            f'address = "127.0.0.1:{port}"' if "address" in line and "127.0.0.1:" in line and "listen" not in line and at > 5 else line
-            for at, line in enumerate(lines.split("\n"))
-        )
+        text, times = re.subn(r'(\[admin\]\naddress = ")[^"]+', rf"\g<1>127.0.0.1:{busy.getsockname()[1]}", text)
+        assert times == 1
+        return text.replace('journal = "journal.db"', 'journal = "taken"')
 
     (tmp_path / "taken").mkdir()  # the journal's name is a folder: no database can be there
     async with World(tmp_path, amend=broken) as world:
@@ -267,6 +299,25 @@ async def test_hostile_bytes_and_broken_storage_cost_no_call(tmp_path: Path) -> 
         assert (await world.carrier.call(call(world, UTILITY), world.proxy)).status == 603
         assert (await world.pbx.call(call(world, "12025550100", "911"), world.proxy)).status == 200
     busy.close()
+    events = {json.loads(line)["event"] for line in world.said if line[:1] == "{"}
+    assert {"admin-down", "journal-down"} <= events
+
+
+@pytest.mark.req("EMG-004")
+async def test_a_full_disk_stops_no_call_and_is_counted(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: nothing can be written from now on."""
+    async with World(tmp_path) as world:
+        assert world.process is not None
+        assert (await world.carrier.call(call(world, "13015550101"), world.proxy)).status == 200
+        resource.prlimit(world.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        for caller, status in (("13015550102", 200), (UTILITY, 603)):
+            assert (await world.carrier.call(call(world, caller), world.proxy)).status == status
+        assert (await world.pbx.call(call(world, "12025550100", "911"), world.proxy)).status == 200
+        async with asyncio.timeout(15):
+            while not any('"journal-down"' in line for line in world.said):
+                assert (await world.carrier.call(call(world, "13015550103"), world.proxy)).status == 200
+        async with aiohttp.ClientSession() as session, session.get(f"{world.admin}/healthz") as answer:
+            assert answer.status == 200 and (await answer.json())["status"] == "degraded"
 
 
 @pytest.mark.req("EMG-004")

@@ -49,7 +49,7 @@ def run(
         return [str(place.target) for place in end.value], asked
 
 
-@pytest.mark.req("SIP-108")
+@pytest.mark.req("SIP-030", "SIP-108")
 @pytest.mark.parametrize(
     ("uri", "found"),
     [

@@ -24,7 +24,7 @@ LISTENERS = (
 )
 
 
-@pytest.mark.req("SIP-107", "SIP-108")
+@pytest.mark.req("SIP-030", "SIP-107", "SIP-108")
 @pytest.mark.parametrize(
     ("uri", "flow"),
     [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
+from proxy import cli
+from proxy.lab.world import World
 from proxy.service import every, told
 
 
@@ -20,6 +23,30 @@ def test_systemd_is_told(tmp_path: Path) -> None:
         assert heard.recv(100) == b"READY=1"
         assert told("RELOADING=1", monotonic=True, environ={"NOTIFY_SOCKET": path})
         assert heard.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_ringwarden_says_when_it_is_ready_reads_again_and_stops(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(path)
+        heard.setblocking(False)
+        words: list[bytes] = []
+
+        async def until(word: bytes) -> None:
+            async with asyncio.timeout(15):
+                while not words or not words[-1].startswith(word):
+                    words.append(await asyncio.get_running_loop().sock_recv(heard, 100))
+
+        async with World(tmp_path, workers=workers) as world:
+            await until(b"READY=1")
+            assert cli.main(["reload", "--config", str(world.config)]) == 0
+            await until(b"RELOADING=1")
+            await until(b"READY=1")
+        await until(b"STOPPING=1")
 
 
 @pytest.mark.parametrize("where", ["", "relative", "/nobody/listens"])

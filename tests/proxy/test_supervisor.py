@@ -29,6 +29,20 @@ def children(pid: int) -> list[int]:
     return list(map(int, text.split()))  # the system tells them in this order; their numbers begin anew some day
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="this machine has one core only")
+async def test_auto_starts_a_worker_for_each_core_that_we_may_use(tmp_path: Path) -> None:
+    before = os.sched_getaffinity(0)
+    world = World(tmp_path)
+    world.workers = "auto"  # type: ignore[assignment]  # as on the command line
+    os.sched_setaffinity(0, sorted(before)[:2])
+    try:
+        async with world:
+            assert world.process is not None and len(children(world.process.pid)) == 2 + 1
+            assert (await world.carrier.call(call(world, "13015550101"), world.proxy)).status == 200
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 async def test_calls_from_one_address_are_shared_and_counted_together(tmp_path: Path) -> None:
     async with World(tmp_path, workers=WORKERS) as world:
         calls = [call(world, f"1301555{number:04}") for number in range(100, 130)]

@@ -117,6 +117,7 @@ def test_a_signature_is_of_its_secret_its_body_and_its_time() -> None:
     assert verified(SECRET, value, b"body", 1299.0)
     assert not verified(SECRET, value, b"body", 1301.0)
     assert not verified(SECRET, value, b"bodx", 1000.0)
+    assert not verified(SECRET, value.replace("t=1000", "t=1200"), b"body", 1200.0)  # an old one is not made new
     assert not verified(b"another secret..", value, b"body", 1000.0)
     for wrong in ("", "t=", "t=x,v1=", "v1=00", "t=1000", "t=1000,v1=\N{LATIN SMALL LETTER E WITH ACUTE}"):
         assert not verified(SECRET, wrong, b"body", 1000.0)

@@ -43,6 +43,7 @@ def test_eight_lines_are_a_transparent_proxy_in_observe(tmp_path: Path) -> None:
     assert found.listeners[0].port == found.listeners[0].advertised_port == 5060
     assert found.identity.anchors is None and found.signing is None and found.admin is None
     assert (found.identity.freshness_seconds, found.identity.deadline_ms) == (60, 300)
+    assert found.health.silence_ms < 2000  # a call whose first hop is dead reaches the second within two seconds
     assert found.paths.journal is None and found.secret is None and not found.lab.enabled
     with pytest.raises(FrozenInstanceError):
         found.role = "gateway"  # type: ignore[misc]

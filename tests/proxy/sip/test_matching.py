@@ -9,9 +9,11 @@ from proxy.sip.message import Request
 from proxy.sip.parser import parse
 
 
-def request(method: str = "INVITE", via: str = "192.0.2.1:5060;branch=z9hG4bKa", to: str = "", cseq: int = 1) -> Request:
+def request(
+    method: str = "INVITE", via: str = "192.0.2.1:5060;branch=z9hG4bKa", to: str = "", cseq: int = 1, tag: str = "f"
+) -> Request:
     message = parse(
-        f"{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:x@y>;tag=f\r\nTo: <sip:a@b>{to}\r\n"
+        f"{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:x@y>;tag={tag}\r\nTo: <sip:a@b>{to}\r\n"
         f"Call-ID: c\r\nCSeq: {cseq} {method}\r\n\r\n".encode()
     )
     assert isinstance(message, Request)
@@ -44,6 +46,7 @@ def test_without_the_cookie_the_fields_decide(branch: str) -> None:
     assert server_key(request(via=via)) == key
     assert server_key(request("ACK", via=via, to=";tag=ours")) == key
     assert server_key(request(via=via, cseq=2)) != key
+    assert server_key(request(via=via, tag="other")) != key
     assert server_key(request(via=via + ";x=1", cseq=2)) != key
     assert server_key(request("CANCEL", via=via), "INVITE") == key
     assert server_key(request("BYE", via=via, to=";tag=1")) != server_key(request("BYE", via=via, to=";tag=2"))

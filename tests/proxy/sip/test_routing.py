@@ -44,6 +44,16 @@ def after(message: Request) -> tuple[str, list[str]]:
         ("sip:bob@ua.example", ["<sip:203.0.113.5;lr>", '"Us" <sip:PROXY.example;lr>', "<sip:p2.example;lr>"],
          "sip:bob@ua.example", ["<sip:p2.example;lr>"], "p2.example"),
         ("sip:bob@ua.example", ["<sip:[2001:db8::5];lr>"], "sip:bob@ua.example", [], "ua.example"),
+        # however the lines are cut: no blanks, empty values, two lines of which the first is as we wrote it
+        ("sip:bob@ua.example", ["<sip:203.0.113.5;lr>,<sip:p2.example;lr>"], "sip:bob@ua.example", ["<sip:p2.example;lr>"], "p2.example"),
+        ("sip:bob@ua.example", [", ,<sip:203.0.113.5;lr>,,<sip:p2.example;lr>"], "sip:bob@ua.example", ["<sip:p2.example;lr>"], "p2.example"),
+        ("sip:bob@ua.example", ["<sip:203.0.113.5:5060;lr;rw=T>", "<sip:p2.example;lr>"], "sip:bob@ua.example",
+         ["<sip:p2.example;lr>"], "p2.example"),
+        ("sip:bob@ua.example;lr", ["<sip:p2.example;lr>"], "sip:bob@ua.example;lr", ["<sip:p2.example;lr>"], "p2.example"),
+        ("sip:203.0.113.5;lr", ["<sip:p1.example;lr>, <sip:p2.example;lr>,<sip:bob@ua.example>"], "sip:bob@ua.example",
+         ["<sip:p1.example;lr>", "<sip:p2.example;lr>"], "p1.example"),
+        ("sip:bob@ua.example", ["<sip:s.example:5070;method=BYE>"], "sip:s.example:5070", ["<sip:bob@ua.example>"], "s.example"),
+        ("sip:bob@x.example;maddr=PROXY.example", [], "sip:bob@x.example", [], "x.example"),
         # not ours: another port, another host
         ("sip:bob@ua.example", ["<sip:203.0.113.5:5070;lr>"], "sip:bob@ua.example", ["<sip:203.0.113.5:5070;lr>"],
          "203.0.113.5"),
@@ -76,6 +86,18 @@ def test_where_a_request_goes(target: str, routes: list[str], on: str, left: lis
     message = request(target, *(f"Route: {value}" for value in routes))
     assert after(message) == (on, left)
     assert route(message, ME).next.host == to
+
+
+@pytest.mark.req("SIP-045")
+@pytest.mark.parametrize("value", ["<sip:203.0.113.5;lr>", "<isbn:2983792873>", "<sip:b@elsewhere.example;maddr=192.0.2.66>"])
+def test_to_and_from_route_nothing(value: str) -> None:
+    message = parse(
+        f"INVITE sip:bob@ua.example SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: {value};tag=f\r\nTo: {value}\r\n"
+        "Call-ID: c\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+    )
+    assert isinstance(message, Request) and check(message) is None
+    routed = route(message, ME)
+    assert (routed.target, routed.next.host, routed.tokens, routed.own) == (b"sip:bob@ua.example", "ua.example", (), False)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +144,7 @@ def test_the_tokens_of_our_own_routes_are_handed_over(
         (request("sip:b@c", "Proxy-Require:"), None),
         (request("sip:b@c", "Require: foo"), None),
         (request("sip:b@c", "Proxy-Require: foo", method="CANCEL"), None),
+        (request("sip:b@c", "Proxy-Require: foo", method="ACK"), None),
         (request("sip:b@c", "Max-Breadth: 0"), 440),
         (request("sip:b@c", "Max-Breadth: 1"), None),
     ],

@@ -93,7 +93,9 @@ def test_a_refused_request_still_tells_where_the_answer_goes(row: dict[str, Any]
     assert partial.call_id and partial.cseq
 
 
-@pytest.mark.req("SIP-002", "SIP-023", "SIP-034", "T-02", "T-11")
+@pytest.mark.req(
+    "SIP-002", "SIP-023", "SIP-034", "T-02", "T-07", "T-11", "T-12", "T-25", "T-37", "T-39", "T-40", "T-47", "T-48", "V-07", "V-09"
+)  # fmt: skip
 @pytest.mark.parametrize("row", GOOD, ids=named)
 def test_a_good_torture_message_goes_on_to_the_octet(row: dict[str, Any]) -> None:
     data = octets(row)

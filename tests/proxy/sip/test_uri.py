@@ -29,6 +29,9 @@ from proxy.sip.uri import Uri, equal, parse, unescaped
         ("sip:\u0431@h", {"user": "\u0431"}),
         ("tel:+1-202-555-0123;phone-context=x", {"scheme": "tel", "user": "+1-202-555-0123", "host": ""}),
         ("tel:555-0123;phone-context=+1202", {"params": {"phone-context": "+1202"}}),
+        ("tel:+12025550123;isub=1;ext=22", {"user": "+12025550123", "params": {"isub": "1", "ext": "22"}, "opaque": "+12025550123;isub=1;ext=22"}),
+        ("sip:h:1", {"port": 1}),
+        ("sip:h:65535", {"port": 65535}),
         ("urn:service:sos.fire", {"scheme": "urn", "opaque": "service:sos.fire", "user": None}),
         ("soap.beep://192.0.2.103:3002", {"scheme": "soap.beep", "opaque": "//192.0.2.103:3002"}),
         ("*:x", None),
@@ -72,6 +75,8 @@ SAME = [
     ("tel:+12025550123", "tel:+12025550123"),
 ]
 OTHER = [
+    ("sip:a@h?x=1", "sip:a@h?x=2"),
+    ("sip:a@h?x=1", "sip:a@h?y=1"),
     ("SIP:ALICE@h", "sip:alice@h"),
     ("sip:bob@h", "sip:bob@h:5060"),
     ("sip:bob@h", "sip:bob@h;transport=udp"),

@@ -131,6 +131,26 @@ async def test_a_root_that_nobody_knows_makes_no_connection(
 
 
 @on_uvloop
+async def test_clients_may_show_a_certificate_where_it_is_their_choice(
+    run: Run, ours: dict[str, Any], authority: Authority, tmp_path: Path
+) -> None:
+    pbx = Datagrams()
+    async with run(f"udp:{PBX}:{pbx.address[1]}", listen=LISTEN, tls={**ours, "client_ca": "ca.pem", "clients": "optional"}) as app:
+        for number, shown in enumerate((client(authority), client(authority, tmp_path))):
+            line = await Line.open(where(app, "TLS"), tls=shown)
+            line.send(request(via=VIA, call=f"call-{number}"))
+            assert (await pbx.hears()).first("call-id") == b"call-%d" % number
+        stranger = Authority()
+        stranger.tls().save(tmp_path, "strange")
+        wrong = client(authority)
+        wrong.load_cert_chain(tmp_path / "strange.pem", tmp_path / "strange.key")
+        with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+            line = await Line.open(where(app, "TLS"), tls=wrong)
+            line.send(request(via=VIA, call="never"))
+            await line.hears()
+
+
+@on_uvloop
 async def test_clients_must_show_a_certificate_where_they_must(
     run: Run, ours: dict[str, Any], authority: Authority, tmp_path: Path
 ) -> None:
