@@ -310,13 +310,14 @@ class Endpoint:
     # Requests
 
     def _within(self, plain: Plain, data: bytes, flow: Flow, now: float) -> bool:
-        """Report a plain request of a dialog; False where a transaction of ours has to do with it."""
+        """Report a plain request of a dialog, or end a refused INVITE with its ACK; False where it is no new one."""
         layer, pending = self._layer, self._branches.pending
         server = layer.servers.get(plain.key)
         if plain.method == b"ACK":
-            if server is not None and server.state != transactions.ACCEPTED:
-                return False
-            pending.append(PlainAcked(plain, flow, data))
+            if server is None or server.state == transactions.ACCEPTED:
+                pending.append(PlainAcked(plain, flow, data))
+            else:
+                layer.feed(server, transactions.ACK, now)
             return True
         if server is not None or len(layer.servers) >= self._options.max_transactions:
             return False

@@ -16,6 +16,7 @@ from proxy.app import App
 from proxy.parts import prepare
 from proxy.settings import load
 from proxy.sip import endpoint as room
+from proxy.sip import transactions
 from proxy.sip.flow import Flow
 from proxy.sip.plain import read
 from proxy.storage.journal import Journal
@@ -228,6 +229,28 @@ def test_an_ordinary_one_is_not_taken_apart(
     assert flow[:3] == PBX[:3] and data.startswith(b"%b sip:pbx@127.0.0.3:25080 SIP/2.0\r\n" % method.encode())
     assert b"\r\nMax-Forwards: 69\r\n" in data and b"Route" not in data
     assert ended == ([(f"plain-{ground.calls}", "caller")] if method == "BYE" else [])
+
+
+@pytest.mark.req("SIP-068")
+def test_the_ack_of_a_refusal_ends_it_and_is_not_taken_apart(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    ground.calls += 1
+    fields = {b"n": ground.calls, b"route": b"<sip:127.0.0.1>", b"method": b"ACK", b"length": 0}
+    for data, flow in ground.hears(INVITE % fields, CARRIER):
+        if flow[:3] == PBX[:3]:
+            head = [line for line in data.split(b"\r\n") if re.match(rb"(?i)via|from|call-id|cseq", line)]
+            to = b"To: <sip:+12815550101@pbx.example>;tag=callee"
+            ground.hears(b"\r\n".join((b"SIP/2.0 486 Busy Here", *head, to, b"Content-Length: 0", b"", b"")), PBX)
+    key = (b"z9hG4bKinvite%d" % ground.calls).decode().lower(), "127.0.0.2", 25060, "INVITE"
+    assert ground.app.endpoint._layer.servers[key].state == transactions.COMPLETED
+    lines = [line.replace(b"CSeq: 2", b"CSeq: 1") for line in PLAIN.values()]
+    made = message("ACK", TARGETS[0], VIAS[0], lines, b"")
+
+    def fails(*_: object) -> None:
+        raise AssertionError("it was taken apart")
+
+    monkeypatch.setattr(room, "parse", fails)
+    sent, ended, _ = outcome(ground, True, made, fields, b"z9hG4bKinvite%d" % ground.calls, CARRIER)
+    assert sent == ended == [] and ground.app.endpoint._layer.servers[key].state == transactions.CONFIRMED
 
 
 @pytest.mark.req("SIP-071", "TRAP-63")
