@@ -28,10 +28,12 @@ from benchmarks.kamailio import Kamailio, Mode
 from benchmarks.programs import ProgramError, missing
 from benchmarks.report import Spread, keep, table
 from benchmarks.ringwarden import REFUSED, Ringwarden
-from benchmarks.stage import Stage
+from benchmarks.stage import ROOT, Stage
 
 GOAL = 0.60
 """The ratio to Kamailio, like for like, that a verified call must stay under."""
+SLOWER = 1.10
+"""The ratio to an older tree that a call may cost."""
 SETTLE = 0.3
 """Seconds of silence before a run, so that the last one's timers do not fall into it."""
 
@@ -181,6 +183,37 @@ def compare(
         return Result(target.name, rate, calls, stage.places, tuple(done))
 
 
+def against(
+    tree: Path, *, pairs: int, calls: int, rate: float, folder: Path, say: Callable[[str], None] = print
+) -> Spread:
+    """The cost of a verified call here over that of the ringwarden in another working tree, in interleaved pairs."""
+    target = TARGETS["verify"]
+    with ExitStack() as stack:
+        stage = stack.enter_context(Stage(folder))
+        sides = []
+        for at, (name, root) in enumerate((("before", tree), ("now", ROOT))):
+            me = sipp.Address(f"127.0.0.{4 + at}", stage.second.port)
+            side = Ringwarden(
+                stage, folder, me=me, mode="enforce", codes=REFUSED, cores=stage.places.measured, name=name, tree=root
+            )
+            sides.append((name, stack.enter_context(side)))
+        for name, side in sides:
+            run(stage, target, side, calls=max(200, calls // 4), rate=rate, name=f"{name}-warm")
+        ratios = []
+        for number in range(pairs):
+            low = floors.measure(stage.places.measured)
+            taken = {
+                name: run(stage, target, side, calls=calls, rate=rate, name=name).us_per_call
+                for name, side in (sides if number % 2 else sides[::-1])
+            }
+            ratios.append(taken["now"] / taken["before"])
+            say(
+                f"  pair {number + 1} of {pairs}: before {taken['before']:.0f}, now {taken['now']:.0f} µs a call: "
+                f"{ratios[-1]:.2f}; floor {low.verify:.0f} µs"
+            )
+        return Spread.of(ratios)
+
+
 def shown(result: Result) -> str:
     """The result for reading."""
     target = TARGETS[result.target]
@@ -214,6 +247,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=350.0, help="calls a second")
     parser.add_argument("--quick", action="store_true", help="one pair of 400 calls: does it run at all?")
     parser.add_argument("--kamailio-only", action="store_true", help="the baseline of this machine, without ringwarden")
+    parser.add_argument("--against", type=Path, metavar="TREE", help="beside the ringwarden of another working tree")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     return parser.parse_args(arguments)
 
@@ -226,6 +260,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pairs, calls = (1, 400) if asked.quick else (asked.pairs, asked.calls)
     with tempfile.TemporaryDirectory(prefix="ringwarden-bench-") as folder:
         try:
+            if asked.against is not None:
+                ratio = against(
+                    asked.against.absolute(), pairs=pairs, calls=calls, rate=asked.rate, folder=Path(folder)
+                )
+                kept = ratio.median <= SLOWER
+                print(f"Now over before: {ratio.shown(2)}; at most {SLOWER:.2f}: {'kept' if kept else 'NOT kept'}.")
+                return 0 if kept or asked.quick else 1
             result = compare(
                 TARGETS[asked.target],
                 pairs=pairs,

@@ -109,16 +109,19 @@ class Ringwarden:
         amend: Callable[[str], str] = lambda text: text,
         patience: float = PATIENCE,
         before: Sequence[str] = (),
+        tree: Path = ROOT,
     ) -> None:
         """Start it and wait until it says that it is ready and answers, `patience` seconds at most. transport: of the
         next hops; more: further tables of its configuration; amend: changes what is written; before: words that stand
-        before the command (a profiler's).
+        before the command (a profiler's); tree: whose ringwarden, where it is an older one.
         """
+        # Before there were workers, next hops were written without a transport.
+        alone = not (tree / "proxy" / "workers").is_dir()
         self.me, self.admin = me or stage.proxy, free_port(kind=socket.SOCK_STREAM)
         run = folder / name
         (run / "state").mkdir(parents=True, exist_ok=True)
         path = run / "ringwarden.toml"
-        text = CONFIGURATION.format(
+        text = (CONFIGURATION.replace("{transport}:", "") if alone else CONFIGURATION).format(
             secret="4c6162" * 11, me=self.me, carrier=carrier or stage.carrier, pbx=pbx or stage.pbx, mode=mode,
             anchors=stage.anchors, web_ca=stage.web_ca, key=stage.key, url=stage.good_url, admin=self.admin, folder=run,
             transport=transport,
@@ -127,10 +130,13 @@ class Ringwarden:
         path.write_text(amend(text + more), encoding="utf-8")
         self.program = Program(
             name,
-            [*before, sys.executable, "-m", "proxy.cli", "run", "--config", str(path), "--workers", str(workers)],
+            [
+                *before, sys.executable, "-m", "proxy.cli", "run", "--config", str(path),
+                *(() if alone else ("--workers", str(workers))),
+            ],
             run,
             cores=cores,
-            environment={"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            environment={"PYTHONPATH": str(tree), "PYTHONUNBUFFERED": "1"},
         )
         try:
             self.program.ready(lambda: self.program.says("ringwarden ready") and alive(self.me), patience)
