@@ -17,7 +17,7 @@ from proxy.sip.uri import parse as parse_uri
 # ( name-addr / addr-spec ) *( SEMI generic-param )
 # display-name = *(token LWS) / quoted-string; octets over 0x7f are let through unquoted: many phones send them so.
 # An addr-spec without <> ends at the first ";", which is the header's, and holds no "," and no "?" (section 20.10).
-_DISPLAY = r"(?:[A-Za-z0-9\-.!%*_+`'~ \t\x80-\xff]++)?+"
+_DISPLAY = r"(?>(?:[A-Za-z0-9\-.!%*_+`'~ \t\x80-\xff]++)?)"
 _URI = r'[^\x00-\x20\x7f<>"]++'
 _BARE = r'[^\x00-\x20\x7f<>",;?]++'
 _VALUE = re.compile(

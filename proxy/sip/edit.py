@@ -84,7 +84,7 @@ def drop_top_via(response: Response, edits: Edits) -> None:
     edits.drop.add(at)
 
 
-_PART = re.compile(rb'(?:[^;"]++|"(?:[^"\\]++|\\.)*+"|")++', re.DOTALL)
+_PART = re.compile(rb'(?>(?:[^;"]++|"(?>(?:[^"\\]++|\\.)*)"|")+)', re.DOTALL)
 
 
 def _plain(line: bytes) -> bool:
@@ -153,7 +153,7 @@ def drop_routes(request: Request, count: int, edits: Edits) -> None:
         edits.swap[at] = line[:start] + b" " + value.strip(b" \t\r\n")
 
 
-_NUMBER = re.compile(rb"([^:]*+:(?:[ \t\r\n])*+)([0-9]++)([ \t]*+)", re.DOTALL).fullmatch
+_NUMBER = re.compile(rb"([^:]*+:(?>(?:[ \t\r\n])*))([0-9]++)([ \t]*+)", re.DOTALL).fullmatch
 
 
 def set_max_forwards(request: Request, number: int, edits: Edits) -> None:

@@ -54,7 +54,7 @@ __all__ = [
 # A 1xx or 2xx as nearly all come back: our Via first and alone on its line, no fold, no compact name.
 PLAIN = (
     rb"(SIP/2\.0 ([12][0-9][0-9]) [^\r\n]*+\r\n)%b([^;,\r\n ]++)[^,\r\n]*+"
-    rb"(\r\n(?:[A-Za-z0-9\-]{2,64}+:[^\r\n]*+\r\n){2,64}+)\r\n"
+    rb"(\r\n(?>(?:[A-Za-z0-9\-]{2,64}+:[^\r\n]*+\r\n){2,64}))\r\n"
 )
 BREADTH_LINE = b"Max-Breadth: %d" % MAX_BREADTH
 BUSY = b"SIP/2.0 503 Service Unavailable"

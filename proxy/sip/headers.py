@@ -87,7 +87,7 @@ for _name in (*COMMON, *COMPACT):
     for _spelling in (_name, _name.lower(), _name.upper()):
         canonical(_spelling.encode())
 
-_FOLD = re.compile(rb"(?:[ \t]*+\r\n[ \t]++)++")
+_FOLD = re.compile(rb"(?>(?:[ \t]*+\r\n[ \t]++)+)")
 
 
 def unfold(value: bytes) -> bytes:
@@ -107,7 +107,7 @@ def value_of(line: bytes) -> bytes:
 
 # One value of a comma list: commas in quotes and in <> do not separate. A quote that never closes quotes all the
 # rest; a "<" that never closes is a letter like others. Both choices keep the scan linear.
-_ELEMENT = re.compile(rb'(?:[^,"<]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|<[^<>]*+>|<)*+', re.DOTALL).match
+_ELEMENT = re.compile(rb'(?>(?:[^,"<]++|"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z)|<[^<>]*+>|<)*)', re.DOTALL).match
 
 
 def first_of(value: bytes) -> int:

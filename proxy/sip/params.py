@@ -17,7 +17,7 @@ Params = Mapping[str, str | None]
 
 NONE: Params = {}
 
-_PARAM = re.compile(rf";{WSP}({TOKEN})(?:{WSP}={WSP}({VALUE}))?+", re.DOTALL).finditer
+_PARAM = re.compile(rf";{WSP}({TOKEN})(?>(?:{WSP}={WSP}({VALUE}))?)", re.DOTALL).finditer
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 

@@ -85,7 +85,7 @@ def _length(message: Message) -> bytes:
 
 
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase; the last space may be missing (RFC 4475 3.1.1.13).
-_STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*+))?+", re.IGNORECASE | re.DOTALL).fullmatch
+_STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?>(?: (.*+))?)", re.IGNORECASE | re.DOTALL).fullmatch
 
 
 def _response(start: bytes, lines: list[bytes], names: list[str], body: bytes) -> Response:

@@ -24,8 +24,8 @@ from proxy.sip.via import Via, known_hop
 # Our neighbour's Via first and alone on its line; no fold, no compact name, no blank before a colon.
 _PLAIN = re.compile(
     rb"(ACK|BYE) (sip:[^ \r\n]++) SIP/2\.0\r\n"
-    rb"((Via: SIP/2\.0/[A-Z]{2,8}+ [^ ;,\"\r\n]++);branch=(z9hG4bK%b)(;rport)?+)"
-    rb"((?:\r\n[A-Za-z0-9\-]{2,64}+:[^\r\n]*+){5,64}+\r\n)\r\n" % TOKEN.encode()
+    rb"((Via: SIP/2\.0/[A-Z]{2,8}+ [^ ;,\"\r\n]++);branch=(z9hG4bK%b)(?>(;rport)?))"
+    rb"((?>(?:\r\n[A-Za-z0-9\-]{2,64}+:[^\r\n]*+){5,64})\r\n)\r\n" % TOKEN.encode()
 ).match
 _ONCE = (b"\r\nfrom:", b"\r\nto:", b"\r\ncall-id:", b"\r\ncseq:", b"\r\nmax-forwards:", b"\r\ncontent-length:")
 

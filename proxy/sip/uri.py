@@ -14,10 +14,10 @@ from proxy.sip.params import NONE, Params, plain
 
 # SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]
 # The user part may hold ; ? / & = + $ , unescaped; a "%" is always an escape.
-_CHARS = r'[^\x00-\x20\x7f"<>@%:]*+(?:%[0-9A-Fa-f]{2}[^\x00-\x20\x7f"<>@%:]*+)*+'
+_CHARS = r'[^\x00-\x20\x7f"<>@%:]*+(?>(?:%[0-9A-Fa-f]{2}[^\x00-\x20\x7f"<>@%:]*+)*)'
 _SIP = re.compile(
-    rf"([sS][iI][pP][sS]?):(?:({_CHARS})(?::({_CHARS}))?+@)?({HOST})(?::({PORT}))?+"
-    r'((?:;[^\x00-\x20\x7f"<>@;?]++)*+)(?:\?([^\x00-\x20\x7f"<>@?]*+))?+'
+    rf"([sS][iI][pP][sS]?):(?:({_CHARS})(?>(?::({_CHARS}))?)@)?({HOST})(?>(?::({PORT}))?)"
+    r'((?>(?:;[^\x00-\x20\x7f"<>@;?]++)*))(?>(?:\?([^\x00-\x20\x7f"<>@?]*+))?)'
 ).fullmatch
 # absoluteURI = scheme ":" ...; nothing that could end it early in a start line or in <>.
 _OTHER = re.compile(r'([A-Za-z][A-Za-z0-9+\-.]*+):([^\x00-\x20\x7f"<>]++)').fullmatch

@@ -17,11 +17,11 @@ COOKIE = "z9hg4bk"
 # SLASH = SWS "/" SWS, and COLON may have blanks around it too.
 _VALUE = re.compile(
     rf"({TOKEN}){WSP}/{WSP}({TOKEN}){WSP}/{WSP}({TOKEN})[ \t]++"
-    rf"({HOST})(?:{WSP}:{WSP}({PORT}))?+({PARAMS}){WSP}",
+    rf"({HOST})(?>(?:{WSP}:{WSP}({PORT}))?)({PARAMS}){WSP}",
     re.DOTALL,
 ).fullmatch
 # The line as nearly all of them are; what does not match is looked at with care.
-_LINE = re.compile(rf"[^:]++:[ \t]*+(SIP)/(2\.0)/([A-Z]++) ({HOST})(?::({PORT}))?+({PLAIN_PARAMS})").fullmatch
+_LINE = re.compile(rf"[^:]++:[ \t]*+(SIP)/(2\.0)/([A-Z]++) ({HOST})(?>(?::({PORT}))?)({PLAIN_PARAMS})").fullmatch
 _RPORT = re.compile(rf";{WSP}rport(?![A-Za-z0-9\-.!%*_+`'~])", re.IGNORECASE | re.ASCII).findall
 _new = tuple.__new__  # what the NamedTuple does, without a call in between: one Via a message
 
