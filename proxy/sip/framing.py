@@ -22,7 +22,9 @@ PONG = b"\r\n"
 _END = b"\r\n\r\n"
 _LINE_ENDS = re.compile(rb"(?>(?:\r\n)*)").match
 # HCOLON allows blanks before the colon; a fold continues the value (section 7.3.1). As `headers.canonical` reads names.
-_LENGTHS = re.compile(rb"\r\n(?:content-length|l)[ \t]*+:((?>(?:[^\r\n]++|\r\n[ \t]++)*))(?=\r\n)", re.IGNORECASE).findall
+_LENGTHS = re.compile(
+    rb"\r\n(?:content-length|l)[ \t]*+:((?>(?:[^\r\n]++|\r\n[ \t]++)*))(?=\r\n)", re.IGNORECASE
+).findall
 _TOKEN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 
 

@@ -170,7 +170,7 @@ def outcome(ground: Ground, short: bool, made: bytes, fields: dict[bytes, Any], 
     finally:
         room.read_plain, calls._active = reading, active
     # Our own branches and tags differ, and so do the sender's two branches.
-    sent = [(re.sub(rb"z9hG4bK[-.0-9a-zA-Z]+|;tag=[0-9a-f]{16}|;rw=[^>]+", b"drawn", data), flow) for data, flow in out]
+    sent = [(re.sub(rb"z9hG4bK[-.0-9a-zA-Z]+|;tag=[0-9a-zA-Z]{16,}|;rw=[^>]+", b"drawn", data), flow) for data, flow in out]
     ended = [(row.call_id, row.cause) for row in ground.rows[kept:]]
     return sent, ended, [metrics.cells[slot] - before for slot, before in zip(slots, counted, strict=True)]
 
