@@ -2,7 +2,7 @@
 
 Fragments, which other files put together, and a few whole rules. All repetition over received octets is possessive
 (`*+`) or runs to a fixed delimiter, so that matching is linear: no input makes it slow. A group repeats inside an
-atomic one, `(?>(?:...)*)`: a possessive group loses its place in Python before 3.11.5 where its last turn fails halfway.
+atomic one, `(?>(?:...)*)`: before Python 3.11.5 a possessive group loses its place where its last turn fails halfway.
 
 We are lenient where the world is and no harm comes of it (an underscore in a host, octets over 0x7f in a display
 name, `#` in a user part) and strict where two readers could see two different messages.
