@@ -55,6 +55,8 @@ class Facts(NamedTuple):
     blocked: tuple[str, ...] = ()
     """Upstreams that are blocked, with the reason: `bad (FCC notice DA-25-1)`."""
     telemarketing: bool = False
+    unsold: tuple[str, ...] = ()
+    """Customers, or peers without one, of whose calls no seller and no offer is known."""
     reassigned_age: float | None = None
     """Seconds since the newest answer of the Reassigned Numbers Database; None: there is none."""
 
@@ -200,6 +202,9 @@ def _records(facts: Facts) -> Said:
         return "open", "nothing is written down: set paths.journal"
     if 0 < facts.keep_days.get("outbound", 0) < RECORD_DAYS:
         return "open", f"journal.keep_days.outbound is {facts.keep_days['outbound']}: five years are {RECORD_DAYS} days"
+    if facts.unsold:
+        told = ", ".join(facts.unsold)
+        return "open", f"records name who sells what: set seller and offers of a [[customer]] for {told}"
     return "yours", "each call is kept with `ringwarden records`; keep recordings, scripts and sellers' records"
 
 

@@ -40,8 +40,17 @@ def facts(settings: Settings, utc: float) -> Facts:
         network_level=settings.policy.network_level,
         blocked=tuple(f"{one.name} ({one.blocked})" for one in theirs if one.blocked),
         telemarketing=settings.policy.telemarketing,
+        unsold=_unsold(settings),
         reassigned_age=_asked(settings, utc),
     )
+
+
+def _unsold(settings: Settings) -> tuple[str, ...]:
+    """Customers without a seller or an offer; a peer of ours that names no customer, where there are none at all."""
+    known = {one.name: bool(one.seller and one.offers) for one in settings.customers}
+    ours = (one for one in settings.trunks if one.side == "pbx")
+    named = [one.customer or ("" if known else one.name) for one in ours]
+    return tuple(name for name in dict.fromkeys((*known, *named)) if name and not known.get(name, False))
 
 
 def _copied(settings: Settings, utc: float) -> float | None:

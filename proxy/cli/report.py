@@ -12,6 +12,7 @@ from rich.table import Table
 from proxy.cli import OK, USAGE, complain
 from proxy.cli.journal import journal_of
 from proxy.cli.records import forms, span
+from proxy.cli.sold import book_of, widened
 from proxy.storage.find import JournalError, since
 from proxy.storage.reports import REPORTS, Report, as_objects, shadow
 from proxy.storage.telling import lines, told
@@ -39,6 +40,8 @@ def report(args: Namespace) -> int:
         made = (shadow if args.kind == "shadow" else REPORTS[args.kind])(since(path, start, end, where, values))
     except (ValueError, JournalError) as error:
         return complain(str(error))
+    if args.kind == "dnc":
+        made = widened(made, book_of(settings))
     shown(made, args.format, f"{args.kind}: {told(start)} to {told(end)}")
     return OK
 

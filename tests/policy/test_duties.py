@@ -160,6 +160,8 @@ def test_what_telemarketing_owes_is_told_to_whoever_telemarkets() -> None:
     assert "ringwarden_outbound_ends_total" in duty("abandoned").said and "3 %" in duty("abandoned").said
     assert duty("records", keep_days=MappingProxyType({"outbound": 1829})).state == "open"
     assert duty("records", keep_days=MappingProxyType({"outbound": 1830})).state == "yours"
+    unsold = duty("records", unsold=("clinic",))
+    assert unsold.state == "open" and "seller and offers" in unsold.said and "clinic" in unsold.said
     assert duty("reassigned").state == "kept"
     assert duty("reassigned", reassigned_age=31 * DAY + 1).state == "open"
     assert duty("reassigned", reassigned_age=None).state == "yours"

@@ -66,7 +66,7 @@ def test_the_table_names_what_is_open_until_the_settings_say_it(config: Path, ca
     found = json.loads(capsys.readouterr().out)
     states = {one["name"]: one["state"] for one in found["duties"]}
     assert found["role"] == "originating" and {name for name, state in states.items() if state == "open"} == {
-        "sign", "verify", "accept-listed", "certify",
+        "sign", "verify", "accept-listed", "certify", "records",
     }  # fmt: skip
     changed(config, 'side = "carrier"', 'side = "carrier"\nrmd = "RMD0001"')
     day = time.strftime("%Y-%m-%d", time.gmtime())
