@@ -62,7 +62,8 @@ class Call(NamedTuple):
     print: str = ""
     """What the sending software looks like: User-Agent and the form of its SDP, as one short text."""
     purpose: str = ""
-    """What the PBX says that the call is for; `telemarketing` owes more than others. Trusted from our side only."""
+    """What the PBX says that the call is for; `telemarketing` owes more than others. From outside only where the trunk
+    is trusted for verdicts."""
 
     diverted: tuple[str, ...] = ()
     """Numbers that forwarded the call, the latest first: what its headers say, proved by nobody."""

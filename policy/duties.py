@@ -8,12 +8,13 @@ provider, and a metric counts them. Facts come in from the edge.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from policy.attest import CRITERIA_VERSION
+from policy.holidays import REQUEST_DAYS, business_days_after
 from policy.rulebook import PROVIDERS, TRANSIT, Role
 from policy.upstreams import RMD_DAYS, recertify_by
 
@@ -55,6 +56,12 @@ class Facts(NamedTuple):
     blocked: tuple[str, ...] = ()
     """Upstreams that are blocked, with the reason: `bad (FCC notice DA-25-1)`."""
     telemarketing: bool = False
+    unsold: tuple[str, ...] = ()
+    """Customers, or peers without one, of whose calls no seller and no offer is known."""
+    lenient: tuple[str, ...] = ()
+    """What lets calls through to people who asked for no more: peers that do not enforce, or the check itself."""
+    requests: tuple[float, ...] | None = None
+    """When people asked for no more calls, Unix seconds, those of five years; None: nobody looked."""
     reassigned_age: float | None = None
     """Seconds since the newest answer of the Reassigned Numbers Database; None: there is none."""
 
@@ -200,7 +207,39 @@ def _records(facts: Facts) -> Said:
         return "open", "nothing is written down: set paths.journal"
     if 0 < facts.keep_days.get("outbound", 0) < RECORD_DAYS:
         return "open", f"journal.keep_days.outbound is {facts.keep_days['outbound']}: five years are {RECORD_DAYS} days"
+    if facts.unsold:
+        told = ", ".join(facts.unsold)
+        return "open", f"records name who sells what: set seller and offers of a [[customer]] for {told}"
     return "yours", "each call is kept with `ringwarden records`; keep recordings, scripts and sellers' records"
+
+
+def requested(times: Iterable[float], utc: float) -> str:
+    """How many asked for no more calls, and when the newest is due, counted from the earliest day that it was anywhere
+    in the states: Hawaii's."""
+    known = sorted(time for time in times if time <= utc)
+    if not known:
+        return "nobody asked for no more calls"
+    days = [datetime.fromtimestamp(time, _HAWAII).date() for time in known[-RUNNING:]]
+    today = datetime.fromtimestamp(utc, _HAWAII).date()
+    due = business_days_after(days[-1], REQUEST_DAYS)
+    running = sum(business_days_after(day, REQUEST_DAYS) >= today for day in days)
+    return (
+        f"{len(known)} request(s) for no more calls stand, {running} of them of the last {REQUEST_DAYS} business days;"
+        f" each counts from the next call on; whoever else calls for you must know the newest, of {days[-1]}, by {due}"
+    )
+
+
+RUNNING = 10_000
+"""The newest requests whose clocks are reckoned."""
+_HAWAII = timezone(timedelta(hours=-10))
+
+
+def _requests(facts: Facts) -> Said:
+    if facts.lenient:
+        return "open", f"calls to people who asked for none are let through: let {', '.join(facts.lenient)} enforce"
+    if facts.requests is None:
+        return "kept", "a request for no more calls counts from the next call on, and for five years"
+    return "kept", requested(facts.requests, facts.utc)
 
 
 def _reassigned(facts: Facts) -> Said:
@@ -246,6 +285,7 @@ DUTIES: tuple[Duty, ...] = (
         "ringwarden_outbound_ends_total{how=\"at-once\"} counts calls over within 4 s of the answer, the most that"
         " can have been abandoned: 3 % of a campaign's in 30 days are allowed; a campaign's own share is the dialler's"
         " to tell")),
+    Duty("requests", "47 CFR 64.1200(d)(3), (6)", _calls, _requests),
     Duty("reassigned", "47 CFR 64.1200(m)", _calls, _reassigned),
     Duty("registry", "47 CFR 64.1200(c)(2)", _calls, _yours(
         "written procedures, training, a list of your own, and nobody else's use of the registry; `lists import dnc`"

@@ -43,6 +43,7 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "name": "the operator's own service of names",
         "hook": "the operator's own decision service",
         "caller": "16 CFR 310.4(a)(8); 47 CFR 64.1601(e)",
+        "telemarketing": "16 CFR 310.4(a)(8); 47 CFR 64.1601(e)",
     }
 )
 

@@ -70,6 +70,8 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         "reputation": 25,
         "reputation-trunk": 15,
         "brand-unproved": 35,
+        # A duty of the caller, and no proof of malice: it adds to others, and is a tag at most.
+        "telemarketing-hidden": 25,
         # Anybody may complain of any number.
         "complaints": 15,
         # The operator's own rule: a tag by itself, and never more.

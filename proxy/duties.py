@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import MappingProxyType
 
+from policy.agreements import Agreements, parse
 from policy.duties import NAMES, Answer, Facts, answers
 from policy.rulebook import PROVIDERS
 from policy.upstreams import recertify_by
+from proxy.lists.files import ListError, text
 from proxy.lists.kinds import FOLDER, REASSIGNED
+from proxy.lists.promises import Promises
 from proxy.lists.shelf import Shelf
 from proxy.metrics import Metrics
 from proxy.settings import Settings
@@ -40,8 +43,45 @@ def facts(settings: Settings, utc: float) -> Facts:
         network_level=settings.policy.network_level,
         blocked=tuple(f"{one.name} ({one.blocked})" for one in theirs if one.blocked),
         telemarketing=settings.policy.telemarketing,
+        unsold=_unsold(settings),
+        lenient=_lenient(settings),
         reassigned_age=_asked(settings, utc),
     )
+
+
+def _lenient(settings: Settings) -> tuple[str, ...]:
+    """Peers of ours whose calls to people who asked for none are not all refused, and the check where it only looks."""
+    check = ("policy.checks.optout",) if settings.policy.checks.get("optout", "enforce") != "enforce" else ()
+    ours = (one for one in settings.trunks if one.side == "pbx")
+    return check + tuple(one.name for one in ours if one.mode != "enforce" or one.enforce_percent < 100)
+
+
+def requests(settings: Settings, utc: float) -> tuple[float, ...]:
+    """When people asked for no more calls, of both the list that was brought in and what came up since. It reads whole
+    files: for a command, not for a metric. What cannot be read is not there."""
+    if (state := settings.paths.state) is None:
+        return ()
+    learned = Promises(state, None, lambda *_, **__: None)
+    learned.restore()
+    known = Agreements(learned.live.opt_outs(utc))
+    try:
+        brought = Shelf(state / FOLDER, OPTED).load(lambda path: parse(OPTED, text(path))[0])
+    except (ListError, OSError):
+        brought = None
+    for one in brought[0] if brought is not None else ():
+        known.add(one)
+    return tuple(one.at for one in known.opt_outs(utc))
+
+
+OPTED = "optout"
+
+
+def _unsold(settings: Settings) -> tuple[str, ...]:
+    """Customers without a seller or an offer; a peer of ours that names no customer, where there are none at all."""
+    known = {one.name: bool(one.seller and one.offers) for one in settings.customers}
+    ours = (one for one in settings.trunks if one.side == "pbx")
+    named = [one.customer or ("" if known else one.name) for one in ours]
+    return tuple(name for name in dict.fromkeys((*known, *named)) if name and not known.get(name, False))
 
 
 def _copied(settings: Settings, utc: float) -> float | None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from policy.duties import answers
 from proxy.cli import NEGATIVE, OK, complain
-from proxy.duties import facts
+from proxy.duties import facts, requests
 from proxy.settings import SettingsError, load
 
 WIDTH = 140
@@ -23,7 +23,11 @@ def duties(config: str, as_json: bool) -> int:
         settings = load(Path(config))
     except SettingsError as error:
         return complain(str(error))
-    told = answers(facts(settings, time.time()))
+    utc = time.time()
+    known = facts(settings, utc)
+    if known.telemarketing:
+        known = known._replace(requests=requests(settings, utc))
+    told = answers(known)
     if as_json:
         print(json.dumps({"role": settings.role, "duties": [one._asdict() for one in told]}, ensure_ascii=False))
     elif not told:

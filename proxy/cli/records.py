@@ -17,12 +17,13 @@ from typing import Any
 from policy.letter import moment
 from proxy.cli import NEGATIVE, OK, USAGE, complain
 from proxy.cli.journal import journal_of
+from proxy.cli.sold import COLUMNS, book_of, sold
 from proxy.settings import Settings, shared_secret
 from proxy.storage.care import hashed, journal_key
 from proxy.storage.database import note
 from proxy.storage.find import JournalError, since
 from proxy.storage.rows import Note, Record
-from proxy.storage.telling import flat, lines, told
+from proxy.storage.telling import FIELDS, flat, lines, told
 from shaken.number import canonical
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -53,12 +54,14 @@ def span(start: str | None, end: str | None, days: float, now: float) -> tuple[f
 
 def records(args: Namespace) -> int:
     """Print the records of a time."""
-    path, _ = journal_of(args.journal, args.config)
+    path, settings = journal_of(args.journal, args.config)
     if path is None:
         return USAGE
     try:
         start, end = span(args.since, args.until, 1, time.time())
-        for line in lines((flat(one) for one in since(path, start, end)), args.format):
+        book = book_of(settings)
+        rows = (flat(one) | sold(one, book)._asdict() for one in since(path, start, end))
+        for line in lines(rows, args.format, (*FIELDS, *COLUMNS)):
             print(line)
     except (ValueError, JournalError) as error:
         return complain(str(error))

@@ -9,9 +9,12 @@ from argparse import Namespace
 from rich.console import Console
 from rich.table import Table
 
+from policy.duties import requested
 from proxy.cli import OK, USAGE, complain
 from proxy.cli.journal import journal_of
 from proxy.cli.records import forms, span
+from proxy.cli.sold import book_of, widened
+from proxy.duties import requests
 from proxy.storage.find import JournalError, since
 from proxy.storage.reports import REPORTS, Report, as_objects, shadow
 from proxy.storage.telling import lines, told
@@ -39,6 +42,10 @@ def report(args: Namespace) -> int:
         made = (shadow if args.kind == "shadow" else REPORTS[args.kind])(since(path, start, end, where, values))
     except (ValueError, JournalError) as error:
         return complain(str(error))
+    if args.kind == "dnc":
+        made = widened(made, book_of(settings))
+        if settings is not None:
+            made = made._replace(remarks=(*made.remarks, requested(requests(settings, end), end)))
     shown(made, args.format, f"{args.kind}: {told(start)} to {told(end)}")
     return OK
 

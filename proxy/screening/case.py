@@ -46,7 +46,7 @@ LAB_CAMPAIGN = "x-lab-campaign"
 """The lab's oracle: names the campaign as a recogniser of audio or text would. Read in the lab only."""
 
 PURPOSE = "x-screen-purpose"
-"""By which a PBX says what a call of its own is for (`telemarketing` owes more than others)."""
+"""By which a PBX, or an upstream trusted for verdicts, says what a call is for (`telemarketing` owes more)."""
 
 Credentials = Mapping[str, Credential | CredentialFailure]
 
@@ -104,7 +104,7 @@ class Case:
     """How others name the token that we made for it (`shaken.reason.ppi`)."""
     software: str = ""
     purpose: str = ""
-    """What the PBX says that the call is for."""
+    """What the PBX, or an upstream trusted for verdicts, says that the call is for."""
     diverted: tuple[str, ...] = ()
     """Numbers that forwarded the call, as Diversion and History-Info say, the latest first."""
     profile: Profile | None = None
@@ -196,7 +196,7 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         case.disputed = disputed(request, plan)
     if lane.side == "carrier":
         case.software = software(request)
-    elif (purpose := request.first(PURPOSE)) is not None:
+    if (lane.side != "carrier" or trunk.trust == "verdicts") and (purpose := request.first(PURPOSE)) is not None:
         case.purpose = purpose[:32].decode("ascii", "replace").lower()
     if lane.lab and (label := request.first(LAB_CAMPAIGN)) is not None:
         case.recognised = label.decode("utf-8", "replace")

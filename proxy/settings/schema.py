@@ -196,6 +196,9 @@ SCHEMA = Table(
                 "cap": Key(one_of("B", "C"), "C"),
                 "origid": Key(kinds.origid, ""),
                 "profile": Key(kinds.name, ""),
+                "telemarketer": Key(kinds.text, ""),
+                "seller": Key(kinds.text, ""),
+                "offers": Key(kinds.text, ""),
             }
         ),
         "profile": Named(

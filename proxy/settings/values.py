@@ -115,6 +115,11 @@ class CustomerSettings:
     origid: str = ""
     profile: str = ""
     """Of the calls to and from their numbers; empty: the trunk's."""
+    telemarketer: str = ""
+    """Who dials; empty: the customer."""
+    seller: str = ""
+    """For whom they call, and `offers`, the good or service: records of telemarketing name both (16 CFR 310.5(a))."""
+    offers: str = ""
 
 
 @dataclass(frozen=True, slots=True)

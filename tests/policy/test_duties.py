@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policy.attest import CRITERIA_VERSION
-from policy.duties import DAY, DUTIES, NAMES, Answer, Facts, answers
+from policy.duties import DAY, DUTIES, NAMES, Answer, Facts, answers, requested
 from policy.rulebook import PROVIDERS, TRANSIT, Role
 from policy.upstreams import recertify_by
 
@@ -40,7 +40,7 @@ def test_a_provider_that_does_what_it_can_has_nothing_open(role: Role) -> None:
 def test_an_enterprise_owes_what_providers_owe_to_nobody_and_telemarketing_owes_by_itself() -> None:
     assert answers(Facts()) == []
     told = [one.name for one in answers(Facts(telemarketing=True))]
-    assert told == ["records", "prerecorded", "abandoned", "reassigned", "registry"]
+    assert told == ["records", "prerecorded", "abandoned", "requests", "reassigned", "registry"]
     assert len(set(NAMES)) == len(DUTIES)
 
 
@@ -160,7 +160,26 @@ def test_what_telemarketing_owes_is_told_to_whoever_telemarkets() -> None:
     assert "ringwarden_outbound_ends_total" in duty("abandoned").said and "3 %" in duty("abandoned").said
     assert duty("records", keep_days=MappingProxyType({"outbound": 1829})).state == "open"
     assert duty("records", keep_days=MappingProxyType({"outbound": 1830})).state == "yours"
+    unsold = duty("records", unsold=("clinic",))
+    assert unsold.state == "open" and "seller and offers" in unsold.said and "clinic" in unsold.said
     assert duty("reassigned").state == "kept"
     assert duty("reassigned", reassigned_age=31 * DAY + 1).state == "open"
     assert duty("reassigned", reassigned_age=None).state == "yours"
     assert "written procedures" in duty("registry").said
+
+
+@pytest.mark.req("REG-060")
+def test_a_request_runs_for_ten_business_days_from_the_earliest_day_that_it_was_anywhere() -> None:
+    def at(text: str) -> float:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+    # 3 July 2026 is off. At 8 in the morning of UTC it is still the day before in Hawaii.
+    asked = (at("2026-06-30T08:00"), at("2026-06-01T12:00"))
+    said = requested(asked, at("2026-07-14T20:00"))
+    assert "2 request(s)" in said and "1 of them" in said and "of 2026-06-29, by 2026-07-14" in said
+    assert "0 of them" in requested(asked, at("2026-07-15T20:00"))
+    assert "nobody asked" in requested(asked, at("2026-05-01T00:00")) and "nobody asked" in requested((), 0.0)
+    assert "2 request(s)" in duty("requests", requests=asked, utc=at("2026-07-14T20:00")).said
+    assert duty("requests").state == "kept"
+    open_one = duty("requests", lenient=("pbx",))
+    assert open_one.state == "open" and "let pbx enforce" in open_one.said

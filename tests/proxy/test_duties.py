@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from policy.duties import NAMES
+from policy.letter import moment
 from proxy.cli import main
-from proxy.duties import declare, facts, remarks
+from proxy.duties import declare, facts, remarks, requests
 from proxy.lists.kinds import FOLDER, bring_in
 from proxy.metrics import Metrics
 from proxy.settings import Settings, load
+from proxy.storage.database import Database
 
 PROVIDER = """
 role = "originating"
@@ -66,7 +68,7 @@ def test_the_table_names_what_is_open_until_the_settings_say_it(config: Path, ca
     found = json.loads(capsys.readouterr().out)
     states = {one["name"]: one["state"] for one in found["duties"]}
     assert found["role"] == "originating" and {name for name, state in states.items() if state == "open"} == {
-        "sign", "verify", "accept-listed", "certify",
+        "sign", "verify", "accept-listed", "certify", "records", "requests",
     }  # fmt: skip
     changed(config, 'side = "carrier"', 'side = "carrier"\nrmd = "RMD0001"')
     day = time.strftime("%Y-%m-%d", time.gmtime())
@@ -120,3 +122,40 @@ def test_prometheus_sees_what_is_open_and_when_the_certification_is_due(config: 
     due = next(line for line in told.splitlines() if line.startswith('ringwarden_filing_due_seconds{filing="certification"}'))
     assert float(due.split()[1]) == 1_803_945_600 - 1_790_000_000  # the end of 1 March 2027
     assert {line.split('"')[1] for line in told.splitlines() if line.startswith("ringwarden_duty_open{")} <= set(NAMES)
+
+
+@pytest.mark.req("REG-060")
+def test_the_requests_for_no_more_calls_are_counted_with_their_clock(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "state" / FOLDER
+    (tmp_path / "asked.csv").write_text(
+        "caller,callee,at,scope,how\n*,+12125550147,2026-06-29T18:00:00Z,any,\n*,+12125550148,2019-01-02,any,\n"
+    )
+    utc = moment("2026-07-14T20:00:00Z")
+    bring_in(folder, "optout", [tmp_path / "asked.csv"], utc)
+    assert requests(load(config), utc) == (moment("2026-06-29T18:00:00Z"),)  # five years, and no longer
+    # One that a text message brought, and one that is in both.
+    (folder / "optout.csv").write_text(
+        "*,+12125550149,2026-06-01T18:00:00+00:00,any,stop\n*,+12125550147,2026-06-29T18:00:00+00:00,any,\n"
+    )
+    assert sorted(requests(load(config), utc)) == [moment("2026-06-01T18:00:00Z"), moment("2026-06-29T18:00:00Z")]
+    said = "2 request(s) for no more calls stand"
+    changed(config, 'side = "pbx"', 'side = "pbx"\nmode = "enforce"')
+    main(["duties", "--config", str(config), "--json"])
+    (told,) = (one for one in json.loads(capsys.readouterr().out)["duties"] if one["name"] == "requests")
+    assert told["state"] == "kept" and said in told["said"] and "2026-06-29, by 2026-07-14" in told["said"]
+    Database(tmp_path / "calls.db", 0.1).close()
+    assert main(["report", "dnc", "--config", str(config), "--format", "json", "--until", "2026-07-14T20:00Z"]) == 0
+    remarks = json.loads(capsys.readouterr().out)["remarks"]
+    assert any(said in one and "1 of them of the last 10 business days" in one for one in remarks)
+
+
+@pytest.mark.req("REG-060")
+def test_who_lets_calls_through_to_people_who_asked_for_none_is_told(config: Path) -> None:
+    utc = time.time()
+    assert facts(load(config), utc).lenient == ("pbx",)  # it only observes
+    assert any("duty requests" in one and one.endswith("let pbx enforce") for one in remarks(load(config), utc))
+    assert facts(changed(config, 'side = "pbx"', 'side = "pbx"\nmode = "enforce"'), utc).lenient == ()
+    shadow = changed(config, "telemarketing = true", 'telemarketing = true\nchecks = { optout = "shadow" }')
+    assert facts(shadow, utc).lenient == ("policy.checks.optout",)

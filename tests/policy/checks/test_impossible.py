@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.call import Call
+from policy.casebook import Casebook, Trait
 from policy.checks.impossible import SIDES, SLUGS, check
+from policy.decide import decide
 from policy.dno import callers
 from policy.lists import NumberSet
-from policy.rulebook import Rulebook
+from policy.rulebook import Profile, Rulebook
 from policy.verdict import Class
 
 BOOK = Rulebook(own=NumberSet.of("12025550100-12025550119"), dno=NumberSet.of("12025550166", "1800555*"))
@@ -93,3 +95,45 @@ def test_with_the_area_codes_in_service_all_others_are_unallocated() -> None:
     for caller, slug in (("12025550123", None), ("18885550100", None), ("16215550100", "dno-unallocated")):
         finding = check(Call(caller=caller), book)
         assert (finding and finding.slug) == slug
+
+
+SELLER = Casebook([Trait("NV-Warranty-P1", "print", "SpamDialler/1.0", 0.0, "ours")])
+
+
+@pytest.mark.req("REG-055")
+@pytest.mark.parametrize(
+    ("known", "flagged"),
+    [
+        ({"purpose": "telemarketing"}, True),
+        ({"purpose": "prerecorded"}, True),
+        ({"recognised": "SpamCalls-Solar-P2"}, True),
+        ({"print": "SpamDialler/1.0"}, True),
+        ({"display_name": "Acme TELEMARKETING"}, True),
+        ({"display_name": "Tele-Sales"}, True),
+        ({"caller_kind": "uri", "purpose": "telemarketing"}, True),
+        ({}, False),
+        ({"purpose": "delivery"}, False),
+        ({"recognised": "SSA-BenefitsSuspended-P2"}, False),
+        ({"display_name": "Anonymous"}, False),
+        ({"caller": "12025550123", "caller_kind": "number", "purpose": "telemarketing"}, False),
+    ],
+)
+def test_telemarketing_that_shows_no_number_is_flagged_and_never_refused_for_it(
+    known: dict[str, str], flagged: bool
+) -> None:
+    call = Call(**{"caller": None, "caller_kind": "anonymous", "callee": "12025550142", **known})  # type: ignore[arg-type]
+    book = Rulebook(casebook=SELLER, weights={"telemarketing-hidden": 1000})
+    finding = check(call, book)
+    assert (finding is not None) is flagged
+    if finding is not None:
+        assert (finding.slug, finding.kind, finding.ceiling) == ("telemarketing-hidden", Class.ANALYTICS, "tag")
+        # However heavy the operator makes it.
+        assert decide(call, book, Profile(), "enforce").action == "tag"
+        assert 0 < Rulebook().weight(finding.slug) < Profile().tag_at
+
+
+@pytest.mark.req("REG-055")
+def test_telemarketing_with_a_number_that_cannot_be_is_refused_like_any_such_call() -> None:
+    for caller in ("10125550100", "911", "2177"):
+        finding = check(Call(caller=caller, purpose="telemarketing"), BOOK)
+        assert finding is not None and finding.kind is Class.DETERMINISTIC

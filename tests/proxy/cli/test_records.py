@@ -12,6 +12,7 @@ import pytest
 from policy.letter import moment
 from proxy.cli import main
 from proxy.cli.records import seconds
+from proxy.cli.sold import COLUMNS
 from proxy.storage.care import DAY, Care, journal_key
 from proxy.storage.database import Database
 from proxy.storage.find import notes, verified
@@ -152,7 +153,7 @@ def test_the_records_of_a_time_have_every_field_with_code_and_duration(
     assert main(["records", *where]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["call_id"] for row in rows] == ["before", CALL.call_id, "other", "later"]
-    assert all(tuple(row) == tuple(FIELDS) for row in rows)
+    assert all(tuple(row) == (*FIELDS, *COLUMNS) for row in rows)
     assert (rows[0]["final_code"], rows[0]["duration"], rows[0]["sip_code"]) == (200, 30.0, None)
     assert (rows[1]["sip_code"], rows[1]["rules"], rows[1]["duration"]) == (603, ["campaign"], None)
     assert rows[1]["start"][:19] == "2025-11-20T14:03:00" or rows[1]["start"][-6:] != "+00:00"

@@ -184,3 +184,18 @@ def test_a_call_without_identity_is_no_failure() -> None:
     case = judged(request())
     assert case.judgement is None and case.heard is None and case.exams == () and case.urls == ()
     assert case.verdict is not None and case.verdict.action == "allow"
+
+
+@pytest.mark.req("REG-055")
+@pytest.mark.parametrize(
+    ("trust", "line", "slug"),
+    [
+        ("verdicts", "X-Screen-Purpose: Telemarketing", "telemarketing-hidden"),
+        ("identity", "X-Screen-Purpose: Telemarketing", "anonymous"),
+        ("verdicts", "X-Screen-Purpose: delivery", "anonymous"),
+    ],
+)
+def test_the_purpose_of_a_call_is_taken_from_an_upstream_that_is_trusted_for_verdicts(trust: str, line: str, slug: str) -> None:
+    case = judged(request(lines=(line,), caller="anonymous"), trust)
+    assert case.verdict is not None and slug in {finding.slug for finding in case.verdict.findings}
+    assert ("telemarketing-hidden" in {finding.slug for finding in case.verdict.findings}) is (slug != "anonymous")
