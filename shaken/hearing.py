@@ -143,7 +143,7 @@ def _part(value: bytes, claim: Claim, rules: Rules, utc: float, circumstances: C
     if quick.read(value) is not None:
         return Part("shaken", examine(value, claim, rules, utc))
     try:
-        header = read(value)
+        header = read(value, rules)
     except ParseError as error:
         failed = Exam(None, None, FAIL, failure=FAILURES[error.slug], detail=str(error))
         return Part(LEGACY if error.slug == "identity-legacy" else "shaken", failed)

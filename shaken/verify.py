@@ -73,6 +73,10 @@ class Rules:
     """Tokens in compact form are rebuilt and checked. SHAKEN knows none (ATIS-1000082 E4)."""
     media_keys: bool = False
     """A token that names the keys of the media must name those of SDP: only where nobody on the way changes them."""
+    bare_info: bool = False
+    """`info` is read too where it is quoted or stands without brackets (STI-022)."""
+    folded: bool = False
+    """The neighbour folds lines inside tokens: blanks are taken out of them (STI-029)."""
     kinds: frozenset[str] = frozenset(("shaken",))
     """Kinds of tokens that prove a caller's number; an empty name is the token without a kind (RFC 8225)."""
 
@@ -121,7 +125,7 @@ def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
         return _compared(usual, claim, rules, utc)
     # 1. Size and syntax; the kind of token. An unknown kind is left alone, and nothing is fetched for it.
     try:
-        header = read(value)
+        header = read(value, rules)
     except ParseError as error:
         return _refused(error.slug, str(error))
     if header.ppt is not None and header.ppt != "shaken":
@@ -129,11 +133,11 @@ def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
     return examined(header, "shaken", claim, rules, utc)
 
 
-def read(value: bytes) -> identity.Identity:
-    """One header value, taken apart. Raises ParseError."""
+def read(value: bytes, rules: Rules) -> identity.Identity:
+    """One header value, taken apart as the rules allow. Raises ParseError."""
     if len(value) > identity.MAX_VALUE:
         raise ParseError("the Identity header is too long", "identity-too-large")
-    return identity.parse(value)
+    return identity.parse(value, bare=rules.bare_info, folded=rules.folded)
 
 
 def unknown(kind: str) -> Exam:

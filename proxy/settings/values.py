@@ -65,6 +65,8 @@ class IdentitySettings:
     """So does one in compact form."""
     media_keys: bool = False
     """A token that names the keys of the media (`mky`) must name those of SDP."""
+    bare_info: bool = False
+    """`info` is read too where it is quoted or stands without brackets."""
     service: str | None = None
     """Who judges tokens in our place."""
     service_ms: int = 1000

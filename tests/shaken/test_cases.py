@@ -11,6 +11,7 @@ from certs.lab import BAD, Authority
 from shaken import identity, passport, tnauthlist
 from shaken.credential import Anchors, Credential, CredentialFailure, load_chain, validate
 from shaken.errors import CredentialError, ParseError
+from shaken.hearing import conclude, open_hearing
 from shaken.number import Plan, canonical, nanp_fault, party
 from shaken.sign import token
 from shaken.verdict import FAILURES, Fact, best
@@ -96,6 +97,45 @@ def test_each_case_has_its_slug_code_and_verstat(given_value: bytes, slug: str |
     assert judgement.proved == (slug is None)
     # What is wrong without a certificate fetches none: a forged flood makes no connection (STI-059).
     assert (exam.url is None) == (slug is not None)
+
+
+@pytest.mark.req("STI-022", "TRAP-21")
+@pytest.mark.parametrize(
+    ("params", "strict", "tolerant"),
+    [
+        (f";info=<{URL}>;ppt=shaken", None, None),
+        (f';info="{URL}";ppt=shaken', "identity-no-info", None),
+        (f';info="<{URL}>";ppt=shaken', "identity-no-info", None),
+        (f";info={URL};alg=ES256;ppt=shaken", "identity-no-info", None),
+        (";info=https://elsewhere.example.net/a.pem;ppt=shaken", "identity-no-info", "identity-info-mismatch"),
+        (';info="";ppt=shaken', "identity-no-info", "identity-no-info"),
+        (";info;ppt=shaken", "identity-no-info", "identity-no-info"),
+        (";ppt=shaken", "identity-no-info", "identity-no-info"),
+    ],
+)
+def test_info_without_brackets_counts_only_where_the_operator_wants_it(params: str, strict: str | None, tolerant: str | None) -> None:
+    for bare, slug in ((False, strict), (True, tolerant)):
+        assert judge(examine(value(params=params), CLAIM, Rules(bare_info=bare), UTC), CREDENTIAL, UTC).slug == slug
+
+
+@pytest.mark.req("STI-029", "TRAP-25")
+@pytest.mark.parametrize(
+    ("octets", "strict", "known"),
+    [
+        (value(), None, None),
+        (value().replace(b".", b". ", 1), "identity-syntax", None),
+        (value().replace(b".", b" \t.", 2), "identity-syntax", None),
+        (b" ".join([value()[:70], value()[70:140], value()[140:]]), "identity-syntax", None),
+        (value().replace(b".", b". \"", 1), "identity-syntax", "identity-syntax"),
+        (value().replace(b".", b".\r\n ", 1), "identity-syntax", "identity-syntax"),
+        (b" \t ;info=<https://cr.example.net/a.pem>", "identity-syntax", "identity-syntax"),
+    ],
+)
+def test_blanks_inside_a_token_are_taken_out_only_where_a_neighbour_folds_there(octets: bytes, strict: str | None, known: str | None) -> None:
+    for folded, slug in ((False, strict), (True, known)):
+        assert judge(examine(octets, CLAIM, Rules(folded=folded), UTC), CREDENTIAL, UTC).slug == slug
+        hearing = open_hearing((octets, octets), CLAIM, Rules(folded=folded), UTC)
+        assert [one.slug for one in conclude(hearing, {URL: CREDENTIAL}, UTC).results] == [slug] * 2
 
 
 @pytest.mark.req("LAB-01", "LAB-02", "LAB-03")
