@@ -275,6 +275,7 @@ def rules(settings: Settings) -> Rules:
         compact=identity.compact,
         media_keys=identity.media_keys,
         bare_info=identity.bare_info,
+        numbered=identity.number_certificates,
         kinds=frozenset(("shaken", "") if identity.plain or identity.compact else ("shaken",)),
     )
 

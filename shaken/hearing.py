@@ -258,7 +258,7 @@ def conclude(hearing: Hearing, credentials: Mapping[str, Credential | Credential
     parts, rules = hearing.parts, hearing.rules
 
     def judged(exam: Exam, speaks_for: str | None = None) -> Judgement:
-        return judge(exam, credentials.get(exam.url) if exam.url is not None else None, utc, speaks_for)
+        return judge(exam, credentials.get(exam.url) if exam.url is not None else None, utc, speaks_for, rules.numbered)
 
     # 1. Each by itself; what diversions may excuse is left open.
     alone: list[Judgement] = []

@@ -77,6 +77,8 @@ class Rules:
     """`info` is read too where it is quoted or stands without brackets (STI-022)."""
     folded: bool = False
     """The neighbour folds lines inside tokens: blanks are taken out of them (STI-029)."""
+    numbered: bool = True
+    """A certificate counts that lists numbers, though no delegate's (LAB-18)."""
     kinds: frozenset[str] = frozenset(("shaken",))
     """Kinds of tokens that prove a caller's number; an empty name is the token without a kind (RFC 8225)."""
 
@@ -247,11 +249,16 @@ def _claims(header: identity.Identity, token: Passport, kind: str) -> tuple[str,
 
 
 def judge(
-    exam: Exam, credential: Credential | CredentialFailure | None, utc: float, speaks_for: str | None = None
+    exam: Exam,
+    credential: Credential | CredentialFailure | None,
+    utc: float,
+    speaks_for: str | None = None,
+    numbered: bool = True,
 ) -> Judgement:
     """The result, given what was fetched for `exam.url`. Never raises.
 
-    speaks_for: the number that the certificate must cover, where it is not the caller's.
+    speaks_for: the number that the certificate must cover, where it is not the caller's. numbered: whether a
+    certificate counts that lists numbers and is no delegate's.
     """
     if exam.failure is not None:
         return Judgement(
@@ -274,6 +281,8 @@ def judge(
     # 5. It may speak for the caller.
     if credential.spc is None and not credential.covers(speaks_for or token.orig_tn or ""):
         return _unauthorised(token, credential)
+    if credential.numbered and not numbered:
+        return _unauthorised(token, credential, why="the certificate lists numbers and is no delegate's")
     if credential.constraints and (why := limited(token, credential)) is not None:
         return _unauthorised(token, credential, "identity-constraints", why)
     # 6. The signature, over the octets as received.

@@ -154,6 +154,7 @@ SCHEMA = Table(
                 "compact": Key(flag, False),
                 "media_keys": Key(flag, False),
                 "bare_info": Key(flag, False),
+                "number_certificates": Key(flag, True),
                 "service": Key(addresses.service),
                 "service_ms": Key(integer(10, 5000), 1000),
                 "dialect": Key(one_of("atis", "3gpp"), "atis"),

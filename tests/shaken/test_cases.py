@@ -200,6 +200,31 @@ def test_a_chain_ends_with_its_anchor() -> None:
     assert validate(URL, long.chain_pem(), Anchors.of([short.anchors_pem]), UTC).not_after == UTC + 86_400
 
 
+@pytest.mark.req("LAB-18")
+@pytest.mark.parametrize(
+    ("spc", "numbers", "numbered", "slugs"),
+    [
+        ("709J", (), False, (None, None)),
+        (None, ("12025550123",), True, (None, "identity-no-authority")),
+        ("709J", ("12025550123",), True, (None, "identity-no-authority")),
+        (None, ("12025550177",), True, ("identity-no-authority", "identity-no-authority")),
+    ],
+)
+def test_a_certificate_for_numbers_that_is_no_delegates_counts_as_the_operator_says(
+    spc: str | None, numbers: tuple[str, ...], numbered: bool, slugs: tuple[str | None, str | None]
+) -> None:
+    issued = AUTHORITY.leaf(spc, numbers)
+    credential = validate(URL, issued.chain_pem(), ANCHORS, UTC)
+    assert credential.numbered is numbered
+    octets = token(issued.key, HEADER, CLAIMS) + f";info=<{URL}>;ppt=shaken".encode()
+    exam = examine(octets, CLAIM, Rules(), UTC)
+    for allowed, slug in zip((True, False), slugs, strict=True):
+        found = judge(exam, credential, UTC, None, allowed)
+        assert (found.slug, found.code) == (slug, None if slug is None else 437)
+        heard = conclude(open_hearing((octets, octets), CLAIM, Rules(numbered=allowed), UTC), {URL: credential}, UTC)
+        assert [one.slug for one in heard.results] == [slug] * 2
+
+
 @pytest.mark.req("STI-065", "STI-081", "LAB-19")
 def test_a_certificate_speaks_for_its_numbers_and_its_time_only() -> None:
     issued = AUTHORITY.leaf(numbers=["12025550177"], ranges=[("12025550100", 50)])
