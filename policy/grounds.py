@@ -22,6 +22,7 @@ GROUNDS: Mapping[str, str] = MappingProxyType(
         "identity": "RFC 8224 section 6.2.2; 85 FR 56530: never alone a reason in a provider's role",
         "verstat": "3GPP TS 24.229 7.2A.20; 85 FR 56530: never alone a reason in a provider's role",
         "attestation": "ATIS-1000074: a level says who vouches, and nothing about intent",
+        "certificate": "RFC 9060 section 4.1; ATIS-1000092: who delegates, says which numbers",
         "campaign": "47 CFR 64.1200(k)(3), (11): reasonable analytics, authentication taken into account",
         "complaints": "47 CFR 64.1200(k)(3): reasonable analytics; a hint, never a reason by itself",
         "velocity": "47 CFR 64.1200(k)(3): reasonable analytics, the same for every carrier",

@@ -50,6 +50,7 @@ CLASS_OF: dict[str, Class] = {
     "country-unwanted": Class.SUBSCRIBER,
     "anonymous": Class.NOTE,
     "attestation-c": Class.NOTE,
+    "certificate-numbers": Class.NOTE,
     "campaign-old": Class.NOTE,
     "dnc-unknown": Class.NOTE,
     **dict.fromkeys(caller_name.SLUGS, Class.NOTE),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -274,6 +274,8 @@ def rules(settings: Settings) -> Rules:
         lab=settings.lab.enabled,
         compact=identity.compact,
         media_keys=identity.media_keys,
+        bare_info=identity.bare_info,
+        numbered=identity.number_certificates,
         kinds=frozenset(("shaken", "") if identity.plain or identity.compact else ("shaken",)),
     )
 
@@ -281,6 +283,7 @@ def rules(settings: Settings) -> Rules:
 def lanes(settings: Settings, book: Rulebook) -> dict[str, Lane]:
     """How the calls of each trunk are read and judged."""
     lab, ours = settings.lab.enabled, rules(settings)
+    folding = replace(ours, folded=True)
     return {
         trunk.name: Lane(
             trunk=trunk,
@@ -289,7 +292,7 @@ def lanes(settings: Settings, book: Rulebook) -> dict[str, Lane]:
             profile=book.profiles.get(trunk.profile, Profile()),
             mode=trunk.mode,  # type: ignore[arg-type]  # settings allow these three
             percent=trunk.enforce_percent,
-            rules=ours,
+            rules=folding if trunk.folds_tokens else ours,
             lab=lab,
         )
         for trunk in settings.trunks

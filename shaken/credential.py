@@ -76,6 +76,8 @@ class Credential:
     """What the certificates of the chain let their holder claim; empty: anything."""
     country: str = ""
     """Of its subject, ISO 3166; empty where it names none."""
+    numbered: bool = False
+    """It lists numbers though no delegate's: no issuer of its chain says which numbers it has (LAB-18)."""
 
     def holds(self, signature: bytes, signing_input: bytes) -> bool:
         """Whether 64 octets of r and s are this key's signature over these octets (RFC 7518 section 3.4)."""
@@ -162,7 +164,7 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
     if not begin <= utc <= end:
         raise CredentialError("the certificate is not valid now", "identity-expired")
     path = _path(leaf, [one for one in chain if one is not leaf], anchors, utc, listed=_listed(leaf))
-    _within(path, authority)
+    delegated = _within(path, authority)
     for certificate in path[1:]:  # the anchor's own end counts as well: beyond it nobody vouches for the chain
         begin, end = max(begin, _span(certificate)[0]), min(end, _span(certificate)[1])
     subject = leaf.subject
@@ -184,6 +186,7 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
         constraints=_limits(path),
         country=(_name(subject, NameOID.COUNTRY_NAME) or "").upper(),
+        numbered=bool(authority.numbers or authority.ranges) and not delegated,
     )
 
 
@@ -284,8 +287,9 @@ def _path(
         raise CredentialError(f"the chain leads to no trust anchor: {error}"[:300]) from error
 
 
-def _within(path: list[x509.Certificate], authority: TNAuthList) -> None:
-    """No more than each issuer has that says what it has (RFC 9060 section 4.1; STI-086)."""
+def _within(path: list[x509.Certificate], authority: TNAuthList) -> bool:
+    """No more than each issuer has that says what it has (RFC 9060 section 4.1; STI-086). Whether any does."""
+    delegated = False
     for subject, issuer in zip(path, path[1:], strict=False):
         if not _vouches(issuer, subject):
             raise CredentialError("the chain names another key than its issuer has", "identity-untrusted-chain")
@@ -295,7 +299,9 @@ def _within(path: list[x509.Certificate], authority: TNAuthList) -> None:
             raise CredentialError(str(error), "identity-bad-certificate") from error
         if scope is not None and not authority.within(scope):
             raise CredentialError("the certificate claims more than its issuer has", "identity-no-authority")
-        authority = scope or authority
+        if scope is not None:
+            authority, delegated = scope, True
+    return delegated
 
 
 def _vouches(issuer: x509.Certificate, subject: x509.Certificate) -> bool:

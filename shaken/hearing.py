@@ -143,7 +143,7 @@ def _part(value: bytes, claim: Claim, rules: Rules, utc: float, circumstances: C
     if quick.read(value) is not None:
         return Part("shaken", examine(value, claim, rules, utc))
     try:
-        header = read(value)
+        header = read(value, rules)
     except ParseError as error:
         failed = Exam(None, None, FAIL, failure=FAILURES[error.slug], detail=str(error))
         return Part(LEGACY if error.slug == "identity-legacy" else "shaken", failed)
@@ -258,7 +258,7 @@ def conclude(hearing: Hearing, credentials: Mapping[str, Credential | Credential
     parts, rules = hearing.parts, hearing.rules
 
     def judged(exam: Exam, speaks_for: str | None = None) -> Judgement:
-        return judge(exam, credentials.get(exam.url) if exam.url is not None else None, utc, speaks_for)
+        return judge(exam, credentials.get(exam.url) if exam.url is not None else None, utc, speaks_for, rules.numbered)
 
     # 1. Each by itself; what diversions may excuse is left open.
     alone: list[Judgement] = []

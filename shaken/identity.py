@@ -22,6 +22,8 @@ MAX_KEPT_TAIL = 512
 # signed-identity-digest SEMI ident-info *( SEMI ident-info-params ). The token's alphabet is that of base64url and the
 # dots; RFC 8224's own rule lists "/" and "+" instead of "-" and "_" (STI-021).
 _TOKEN = re.compile(rb"[ \t]*([A-Za-z0-9_.=/+-]*)[ \t]*(?=;|\Z)").match
+_BLANKS = re.compile(rb"[ \t]+").sub
+_BRACKETED = re.compile(r"[ \t]*<([^<>]*)>[ \t]*\Z").match
 _PARAM = re.compile(
     rb";[ \t]*([A-Za-z0-9.!%*_+`'~-]+)"
     rb'(?:[ \t]*=[ \t]*(?:<([^<>"\x00-\x20\x7f]*)>|"((?:[^"\\]|\\.)*)"|([A-Za-z0-9.!%*_+`\'~:/\[\]-]*)))?[ \t]*(?=;|\Z)'
@@ -65,19 +67,31 @@ def split(value: bytes) -> list[bytes]:
     return found
 
 
-def parse(value: bytes) -> Identity:
-    """One header value, unfolded. Raises ParseError."""
+def parse(value: bytes, *, bare: bool = False, folded: bool = False) -> Identity:
+    """One header value, unfolded. Raises ParseError.
+
+    bare: `info` counts too where it is quoted or stands without brackets (STI-022). folded: blanks that a neighbour
+    folds into a token are taken out of it (STI-029).
+    """
     if len(value) > MAX_VALUE:
         raise ParseError("the Identity header is too long")
     if _LEGACY(value) is not None:
         raise ParseError("the header is one of RFC 4474", "identity-legacy")
     found = _TOKEN(value)
+    if found is None and folded:
+        whole, mark, tail = value.partition(b";")
+        value = _BLANKS(b"", whole) + mark + tail
+        found = _TOKEN(value)
     if found is None:
         raise ParseError("the Identity header does not begin with a token")
     token, rest = found[1], value[found.end() :]
     if not token:
         raise ParseError("the Identity header holds no token")
-    return Identity(token, *(_tail(rest) if len(rest) <= MAX_KEPT_TAIL else read_tail(rest)))
+    header = Identity(token, *(_tail(rest) if len(rest) <= MAX_KEPT_TAIL else read_tail(rest)))
+    if bare and header.info is None and (written := header.params.get("info")):
+        inside = _BRACKETED(written)
+        return header._replace(info=inside[1] if inside is not None else written)
+    return header
 
 
 Tail = tuple[str | None, str | None, str | None, Mapping[str, str | None]]

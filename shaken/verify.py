@@ -73,6 +73,12 @@ class Rules:
     """Tokens in compact form are rebuilt and checked. SHAKEN knows none (ATIS-1000082 E4)."""
     media_keys: bool = False
     """A token that names the keys of the media must name those of SDP: only where nobody on the way changes them."""
+    bare_info: bool = False
+    """`info` is read too where it is quoted or stands without brackets (STI-022)."""
+    folded: bool = False
+    """The neighbour folds lines inside tokens: blanks are taken out of them (STI-029)."""
+    numbered: bool = True
+    """A certificate counts that lists numbers, though no delegate's (LAB-18)."""
     kinds: frozenset[str] = frozenset(("shaken",))
     """Kinds of tokens that prove a caller's number; an empty name is the token without a kind (RFC 8225)."""
 
@@ -121,7 +127,7 @@ def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
         return _compared(usual, claim, rules, utc)
     # 1. Size and syntax; the kind of token. An unknown kind is left alone, and nothing is fetched for it.
     try:
-        header = read(value)
+        header = read(value, rules)
     except ParseError as error:
         return _refused(error.slug, str(error))
     if header.ppt is not None and header.ppt != "shaken":
@@ -129,11 +135,11 @@ def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
     return examined(header, "shaken", claim, rules, utc)
 
 
-def read(value: bytes) -> identity.Identity:
-    """One header value, taken apart. Raises ParseError."""
+def read(value: bytes, rules: Rules) -> identity.Identity:
+    """One header value, taken apart as the rules allow. Raises ParseError."""
     if len(value) > identity.MAX_VALUE:
         raise ParseError("the Identity header is too long", "identity-too-large")
-    return identity.parse(value)
+    return identity.parse(value, bare=rules.bare_info, folded=rules.folded)
 
 
 def unknown(kind: str) -> Exam:
@@ -243,11 +249,16 @@ def _claims(header: identity.Identity, token: Passport, kind: str) -> tuple[str,
 
 
 def judge(
-    exam: Exam, credential: Credential | CredentialFailure | None, utc: float, speaks_for: str | None = None
+    exam: Exam,
+    credential: Credential | CredentialFailure | None,
+    utc: float,
+    speaks_for: str | None = None,
+    numbered: bool = True,
 ) -> Judgement:
     """The result, given what was fetched for `exam.url`. Never raises.
 
-    speaks_for: the number that the certificate must cover, where it is not the caller's.
+    speaks_for: the number that the certificate must cover, where it is not the caller's. numbered: whether a
+    certificate counts that lists numbers and is no delegate's.
     """
     if exam.failure is not None:
         return Judgement(
@@ -270,6 +281,8 @@ def judge(
     # 5. It may speak for the caller.
     if credential.spc is None and not credential.covers(speaks_for or token.orig_tn or ""):
         return _unauthorised(token, credential)
+    if credential.numbered and not numbered:
+        return _unauthorised(token, credential, why="the certificate lists numbers and is no delegate's")
     if credential.constraints and (why := limited(token, credential)) is not None:
         return _unauthorised(token, credential, "identity-constraints", why)
     # 6. The signature, over the octets as received.

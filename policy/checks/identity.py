@@ -19,7 +19,8 @@ MISSING = "identity-missing"
 REPLAYED = "identity-replayed"
 SIDES = ("carrier", "pbx")
 DISPUTED = "caller-disputed"
-SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), REPLAYED, UPSTREAM_FAILED, "attestation-c", DISPUTED)
+NUMBERED = "certificate-numbers"
+SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), REPLAYED, UPSTREAM_FAILED, "attestation-c", DISPUTED, NUMBERED)
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
@@ -27,6 +28,9 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     found = _proof(call, book)
     if found is None and call.disputed:
         return Finding(DISPUTED, Class.NOTE, 0, "the network asserts two numbers at once")
+    if found is None and (judgement := call.judgement) is not None and judgement.credential is not None:
+        if judgement.credential.numbered:
+            return Finding(NUMBERED, Class.NOTE, 0, "signed with a certificate for numbers that is no delegate's")
     return found
 
 

@@ -66,9 +66,10 @@ class Verification:
         if exam.url is None:
             return judge(exam, None, self.utc())
         known = await self.credentials((exam.url,))
-        judgement = judge(exam, known[exam.url], self.utc())
+        judgement = judge(exam, known[exam.url], self.utc(), None, self.rules().numbered)
         if fresh := await self._renewed((judgement,)):
-            judgement = judge(exam, fresh.get(exam.url, known[exam.url]), self.utc())
+            again = fresh.get(exam.url, known[exam.url])
+            judgement = judge(exam, again, self.utc(), None, self.rules().numbered)
         return judgement
 
     async def heard(self, values: Sequence[bytes], claim: Claim, circumstances: Circumstances) -> Conclusion:

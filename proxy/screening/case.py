@@ -312,7 +312,8 @@ def hear(case: Case, credentials: Credentials, utc: float) -> None:
         case.judgement = case.heard.judgement
     else:
         (exam,) = case.exams
-        case.judgement = judge_identity(exam, credentials.get(exam.url) if exam.url is not None else None, utc)
+        credential = credentials.get(exam.url) if exam.url is not None else None
+        case.judgement = judge_identity(exam, credential, utc, None, case.lane.rules.numbered)
 
 
 def judge(

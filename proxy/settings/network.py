@@ -108,6 +108,8 @@ class Trunk:
     """The headers of a 302 stand inside its Contact too."""
     follow_redirects: bool = False
     """A 3xx of it is followed to another neighbour of its side, and does not go back."""
+    folds_tokens: bool = False
+    """It folds lines inside the tokens of Identity: blanks there are taken out."""
     blocked: str = ""
     """Why nothing is taken from it; empty: it is not blocked."""
     blocked_since: float = 0.0

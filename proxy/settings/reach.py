@@ -126,6 +126,7 @@ def trunks_of(
                 run_by=table["run_by"],
                 shell=table["shell"], go_on=table["go_on"], embed=table["embed"],
                 follow_redirects=table["follow_redirects"],
+                folds_tokens=table["folds_tokens"],
                 calls_per_second=table["calls_per_second"],
                 contact=written(table["contact"]) if table["contact"] is not None else "",
             )

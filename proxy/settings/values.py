@@ -65,6 +65,10 @@ class IdentitySettings:
     """So does one in compact form."""
     media_keys: bool = False
     """A token that names the keys of the media (`mky`) must name those of SDP."""
+    bare_info: bool = False
+    """`info` is read too where it is quoted or stands without brackets."""
+    number_certificates: bool = True
+    """A SHAKEN certificate counts that lists numbers, and is no delegate's."""
     service: str | None = None
     """Who judges tokens in our place."""
     service_ms: int = 1000

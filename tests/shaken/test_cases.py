@@ -11,6 +11,7 @@ from certs.lab import BAD, Authority
 from shaken import identity, passport, tnauthlist
 from shaken.credential import Anchors, Credential, CredentialFailure, load_chain, validate
 from shaken.errors import CredentialError, ParseError
+from shaken.hearing import conclude, open_hearing
 from shaken.number import Plan, canonical, nanp_fault, party
 from shaken.sign import token
 from shaken.verdict import FAILURES, Fact, best
@@ -98,6 +99,45 @@ def test_each_case_has_its_slug_code_and_verstat(given_value: bytes, slug: str |
     assert (exam.url is None) == (slug is not None)
 
 
+@pytest.mark.req("STI-022", "TRAP-21")
+@pytest.mark.parametrize(
+    ("params", "strict", "tolerant"),
+    [
+        (f";info=<{URL}>;ppt=shaken", None, None),
+        (f';info="{URL}";ppt=shaken', "identity-no-info", None),
+        (f';info="<{URL}>";ppt=shaken', "identity-no-info", None),
+        (f";info={URL};alg=ES256;ppt=shaken", "identity-no-info", None),
+        (";info=https://elsewhere.example.net/a.pem;ppt=shaken", "identity-no-info", "identity-info-mismatch"),
+        (';info="";ppt=shaken', "identity-no-info", "identity-no-info"),
+        (";info;ppt=shaken", "identity-no-info", "identity-no-info"),
+        (";ppt=shaken", "identity-no-info", "identity-no-info"),
+    ],
+)
+def test_info_without_brackets_counts_only_where_the_operator_wants_it(params: str, strict: str | None, tolerant: str | None) -> None:
+    for bare, slug in ((False, strict), (True, tolerant)):
+        assert judge(examine(value(params=params), CLAIM, Rules(bare_info=bare), UTC), CREDENTIAL, UTC).slug == slug
+
+
+@pytest.mark.req("STI-029", "TRAP-25")
+@pytest.mark.parametrize(
+    ("octets", "strict", "known"),
+    [
+        (value(), None, None),
+        (value().replace(b".", b". ", 1), "identity-syntax", None),
+        (value().replace(b".", b" \t.", 2), "identity-syntax", None),
+        (b" ".join([value()[:70], value()[70:140], value()[140:]]), "identity-syntax", None),
+        (value().replace(b".", b". \"", 1), "identity-syntax", "identity-syntax"),
+        (value().replace(b".", b".\r\n ", 1), "identity-syntax", "identity-syntax"),
+        (b" \t ;info=<https://cr.example.net/a.pem>", "identity-syntax", "identity-syntax"),
+    ],
+)
+def test_blanks_inside_a_token_are_taken_out_only_where_a_neighbour_folds_there(octets: bytes, strict: str | None, known: str | None) -> None:
+    for folded, slug in ((False, strict), (True, known)):
+        assert judge(examine(octets, CLAIM, Rules(folded=folded), UTC), CREDENTIAL, UTC).slug == slug
+        hearing = open_hearing((octets, octets), CLAIM, Rules(folded=folded), UTC)
+        assert [one.slug for one in conclude(hearing, {URL: CREDENTIAL}, UTC).results] == [slug] * 2
+
+
 @pytest.mark.req("LAB-01", "LAB-02", "LAB-03")
 @pytest.mark.parametrize("level", ["A", "B", "C"])
 def test_each_attestation_passes_as_what_it_is(level: str) -> None:
@@ -158,6 +198,31 @@ def test_a_chain_ends_with_its_anchor() -> None:
     short = Authority(UTC, seed="short", not_after=UTC + 86_400)
     long = short.leaf("709J", not_after=UTC + 30 * 86_400)
     assert validate(URL, long.chain_pem(), Anchors.of([short.anchors_pem]), UTC).not_after == UTC + 86_400
+
+
+@pytest.mark.req("LAB-18")
+@pytest.mark.parametrize(
+    ("spc", "numbers", "numbered", "slugs"),
+    [
+        ("709J", (), False, (None, None)),
+        (None, ("12025550123",), True, (None, "identity-no-authority")),
+        ("709J", ("12025550123",), True, (None, "identity-no-authority")),
+        (None, ("12025550177",), True, ("identity-no-authority", "identity-no-authority")),
+    ],
+)
+def test_a_certificate_for_numbers_that_is_no_delegates_counts_as_the_operator_says(
+    spc: str | None, numbers: tuple[str, ...], numbered: bool, slugs: tuple[str | None, str | None]
+) -> None:
+    issued = AUTHORITY.leaf(spc, numbers)
+    credential = validate(URL, issued.chain_pem(), ANCHORS, UTC)
+    assert credential.numbered is numbered
+    octets = token(issued.key, HEADER, CLAIMS) + f";info=<{URL}>;ppt=shaken".encode()
+    exam = examine(octets, CLAIM, Rules(), UTC)
+    for allowed, slug in zip((True, False), slugs, strict=True):
+        found = judge(exam, credential, UTC, None, allowed)
+        assert (found.slug, found.code) == (slug, None if slug is None else 437)
+        heard = conclude(open_hearing((octets, octets), CLAIM, Rules(numbered=allowed), UTC), {URL: credential}, UTC)
+        assert [one.slug for one in heard.results] == [slug] * 2
 
 
 @pytest.mark.req("STI-065", "STI-081", "LAB-19")

@@ -99,6 +99,7 @@ def test_a_delegate_speaks_for_the_numbers_that_it_was_given_and_no_others() -> 
     deeper = issue("Reseller", NUMBERS, TNAuthList(ranges=(("12025550110", 20),)))
     leaf = issue("Company", deeper, TNAuthList(ranges=(("12025550110", 10),)), ca=False)
     assert validated(leaf, deeper, NUMBERS).covers("12025550119")
+    assert not delegate.numbered and not validated(leaf, deeper, NUMBERS).numbered
 
 
 @pytest.mark.req("STI-086")

@@ -3,11 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from policy.call import Call
 from policy.checks.identity import SLUGS, check
 from policy.rulebook import Rulebook
 from policy.verdict import Class
+from shaken.credential import Credential
+from shaken.tnauthlist import TNAuthList
 from shaken.verdict import FAILURES, Judgement
 
 BOOK = Rulebook()
@@ -36,6 +39,19 @@ def test_c_is_a_note_that_weighs_nothing(judged: Callable[[str], Judgement]) -> 
         finding = check(call, BOOK)
         assert finding is not None
         assert (finding.slug, finding.kind, finding.weight) == ("attestation-c", Class.NOTE, 0)
+
+
+@pytest.mark.req("LAB-18")
+def test_a_certificate_for_numbers_is_a_note_behind_all_others(judged: Callable[[str], Judgement]) -> None:
+    key = ec.derive_private_key(7, ec.SECP256R1()).public_key()
+    credential = Credential("", key, None, "", None, 0.0, 1.0, TNAuthList(numbers=("12025550123",)), "", numbered=True)
+    for level, disputed, slug in (
+        ("A", False, "certificate-numbers"), ("C", False, "attestation-c"), ("A", True, "caller-disputed"),
+        ("identity-bad-signature", False, "identity-bad-signature"),
+    ):  # fmt: skip
+        finding = check(Call(judgement=judged(level)._replace(credential=credential), disputed=disputed), BOOK)
+        assert finding is not None and finding.slug == slug and slug in SLUGS
+        assert (finding.kind, finding.weight) == (Class.NOTE, 0) or slug.startswith("identity-")
 
 
 @pytest.mark.req("REG-011", "TRAP-90", "STI-070")

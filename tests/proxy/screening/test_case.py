@@ -49,6 +49,17 @@ def judged(message: Request, trust: str = "identity") -> Case:
     return case
 
 
+@pytest.mark.req("STI-029", "TRAP-25")
+@pytest.mark.parametrize(("folded", "slug"), [(False, "identity-syntax"), (True, None)])
+def test_a_line_folded_inside_its_token_counts_where_the_neighbour_folds_there(folded: bool, slug: str | None) -> None:
+    value = vector("VEC-1")
+    trunk = Trunk("carrier", "carrier", ())
+    lane = Lane(trunk, "carrier", Plan("1", "202"), Profile(), "enforce", 100, Rules(folded=folded))
+    case = open_case(request(value[:72] + b"\r\n " + value[72:144] + b"\r\n\t" + value[144:]), lane, UTC)
+    judge(case, {url: CREDENTIAL for url in case.urls}, Rulebook(), UTC, 0)
+    assert case.judgement is not None and case.judgement.slug == slug
+
+
 @pytest.mark.req("STI-060", "STI-061")
 def test_one_usual_header_needs_no_hearing() -> None:
     case = judged(request(vector("VEC-1")))
