@@ -89,8 +89,7 @@ def worst(calls: Sequence[Call], now: float) -> list[Call]:
 
 
 def cost(act: Callable[[Call], object], calls: Sequence[Call], turns: int) -> float:
-    """Microseconds of CPU a call: the least of so many turns, less what the loop costs. What others do on a shared machine
-    (their caches, the other half of a core) only ever adds to it."""
+    """Microseconds of CPU a call: the median of so many turns, less what the loop costs."""
     figures = []
     for _ in range(turns):
         began = thread_time_ns()
@@ -100,7 +99,7 @@ def cost(act: Callable[[Call], object], calls: Sequence[Call], turns: int) -> fl
         for call in calls:
             _nothing(call)
         figures.append((2 * middle - began - thread_time_ns()) / len(calls) / 1000)
-    return min(figures)
+    return median(figures)
 
 
 def _nothing(call: Call) -> None:
@@ -147,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         for _ in range(turns)
     ]
-    nothing, longer = min(a for a, _ in pairs), min(b for _, b in pairs)
+    nothing, longer = median(a for a, _ in pairs), median(b for _, b in pairs)
     ratio = median(b / a for a, b in pairs)
     bad = worst(calls, now)
     verdict = decide(bad[0], full, profile, "enforce")
