@@ -77,6 +77,8 @@ class Protected:
         key = self._hash(line)
         start = _set(key)
         for cells in near:
+            if key not in cells[start : start + 2 * WAYS].tolist():
+                continue  # nearly always; in one step, because a flood asks for each of its calls
             for place in range(start, start + 2 * WAYS, 2):
                 # Hash, moment, hash again: another worker may be writing just here.
                 if cells[place] == key and abs(utc - cells[place + 1]) < window and cells[place] == key:

@@ -29,6 +29,8 @@ _ASSERTED = re.compile(
     rb"\r\nP-Asserted-Identity[ \t]*:[^\r\n]*?(?:sips?|tel):(\+?[0-9]{7,15})[@;>]", re.IGNORECASE
 ).search
 _USER = re.compile(rb"(?:sips?|tel):([^@;?> ]{1,64})", re.IGNORECASE).match
+_IN_FULL = re.compile(rb"sip:\+([1-9][0-9]{6,14})[@;]").match
+"""A number that is written as `canonical` gives it: by far the most."""
 
 
 class Triage:
@@ -70,9 +72,13 @@ class Triage:
                 self._since = utc
             awaits = self._lines.get(target)
             if awaits is None:
-                line = user[1].decode("utf-8", "replace") if (user := _USER(target)) is not None else ""
-                awaits = aftermath.awaits(canonical(line, lane.plan) or line.lower(), utc)
-                self._lines[target] = awaits
+                if (full := _IN_FULL(target)) is not None:
+                    line = full[1].decode("ascii")
+                else:
+                    user = _USER(target)
+                    dialled = user[1].decode("utf-8", "replace") if user is not None else ""
+                    line = canonical(dialled, lane.plan) or dialled.lower()
+                awaits = self._lines[target] = aftermath.awaits(line, utc)
             if awaits:
                 return True
         if psap and lane.trunk.trust != "none" and (found := _ASSERTED(data)) is not None:

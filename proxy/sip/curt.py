@@ -8,15 +8,18 @@ here raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from operator import itemgetter
+from typing import NamedTuple
 
 from proxy.sip.flow import Flow
 from proxy.sip.reply import DEFAULT_PORT, STATELESS
 
+MAX_ROWS, MAX_OCTETS = 64, 4096
+"""Lines and octets of a head whose shape is remembered: so many shapes at the most."""
+
 _LONG = (b"Via: ", b"From: ", b"To: ", b"Call-ID: ", b"CSeq: ")
-_FIRST = frozenset(b"VvFfTtIiCc \t")
-"""How these lines may begin, and folds."""
 _SPELLINGS = frozenset((b"via", b"from", b"to", b"call-id", b"cseq", b"v", b"f", b"t", b"i"))
 _VIA = re.compile(
     rb"Via: SIP/2\.0/(?:UDP|TCP|TLS) ([A-Za-z0-9.\-]+)(?::([0-9]{1,5}))?"
@@ -25,35 +28,75 @@ _VIA = re.compile(
 _OURS = b";tag=" + STATELESS.encode()
 
 
-def refusal(data: bytes, flow: Flow, start: bytes, lines: Sequence[bytes]) -> tuple[bytes, Flow] | None:
-    """The answer to an INVITE that begins with `start` and has these lines more, and where it goes; None: only the
-    parser can say.
+class Shape(NamedTuple):
+    """Which lines a message is made of."""
+
+    names: tuple[bytes, ...]
+    """What each line begins with, to the end of its name."""
+    pick: Callable[[Sequence[bytes]], tuple[bytes, ...]]
+    """From, To, Call-ID, CSeq and all Vias of such lines."""
+
+
+class Shapes:
+    """How the last messages of so many lines were made up: one sender makes all of his in one way, so that a look at
+    how each line begins is enough.
     """
-    end = data.find(b"\r\n\r\n")
-    if end < 0 or data[:7] != b"INVITE ":
-        return None
-    vias: list[bytes] = []
-    one: dict[bytes, bytes] = {}
-    rows = data[:end].split(b"\r\n")
-    for line in rows[1:]:
-        if not line or line[0] not in _FIRST:
-            continue
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[int, Shape] = {}
+
+    def refusal(self, data: bytes, flow: Flow, start: bytes, lines: Sequence[bytes]) -> tuple[bytes, Flow] | None:
+        """The answer to an INVITE that begins with `start` and has these lines more, and where it goes; None: only the
+        parser can say.
+        """
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or data[:7] != b"INVITE ":
+            return None
+        rows = data[:end].split(b"\r\n")
+        count = len(rows)
+        shape = self._known.get(count)
+        if shape is None or not all(map(bytes.startswith, rows, shape.names)):
+            shape = _shape(rows)
+            if shape is None:
+                return None
+            if count <= MAX_ROWS and end <= MAX_OCTETS:
+                self._known[count] = shape
+        if data.count(b"\n", 0, end) >= count or data.count(b"\r", 0, end) >= count:
+            return None  # a line end stands alone
+        return _answer(*shape.pick(rows), flow=flow, start=start, lines=lines)
+
+
+def _shape(rows: Sequence[bytes]) -> Shape | None:
+    """What these lines are; None where one is written in an unusual way, or is missing, or stands there twice."""
+    names, vias, places = [b"INVITE "], [], dict[bytes, int]()
+    for place, line in enumerate(rows[1:], 1):
+        colon = line.find(b":")
+        name = line[: colon + 1]
         if line.startswith(_LONG):
-            name = line[:4]
-            if name == b"Via:":
-                vias.append(line)
-            elif name in one:
+            name = line[: colon + 2]
+            if name == b"Via: ":
+                vias.append(place)
+            elif name in places:
                 return None
             else:
-                one[name] = line
-        elif line[:1] in b" \t" or line.partition(b":")[0].rstrip().lower() in _SPELLINGS:
+                places[name] = place
+        elif colon <= 0 or line[:1] in b" \t" or name[:-1].rstrip().lower() in _SPELLINGS:
             return None
-    if len(one) != 4 or not vias or data.count(b"\n", 0, end) >= len(rows) or data.count(b"\r", 0, end) >= len(rows):
-        return None  # something is missing, or a line end stands alone
-    sender, to, call_id, cseq = one[b"From"], one[b"To: "], one[b"Call"], one[b"CSeq"]
+        names.append(name)
+    if len(places) != len(_LONG) - 1 or not vias:
+        return None
+    return Shape(tuple(names), itemgetter(*(places[name] for name in _LONG[1:]), *vias))
+
+
+def _answer(
+    sender: bytes, to: bytes, call_id: bytes, cseq: bytes, top: bytes, *vias: bytes,
+    flow: Flow, start: bytes, lines: Sequence[bytes],
+) -> tuple[bytes, Flow] | None:  # fmt: skip
+    """The answer, of the lines that it repeats."""
     if to.lower().find(b"tag") >= 0 or cseq[-7:] != b" INVITE":
         return None
-    top = vias[0]
     via = _VIA(top)
     if via is None:
         return None
@@ -68,7 +111,7 @@ def refusal(data: bytes, flow: Flow, start: bytes, lines: Sequence[bytes]) -> tu
         top = top.replace(b";rport", b";rport=%d;received=%s" % (flow.port, source))
     elif host != source:
         top += b";received=" + source
-    out = [start, top, *vias[1:]]
+    out = [start, top, *vias]
     out += (sender, to + b";tag=" + _tag(sender, call_id, cseq), call_id, cseq, *lines, b"Content-Length: 0\r\n\r\n")
     if not wants or flow.connection:
         flow = Flow(flow.listener, flow.host, int(port or 0) or DEFAULT_PORT, flow.connection)

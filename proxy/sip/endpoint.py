@@ -63,13 +63,14 @@ BUSY = b"SIP/2.0 503 Service Unavailable"
 class Endpoint:
     """The machine. Its five verbs are those of every sans-I/O protocol; four more belong to its user."""
 
-    __slots__ = ("_branches", "_layer", "_options", "_plain", "_sent_by", "_via_parts", "_vias")
+    __slots__ = ("_branches", "_layer", "_options", "_plain", "_sent_by", "_shapes", "_via_parts", "_vias")
 
     def __init__(self, options: Options, tokens: Tokens) -> None:
         self._options = options
         self._layer = Layer(options)
         self._branches = Branches(options, tokens, self._layer)
         self._vias = self._branches.vias
+        self._shapes = curt.Shapes()
         self._plain = tuple(re.compile(PLAIN % re.escape(via)).match for via in self._vias)
         self._via_parts = tuple(line.partition(b" ")[2].partition(b" ")[2] for line in self._vias)
         self._sent_by = frozenset((one.advertised_host.lower(), one.advertised_port) for one in options.listeners)
@@ -210,7 +211,7 @@ class Endpoint:
         """Answer a new INVITE with 503 and how long to stay away, without a transaction (section 21.5.4). Never
         raises.
         """
-        if (short := curt.refusal(data, flow, BUSY, (b"Retry-After: %d" % seconds,))) is not None:
+        if (short := self._shapes.refusal(data, flow, BUSY, (b"Retry-After: %d" % seconds,))) is not None:
             self._layer.out.append(short)
             return
         try:

@@ -15,7 +15,7 @@ from proxy.aftermath import Aftermath
 from proxy.seal import Sealer
 from proxy.sip.flow import Flow
 from proxy.triage import Triage
-from shaken.number import NANP
+from shaken.number import NANP, canonical
 
 SECRET = b"a secret of sixteen octets"
 UTC = 1_800_000_000.0
@@ -76,6 +76,12 @@ def test_a_call_from_outside_to_a_line_that_called_911_may_be_the_centres(user: 
     assert not triage(utc=UTC + 1801).awaited(invite(user), CARRIER)
     assert not triage().awaited(invite(user), PBX)
     assert not triage().awaited(invite(user), STRANGER)
+
+
+@given(st.from_regex(r"\+?[0-9]{0,3}2025550177(;[a-z]{1,6}(=[+0-9]{1,3})?)?", fullmatch=True), st.sampled_from(("sip", "SIP", "sips", "tel")))
+def test_the_line_is_the_one_that_screening_will_find(user: str, scheme: str) -> None:
+    data = f"INVITE {scheme}:{user}{'' if scheme == 'tel' else '@203.0.113.5'} SIP/2.0\r\n\r\n".encode()
+    assert triage().awaited(data, CARRIER) is (canonical(user, NANP) == LINE)
 
 
 def test_no_other_call_may() -> None:

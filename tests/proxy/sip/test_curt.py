@@ -12,6 +12,7 @@ from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.sip.parser import check, parse
 
+SHAPES = curt.Shapes()
 START = b"SIP/2.0 503 Service Unavailable"
 MORE = (b"Retry-After: 5",)
 FLOW = Flow(0, "198.51.100.10", 5070)
@@ -50,7 +51,7 @@ def lines_of(found: tuple[bytes, Flow]) -> tuple[bytes, list[bytes], list[bytes]
 
 @pytest.mark.req("SIP-120")
 def test_it_says_what_the_parser_would_have_said() -> None:
-    found = curt.refusal(invite(*LINES), FLOW, START, MORE)
+    found = SHAPES.refusal(invite(*LINES), FLOW, START, MORE)
     assert found is not None and found == parsed(invite(*LINES), FLOW)
     assert found[0].startswith(b"SIP/2.0 503 Service Unavailable\r\nVia: ") and b"\r\nRetry-After: 5\r\n" in found[0]
 
@@ -99,7 +100,7 @@ def test_whatever_stands_in_a_call_the_two_ways_never_differ(
 ) -> None:
     left = [line for place, line in enumerate(rest) if place not in gone]
     data = invite(via, *others[:1], *left[:4], *others[1:], *left[4:])
-    found = curt.refusal(data, flow, START, MORE)
+    found = SHAPES.refusal(data, flow, START, MORE)
     if found is not None:
         other = parsed(data, flow)
         assert other is None or lines_of(found) == lines_of(other)
@@ -118,7 +119,7 @@ def test_whatever_stands_in_a_call_the_two_ways_never_differ(
     ],
 )
 def test_what_it_cannot_say_for_sure_it_leaves_to_the_parser(data: bytes) -> None:
-    assert curt.refusal(data, FLOW, START, MORE) is None
+    assert SHAPES.refusal(data, FLOW, START, MORE) is None
 
 
 def ack(answer: bytes, *, tag: bytes | None = None) -> bytes:
@@ -131,7 +132,7 @@ def ack(answer: bytes, *, tag: bytes | None = None) -> bytes:
 
 @pytest.mark.req("SIP-120")
 def test_the_ack_of_such_an_answer_is_known_and_no_other() -> None:
-    found = curt.refusal(invite(*LINES), FLOW, START, MORE)
+    found = SHAPES.refusal(invite(*LINES), FLOW, START, MORE)
     assert found is not None
     assert curt.ends(ack(found[0]))
     for other in (b"z9s0000000000000000", b"f9s", b"z9s"):
@@ -144,5 +145,5 @@ def test_the_ack_of_such_an_answer_is_known_and_no_other() -> None:
 @example(b"ACK x SIP/2.0\r\nTo: x;tag=z9s\r\n\r\n")
 def test_any_octets_are_borne(data: bytes) -> None:
     for octets in (data, b"INVITE " + data, b"ACK " + data + b"\r\nTo: <sip:a@b>;tag=z9s"):
-        curt.refusal(octets, FLOW, START, MORE)
+        SHAPES.refusal(octets, FLOW, START, MORE)
         assert not curt.ends(octets)
