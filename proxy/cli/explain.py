@@ -57,17 +57,21 @@ def arithmetic(row: Row) -> list[str]:
         return []
     shadows, ceilings = row.shadows.split(), dict(word.split("=", 1) for word in row.ceilings.split())
     weighed = [(slug, kind, weight) for slug, kind, weight, _ in row.findings if weight and slug not in shadows]
-    proof = [f"{slug} {weight}" for slug, kind, weight in weighed if kind == "identity"]
-    evidence = [f"{slug} {weight}" for slug, kind, weight in weighed if kind in ("analytics", "duty")]
-    most, whole = row.reject_at // 2, sum(weight for _, kind, weight in weighed if kind == "identity")
-    parts = [f"{' + '.join(proof)} (of identity {min(whole, most)} counts, {most} at most)"] if proof else []
-    parts += [" + ".join(evidence)] if evidence else []
+    # Identity alone never weighs enough to refuse: where it did, the operator gave it a code, and it is not added.
+    coded = [slug for slug, kind, _ in weighed if kind == "identity" and slug == row.reason and row.would == "reject"]
+    proof = {slug: weight for slug, kind, weight in weighed if kind == "identity" and slug not in coded}
+    evidence = {slug: weight for slug, kind, weight in weighed if kind in ("analytics", "duty")}
+    counts, most = row.score - sum(evidence.values()), row.reject_at // 2
+    parts = [f"{_listed(proof)} (of identity {counts} counts, {most} at most)"] if proof else []
+    parts += [_listed(evidence)] if evidence else []
     added = " + ".join(parts) or "nothing weighs"
     lines = [f"  sum       {added} = {row.score}; tag from {row.tag_at}, reject from {row.reject_at}"]
     sure = ("deterministic", "subscriber")
     acting = [slug for slug, kind, *_ in row.findings if kind in sure and slug not in shadows]
     if acting:
         lines.append(f"  acts      {', '.join(acting)}: without a threshold")
+    if coded:
+        lines.append(f"  acts      {', '.join(coded)}: by the operator's [policy.codes], without a threshold")
     for slug, ceiling in ceilings.items():
         lines.append(f"  ceiling   {slug} leads to {ceiling} at most: it is added, and does not help to refuse")
     if shadows:
@@ -75,6 +79,10 @@ def arithmetic(row: Row) -> list[str]:
     if row.reason and (stands := ground(row.reason)):
         lines.append(f"  stands on {stands}")
     return lines
+
+
+def _listed(weights: dict[str, int]) -> str:
+    return " + ".join(f"{slug} {weight}" for slug, weight in weights.items())
 
 
 def told(record: Record) -> list[str]:

@@ -113,7 +113,7 @@ def summary(bad: int, rows: list[Row]) -> str:
     middle, last = times[len(times) // 2], times[-1]
     return (
         f"{len(rows)} calls, {len(rows) - bad} as expected. Decided in (us): median {middle}, longest {last}"
-        " (the first fetched a certificate).\n"
+        " (it waited for a certificate).\n"
         "Next: ringwarden explain 7    ringwarden demo --keep    ringwarden check-config deploy/ringwarden.example.toml"
     )
 

@@ -77,3 +77,13 @@ def test_what_acts_alone_is_said_and_what_was_not_judged_has_no_sum() -> None:
     assert [line.strip().partition(" ")[0] for line in arithmetic(sure)] == ["sum", "acts", "stands"]
     assert "nothing weighs = 0" in arithmetic(sure)[0]
     assert arithmetic(Row(1.0, "x")) == []
+
+
+def test_a_finding_that_refuses_by_its_code_is_said_to_act_and_not_to_weigh() -> None:
+    findings = (("identity-bad-signature", "identity", 40, "does not fit"), ("identity-stale-iat", "identity", 30, "too old"))
+    coded = CALL._replace(findings=findings, score=30, would="reject", shadows="", ceilings="", reason="identity-bad-signature")
+    added, acts = arithmetic(coded)[:2]
+    assert "sum       identity-stale-iat 30 (of identity 30 counts, 40 at most) = 30;" in added
+    assert acts.endswith("identity-bad-signature: by the operator's [policy.codes], without a threshold")
+    alone = coded._replace(findings=findings[:1], score=0)
+    assert "sum       nothing weighs = 0;" in arithmetic(alone)[0]
