@@ -32,7 +32,7 @@ from benchmarks.report import table
 from benchmarks.ringwarden import REFUSED, Ringwarden, total
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
-from benchmarks.telephones import AHEAD, Telephones, Wish
+from benchmarks.telephones import AHEAD, Telephones, Wish, heaps
 
 HOUR = 3600.0
 MIX = (("answered", 0.60), ("rejected", 0.15), ("cancelled", 0.10), ("busy", 0.10), ("unanswered", 0.03), ("silent", 0.02))
@@ -280,14 +280,14 @@ def real(minutes: float, rate: float, workers: int, seed: int) -> list[str]:
         # The last calls end; then Timer C and all that follows.
         telephones.until(time.monotonic() + QUIET)
         last = seen().result()
-        unscreened = proxy.count("ringwarden_decisions_total", action="unscreened")
+        unscreened = telephones.unscreened(folder / "ringwarden" / "journal.db")
     shown = looks[:: max(1, len(looks) // 20)]
     rows = [[f"{one.hours * 60:.1f}", *row(one)[1:5], row(one)[6], row(one)[8], row(one)[9]] for one in (*shown, last)]
     head = ["minutes", *HEAD[1:5], HEAD[6], HEAD[8], "processes"]
     print(table(f"{minutes:g} minutes by the real clock, {rate:g} calls a second, {workers} workers, seed {seed}", head, rows))
     print(", ".join(f"{crowd.counts[name]:,} {name}" for name in FATES) + f"; {crowd.resent} messages sent again")
-    print(f"Unscreened under load: {unscreened:.0f}, of them forged: {crowd.passed}. {telephones.lateness()}.\n")
-    more = [f"{crowd.passed} forged calls came through"] if crowd.passed > unscreened else []
+    print(f"Unscreened under load: {len(unscreened)}, of them forged: {crowd.passed}. {heaps(unscreened)}\n{telephones.lateness()}.\n")
+    more = [f"{crowd.passed} forged calls came through"] if crowd.passed > len(unscreened) else []
     return judged(looks, last, crowd) + more
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import gc
 import select
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 
 from benchmarks import feed
@@ -107,6 +109,13 @@ class Telephones:
         """For reading."""
         return f"The telephones themselves were late {self.late:,} times by more than {LATE * 1000:g} ms, by {self.latest * 1000:,.0f} ms at the most"
 
+    def unscreened(self, journal: Path) -> list[float]:
+        """When calls went on unscreened, in seconds from the beginning: as the journal has it, which outlives an upgrade."""
+        with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as link:
+            rows = link.execute("SELECT utc FROM calls WHERE action = 'unscreened' ORDER BY utc").fetchall()
+        zero = time.time() - (time.monotonic() - self._began)
+        return [utc - zero for (utc,) in rows]
+
     def __enter__(self) -> Telephones:
         # Nothing here makes cycles, and a look through all that many calls hold is a pause that all of them notice.
         gc.collect()
@@ -121,3 +130,15 @@ class Telephones:
         self._poll.close()
         for one in self._sockets:
             one.close()
+
+
+def heaps(moments: Iterable[float], gap: float = 0.25) -> str:
+    """Moments for reading: those that are close together as one, with their number."""
+    found: list[tuple[float, float, int]] = []
+    for at in moments:
+        first, last, count = found[-1] if found else (at, float("-inf"), 0)
+        if at - last <= gap:
+            found[-1] = first, at, count + 1
+        else:
+            found.append((at, at, 1))
+    return ", ".join(f"{count} at {first:.1f} s" for first, _, count in found)
