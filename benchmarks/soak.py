@@ -272,6 +272,7 @@ def real(minutes: float, rate: float, workers: int, seed: int) -> list[str]:
             looks.append(one)
             print(f"  {one.hours * 60:5.1f} min  {one.calls:>9,} calls  {one.mib:6.1f} MiB  {one.lost} lost", file=sys.stderr, flush=True)
 
+        telephones.watch(proxy.program.pid)
         telephones.ask(wishes(minutes, rate, random.Random(seed)), began)
         for block in range(round(minutes * 60 / BLOCK)):
             telephones.until(began + (block + 1) * BLOCK)
@@ -280,13 +281,14 @@ def real(minutes: float, rate: float, workers: int, seed: int) -> list[str]:
         # The last calls end; then Timer C and all that follows.
         telephones.until(time.monotonic() + QUIET)
         last = seen().result()
+        lateness = telephones.lateness(proxy.program.pid)
         unscreened = telephones.unscreened(folder / "ringwarden" / "journal.db")
     shown = looks[:: max(1, len(looks) // 20)]
     rows = [[f"{one.hours * 60:.1f}", *row(one)[1:5], row(one)[6], row(one)[8], row(one)[9]] for one in (*shown, last)]
     head = ["minutes", *HEAD[1:5], HEAD[6], HEAD[8], "processes"]
     print(table(f"{minutes:g} minutes by the real clock, {rate:g} calls a second, {workers} workers, seed {seed}", head, rows))
     print(", ".join(f"{crowd.counts[name]:,} {name}" for name in FATES) + f"; {crowd.resent} messages sent again")
-    print(f"Unscreened under load: {len(unscreened)}, of them forged: {crowd.passed}. {heaps(unscreened)}\n{telephones.lateness()}.\n")
+    print(f"Unscreened under load: {len(unscreened)}, of them forged: {crowd.passed}. {heaps(unscreened)}\n{lateness}\n")
     more = [f"{crowd.passed} forged calls came through"] if crowd.passed > len(unscreened) else []
     return judged(looks, last, crowd) + more
 

@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
-from benchmarks import feed
+from benchmarks import cpu, feed
 from benchmarks.callers import CARRIER, PBX, Crowd
 from benchmarks.counted import bound
 from benchmarks.sender import ROOM
@@ -62,6 +62,7 @@ class Telephones:
         self._wishes: Iterator[Wish] = iter(())
         self._next: Wish | None = None
         self._began, self._number = 0.0, 0
+        self._waits: dict[int, float] = {}
         self.latest = 0.0
         """Seconds by which something was done too late, at the most."""
         self.late = 0
@@ -105,9 +106,17 @@ class Telephones:
         with suppress(OSError):  # it is sent again, as any lost datagram
             self._sockets[side].sendto(data, self._to)
 
-    def lateness(self) -> str:
-        """For reading."""
-        return f"The telephones themselves were late {self.late:,} times by more than {LATE * 1000:g} ms, by {self.latest * 1000:,.0f} ms at the most"
+    def watch(self, pid: int) -> None:
+        """Note from now on how long these processes could run and their cores serve others."""
+        self._waits = cpu.waits(pid)
+
+    def lateness(self, pid: int) -> str:
+        """For reading: how late we were, and how long those who are watched did not have their cores."""
+        missed = [max(at - self._waits[one], 0.0) for one, at in cpu.waits(pid).items() if one in self._waits]
+        return (
+            f"the telephones were late {self.late:,} times by more than {LATE * 1000:g} ms, by {self.latest * 1000:,.0f} ms at the most; "
+            f"cores not had, s a process: {', '.join(f'{one:.1f}' for one in missed)}"
+        )
 
     def unscreened(self, journal: Path) -> list[float]:
         """When calls went on unscreened, in seconds from the beginning: as the journal has it, which outlives an upgrade."""

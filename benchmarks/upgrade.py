@@ -144,6 +144,7 @@ def placed(folder: Path, what: str, seconds: float, rate: float, workers: int, s
         thread.start()
         try:
             began = time.monotonic() + AHEAD + 0.2
+            telephones.watch(proxy.program.pid)
             telephones.ask(wishes(seconds, rate, random.Random(seed)), began)
             telephones.until(began + seconds)
             ended.set()
@@ -157,7 +158,7 @@ def placed(folder: Path, what: str, seconds: float, rate: float, workers: int, s
             run.resent, run.passed = crowd.resent, crowd.passed
             run.lost += [leg for leg in crowd.legs() if not leg.ended]
             time.sleep(1.0)
-            run.unscreened, run.lateness = telephones.unscreened(place / "journal.db"), telephones.lateness()
+            run.unscreened, run.lateness = telephones.unscreened(place / "journal.db"), telephones.lateness(proxy.program.pid)
         finally:
             ended.set()
             thread.join()
