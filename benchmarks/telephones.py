@@ -67,6 +67,8 @@ class Telephones:
         """Seconds by which something was done too late, at the most."""
         self.late = 0
         """How often it was more than LATE."""
+        self.longest = 0.0
+        """Seconds of CPU of the longest round of the loop: so long nobody was listened to, on whatever machine."""
 
     def ask(self, wishes: Iterable[Wish], began: float) -> None:
         """Place these, in the order of their moments, from `began` on (monotonic seconds, AHEAD from now or later)."""
@@ -75,7 +77,8 @@ class Telephones:
 
     def until(self, end: float) -> None:
         """Place, answer and hang up until then (monotonic seconds)."""
-        crowd, clock = self.crowd, time.monotonic
+        crowd, clock, used = self.crowd, time.monotonic, time.thread_time
+        began = used()
         while (now := clock()) < end:
             late = now - (crowd.next() or now)
             if late > LATE:
@@ -84,6 +87,8 @@ class Telephones:
             crowd.due(now)
             signs = self._sign(now)
             wait = min(crowd.next() or end, end, signs) - clock()
+            busy = used()
+            self.longest, began = max(self.longest, busy - began), busy
             for file, _ in self._poll.poll(max(wait, 0.0)):
                 sock, side = self._sides[file]
                 with suppress(BlockingIOError):
@@ -114,7 +119,8 @@ class Telephones:
         """For reading: how late we were, and how long those who are watched did not have their cores."""
         missed = [max(at - self._waits[one], 0.0) for one, at in cpu.waits(pid).items() if one in self._waits]
         return (
-            f"the telephones were late {self.late:,} times by more than {LATE * 1000:g} ms, by {self.latest * 1000:,.0f} ms at the most; "
+            f"the telephones were late {self.late:,} times by more than {LATE * 1000:g} ms, by {self.latest * 1000:,.0f} ms at the most, "
+            f"and busy for {self.longest * 1000:,.1f} ms of CPU at one time; "
             f"cores not had, s a process: {', '.join(f'{one:.1f}' for one in missed)}"
         )
 
