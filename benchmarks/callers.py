@@ -1,6 +1,6 @@
 """Telephones for many calls with different fates, without I/O: messages and time in, messages out.
 
-`soak` and `upgrade` bring the clock and the sockets, so the same people call in an accelerated day and in a real minute. Who
+`soak` and `telephones` bring the clock and the sockets, so the same people call in an accelerated day and in a real minute. Who
 gets no answer sends again (RFC 3261 section 17); a call is lost if it does not end as its fate has it.
 """
 
@@ -86,6 +86,7 @@ class Crowd:
         """say: (side, message); everything goes to the proxy."""
         self._addresses, self._proxy, self._say, self._run = (carrier, pbx), proxy, say, run
         self._legs: dict[bytes, Leg] = {}
+        self._open: dict[bytes, Leg] = {}
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = 0
         self.counts: Counter[str] = Counter()
@@ -94,12 +95,12 @@ class Crowd:
         self.resent = self.passed = 0
 
     def __len__(self) -> int:
-        """Calls that are not over."""
+        """Calls that are not over, and those that are remembered."""
         return len(self._legs)
 
     def legs(self) -> list[Leg]:
         """Those that are not over."""
-        return list(self._legs.values())
+        return list(self._open.values())
 
     def next(self) -> float | None:
         return self._due[0][0] if self._due else None
@@ -137,7 +138,7 @@ class Crowd:
         self.counts[fate] += 1
         call_id = f"{self._run}.{sum(self.counts.values())}"
         leg = Leg(call, fate, rings, talks, pause, invite(call, self._addresses[CARRIER], self._proxy, call_id), call_id.encode(), now)
-        self._legs[leg.call_id] = leg
+        self._legs[leg.call_id] = self._open[leg.call_id] = leg
         self._send(leg, b"INVITE", leg.invite, now, T1, now)
         if fate == "cancelled":
             self._at(now + rings, lambda now: self._cancel(leg, now))
@@ -209,6 +210,7 @@ class Crowd:
         if leg.ended:
             return
         leg.ended = now
+        del self._open[leg.call_id]
         self.resent += leg.resent
         self.passed += leg.passed
         if leg.lost:

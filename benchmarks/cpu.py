@@ -75,6 +75,11 @@ def waited(pid: int) -> float:
         return 0.0
 
 
+def waits(pid: int) -> dict[int, float]:
+    """The same of each process of a tree."""
+    return {one: waited(one) for one in tree(pid)}
+
+
 class Meter:
     """Reads a process tree twice. A process that ends in between takes its time with it, so this is for trees that
     stay.

@@ -63,7 +63,8 @@ def in_progress(quick: bool) -> Curve:
     """Cost of a call while so many others ring."""
     points = []
     with tempfile.TemporaryDirectory(prefix="ringwarden-bench-") as name, ExitStack() as stack:
-        bench = Bench(stack, Path(name), RATE, 1.0 if quick else 4.0)
+        # Short runs: Timer C ends the first calls after three minutes.
+        bench = Bench(stack, Path(name), RATE, 1.0 if quick else 2.0)
         proxy = bench.ringwarden("held", bench.stage.proxy)
         bench.load(proxy.me)
         have = 0
@@ -76,7 +77,7 @@ def in_progress(quick: bool) -> Curve:
                 )  # fmt: skip
                 more = stack.enter_context(Callers(plan))
                 more.begin()
-                until = time.monotonic() + flat.FILLING
+                until = time.monotonic() + flat.FILLING["ring"]
                 while (come := bench.generator.callees.seen().calls - seen) < (wanted - have) * flat.ENOUGH:
                     if time.monotonic() > until:
                         break  # the point stands where it could be brought to

@@ -43,7 +43,7 @@ EVEN = 1.10
 HELD = 100_000
 HOLDING = 64
 """Calls on their way at one time while those that are to be held are placed."""
-FILLING = 120.0
+FILLING = {"ring": 120.0, "talk": 300.0}
 """Seconds for placing them, at most: a call rings three minutes, then Timer C ends it (RFC 3261 16.6)."""
 ENOUGH = 0.999
 EXCHANGES = 200_600
@@ -136,11 +136,11 @@ def held(bench: Bench, kind: str, calls: int, count: int) -> Row:
         began = time.monotonic()
         callers.begin()
         while (have := bench.generator.callees.seen().calls - seen) < calls * ENOUGH:
-            if time.monotonic() - began > FILLING:
+            if time.monotonic() - began > FILLING[kind]:
                 break
             time.sleep(0.5)
         if have < calls * ENOUGH:
-            row.whole, row.what = False, f"only {have:,} calls {what}: more could not be placed in {FILLING:g} s"
+            row.whole, row.what = False, f"only {have:,} calls {what}: more could not be placed in {FILLING[kind]:g} s"
         print(f"  {have:,} calls in {time.monotonic() - began:.0f} s", flush=True)
         time.sleep(1.0)
         row.bytes_each = (full.resident() - before) * 1024 * 1024 / max(have, 1)

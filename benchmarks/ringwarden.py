@@ -173,9 +173,11 @@ class Ringwarden:
 
 def total(text: str, name: str, **labels: str) -> float:
     """The sum over one text of /metrics; 0.0 where there is no such sample."""
+    # The others need not be read, which takes a tenth of a second.
+    lines = "\n".join(line for line in text.splitlines() if name in line) + "\n"
     return sum(
         float(sample.value)
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(lines)
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )

@@ -13,26 +13,26 @@ import asyncio
 import gc
 import os
 import random
-import select
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import cpu, feed
 from benchmarks.callers import CARRIER, FATES, PBX, Crowd
-from benchmarks.counted import ME, NOW, SEED, UTC, Loop, Set, bound, started, taken
+from benchmarks.counted import ME, NOW, SEED, UTC, Loop, Set, started, taken
 from benchmarks.report import table
-from benchmarks.ringwarden import REFUSED, Ringwarden
-from benchmarks.sender import ROOM
+from benchmarks.ringwarden import REFUSED, Ringwarden, total
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
+from benchmarks.telephones import AHEAD, Telephones, Wish, heaps
 
 HOUR = 3600.0
 MIX = (("answered", 0.60), ("rejected", 0.15), ("cancelled", 0.10), ("busy", 0.10), ("unanswered", 0.03), ("silent", 0.02))
@@ -47,6 +47,8 @@ GROWTH, SLACK = 0.02, 2.0
 """Memory may grow by this share, and by so many MiB more, between the middle and the end: the rest is the allocator's."""
 FILLED = 60_000
 """Calls after which tables and caches are full: from then on memory is judged."""
+BLOCK = 15.0
+"""Seconds between two looks by the real clock."""
 STEP = 0.25
 """Seconds that the clock of our own jumps at most."""
 
@@ -233,73 +235,62 @@ def accelerated(hours: float, rate: float, seed: int, every: float) -> list[str]
 # By the real clock
 
 
+def wishes(minutes: float, rate: float, dice: random.Random) -> Iterator[Wish]:
+    """The calls of so many minutes; a look comes each BLOCK, and the seed draws the fates of as many together."""
+    count = round(rate * BLOCK)
+    for block in range(round(minutes * 60 / BLOCK)):
+        for at, fate in enumerate(fates(count, dice)):
+            yield Wish(
+                block * BLOCK + at / rate, fate, dice.uniform(0.2, 10.0), min(dice.expovariate(1 / 20.0), LONGEST), dice.choice((0.0, 1.2))
+            )  # fmt: skip
+
+
 def real(minutes: float, rate: float, workers: int, seed: int) -> list[str]:
     """Half load through processes as an operator runs them."""
-    dice = random.Random(seed)
     looks: list[Look] = []
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ringwarden-soak-") as name:
+    with tempfile.TemporaryDirectory(prefix="ringwarden-soak-") as name, ExitStack() as stack:
         folder = Path(name)
-        with Stage(folder) as stage, Ringwarden(stage, folder, mode="enforce", codes=REFUSED, workers=workers) as proxy:
-            out, into = bound(stage.carrier.host, stage.carrier.port), bound(stage.pbx.host, stage.pbx.port)
-            to = (proxy.me.host, proxy.me.port)
-            crowd = Crowd(stage.carrier, stage.pbx, proxy.me, lambda side, data: _sent((out, into)[side].sendto, data, to))
-            poll = select.epoll()
-            for one in (out, into):
-                poll.register(one, select.EPOLLIN)
+        stage = stack.enter_context(Stage(folder))
+        proxy = stack.enter_context(Ringwarden(stage, folder, mode="enforce", codes=REFUSED, workers=workers))
+        telephones = stack.enter_context(Telephones(stage, proxy.me))
+        # A look takes its time, and the telephones do not wait for it.
+        aside = stack.enter_context(ThreadPoolExecutor(1))
+        crowd = telephones.crowd
+        began = time.monotonic() + AHEAD + 0.2
 
-            def pass_time(end: float) -> None:
-                while (now := time.monotonic()) < end:
-                    crowd.due(now)
-                    wait = min(crowd.next() or end, end) - time.monotonic()
-                    for file, _ in poll.poll(max(wait, 0.0)):
-                        sock, side = (out, CARRIER) if file == out.fileno() else (into, PBX)
-                        for _ in range(32):
-                            try:
-                                crowd.heard(side, sock.recv(ROOM), time.monotonic())
-                            except BlockingIOError:
-                                break
+        def look(hours: float, calls: int, lost: int) -> Look:
+            pids, text = cpu.tree(proxy.program.pid), proxy.metrics()
+            return Look(
+                hours, calls, lost, sum(map(memory, pids)), sum(map(files, pids)), 0, total(text, "ringwarden_transactions"), 0,
+                total(text, "ringwarden_active_calls"), len(pids),
+            )  # fmt: skip
 
-            def look() -> Look:
-                pids = cpu.tree(proxy.program.pid)
-                return Look(
-                    (time.monotonic() - began) / HOUR, sum(crowd.counts.values()), len(crowd.lost), sum(map(memory, pids)),
-                    sum(map(files, pids)), 0, proxy.count("ringwarden_transactions"), 0, proxy.count("ringwarden_active_calls"), len(pids),
-                )  # fmt: skip
+        def seen() -> Future[Look]:
+            return aside.submit(look, (time.monotonic() - began) / HOUR, sum(crowd.counts.values()), len(crowd.lost))
 
-            number = 0
-            for _ in range(round(minutes * 4)):
-                count = round(rate * 15)
-                calls = feed.signed(count, stage.signer, time.time() + 7, first=number)
-                number += count
-                now = time.monotonic()
-                for at, (call, fate) in enumerate(zip(calls, fates(count, dice), strict=True)):
-                    call = feed.forged(call) if fate == "rejected" else call
-                    crowd.place(call, fate, now + at / rate, rings=dice.uniform(0.2, 10.0), talks=min(dice.expovariate(1 / 20.0), LONGEST), pause=dice.choice((0.0, 1.2)))
-                pass_time(now + 15.0)
-                looks.append(look())
-                print(f"  {looks[-1].hours * 60:5.1f} min  {looks[-1].calls:>9,} calls  {looks[-1].mib:6.1f} MiB  {len(crowd.lost)} lost", file=sys.stderr, flush=True)
-            # The last calls end; then Timer C and all that follows.
-            pass_time(time.monotonic() + QUIET)
-            last = look()
-            unscreened = proxy.count("ringwarden_decisions_total", action="unscreened")
-            out.close()
-            into.close()
+        def show(one: Look) -> None:
+            looks.append(one)
+            print(f"  {one.hours * 60:5.1f} min  {one.calls:>9,} calls  {one.mib:6.1f} MiB  {one.lost} lost", file=sys.stderr, flush=True)
+
+        telephones.watch(proxy.program.pid)
+        telephones.ask(wishes(minutes, rate, random.Random(seed)), began)
+        for block in range(round(minutes * 60 / BLOCK)):
+            telephones.until(began + (block + 1) * BLOCK)
+            coming = seen()
+            coming.add_done_callback(lambda done: show(done.result()))
+        # The last calls end; then Timer C and all that follows.
+        telephones.until(time.monotonic() + QUIET)
+        last = seen().result()
+        lateness = telephones.lateness(proxy.program.pid)
+        unscreened = telephones.unscreened(folder / "ringwarden" / "journal.db")
     shown = looks[:: max(1, len(looks) // 20)]
     rows = [[f"{one.hours * 60:.1f}", *row(one)[1:5], row(one)[6], row(one)[8], row(one)[9]] for one in (*shown, last)]
     head = ["minutes", *HEAD[1:5], HEAD[6], HEAD[8], "processes"]
     print(table(f"{minutes:g} minutes by the real clock, {rate:g} calls a second, {workers} workers, seed {seed}", head, rows))
     print(", ".join(f"{crowd.counts[name]:,} {name}" for name in FATES) + f"; {crowd.resent} messages sent again")
-    print(f"Unscreened under load: {unscreened:.0f}, of them forged: {crowd.passed}\n")
-    more = [f"{crowd.passed} forged calls came through"] if crowd.passed > unscreened else []
+    print(f"Unscreened under load: {len(unscreened)}, of them forged: {crowd.passed}. {heaps(unscreened)}\n{lateness}\n")
+    more = [f"{crowd.passed} forged calls came through"] if crowd.passed > len(unscreened) else []
     return judged(looks, last, crowd) + more
-
-
-def _sent(send: Callable[..., Any], data: bytes, to: tuple[str, int]) -> None:
-    try:
-        send(data, to)
-    except OSError:
-        pass  # it is sent again, as any lost datagram
 
 
 def told(what: str, wrong: Iterable[str]) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
@@ -20,27 +19,26 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import feed
-from benchmarks.callers import CARRIER, FATES, PBX, Crowd, Leg
-from benchmarks.counted import bound
+from benchmarks.callers import FATES, Leg
 from benchmarks.report import table
 from benchmarks.ringwarden import REFUSED, Ringwarden
-from benchmarks.sender import ROOM
 from benchmarks.stage import ROOT, Stage
+from benchmarks.telephones import AHEAD, Telephones, Wish, heaps
 
 MIX = (("answered", 0.70), ("rejected", 0.15), ("cancelled", 0.15))
 EVERY = {"nothing happens": 0.0, "reload": 10.0, "upgrade": 1000.0}
 """Seconds between two disturbances, from 10 s on: one upgrade, because the next waits until the first has ended."""
 BEGIN = 10.0
-AHEAD = 10.0
-"""Seconds of calls that are signed at one time."""
+BLOCK = 10.0
+"""Seconds of calls whose fates are drawn together: the seed decides on the calls, and this belongs to it."""
 PATIENCE = 240.0
 """Seconds after the last call until the last old process must have ended: Timer C + 20 s, and some."""
 
@@ -61,11 +59,11 @@ class Run:
     """How long each old version was still there after that."""
     refused: list[str] = field(default_factory=list)
     journal: str = ""
-    unscreened: int = 0
-    """Calls that waited too long for a machine under load, and went on as they came."""
+    unscreened: list[float] = field(default_factory=list)
+    """When calls that had waited too long went on as they came, in seconds from the beginning."""
+    lateness: str = ""
     passed: int = 0
     """Forged ones among them."""
-    written: int = 0
 
 
 def tender(legs: Sequence[Leg]) -> dict[str, int]:
@@ -93,23 +91,25 @@ def lives(pid: int) -> bool:
         return False
 
 
+def wishes(seconds: float, rate: float, dice: random.Random) -> Iterator[Wish]:
+    """The calls of a run."""
+    number = 0
+    while number < seconds * rate:
+        count = int(min(BLOCK * rate, seconds * rate - number))
+        fates = dice.choices([name for name, _ in MIX], [share for _, share in MIX], k=count)
+        for at, fate in enumerate(fates, number):
+            yield Wish(at / rate, fate, dice.uniform(0.5, 3.0), dice.uniform(1.0, 5.0), 1.0)
+        number += count
+
+
 def placed(folder: Path, what: str, seconds: float, rate: float, workers: int, seed: int) -> Run:
     """One run."""
-    dice = random.Random(seed)
-    with Stage(folder) as stage:
+    with Stage(folder) as stage, ExitStack() as stack:
         proxy = Ringwarden(stage, folder, mode="enforce", codes=REFUSED, workers=workers)
-        out, into = bound(stage.carrier.host, stage.carrier.port), bound(stage.pbx.host, stage.pbx.port)
-        to = (proxy.me.host, proxy.me.port)
-
-        def send(side: int, data: bytes) -> None:
-            (out, into)[side].sendto(data, to)
-
-        crowd = Crowd(stage.carrier, stage.pbx, proxy.me, send)
+        telephones = stack.enter_context(Telephones(stage, proxy.me))
+        crowd = telephones.crowd
         run = Run(what, crowd.counts, crowd.lost, 0)
         config, place = folder / "ringwarden" / "ringwarden.toml", folder / "ringwarden"
-        poll = select.epoll()
-        for one in (out, into):
-            poll.register(one, select.EPOLLIN)
         ended = threading.Event()
         former: list[tuple[int, float]] = []
 
@@ -140,44 +140,25 @@ def placed(folder: Path, what: str, seconds: float, rate: float, workers: int, s
                 if ended.wait(EVERY[what]):
                     return
 
-        def pass_time(end: float) -> None:
-            while (now := time.monotonic()) < end:
-                crowd.due(now)
-                wait = min(crowd.next() or end, end) - time.monotonic()
-                for file, _ in poll.poll(max(wait, 0.0)):
-                    sock, side = (out, CARRIER) if file == out.fileno() else (into, PBX)
-                    for _ in range(32):
-                        try:
-                            crowd.heard(side, sock.recv(ROOM), time.monotonic())
-                        except BlockingIOError:
-                            break
-
         thread = threading.Thread(target=disturb)
         thread.start()
         try:
-            began, number = time.monotonic() + 0.2, 0
-            while number < seconds * rate:
-                count = int(min(AHEAD * rate, seconds * rate - number))
-                fates = dice.choices([name for name, _ in MIX], [share for _, share in MIX], k=count)
-                for at, (call, fate) in enumerate(zip(feed.signed(count, stage.signer, time.time(), first=number), fates, strict=True)):
-                    call = feed.forged(call) if fate == "rejected" else call
-                    rings = dice.uniform(0.5, 3.0)
-                    crowd.place(call, fate, began + (number + at) / rate, rings=rings, talks=dice.uniform(1.0, 5.0), pause=1.0)
-                number += count
-                pass_time(began + number / rate - AHEAD / 20)
+            began = time.monotonic() + AHEAD + 0.2
+            telephones.watch(proxy.program.pid)
+            telephones.ask(wishes(seconds, rate, random.Random(seed)), began)
+            telephones.until(began + seconds)
             ended.set()
             while len(crowd) and time.monotonic() < began + seconds + 90.0:
-                pass_time(time.monotonic() + 0.5)
+                telephones.until(time.monotonic() + 0.5)
             thread.join()
             for old, since in former:
                 while lives(old) and time.monotonic() - since < PATIENCE:
-                    pass_time(time.monotonic() + 0.25)
+                    telephones.until(time.monotonic() + 0.25)
                 run.old.append(time.monotonic() - since)
             run.resent, run.passed = crowd.resent, crowd.passed
-            run.unscreened = round(proxy.count("ringwarden_decisions_total", action="unscreened"))
             run.lost += [leg for leg in crowd.legs() if not leg.ended]
             time.sleep(1.0)
-            run.written = round(proxy.count("ringwarden_journal_written_total"))
+            run.unscreened, run.lateness = telephones.unscreened(place / "journal.db"), telephones.lateness(proxy.program.pid)
         finally:
             ended.set()
             thread.join()
@@ -188,8 +169,6 @@ def placed(folder: Path, what: str, seconds: float, rate: float, workers: int, s
                 while lives(new) and time.monotonic() < until:
                     time.sleep(0.05)
             proxy.program.stop()
-            out.close()
-            into.close()
         checked = subprocess.run(
             [sys.executable, "-m", "proxy.cli", "journal", "verify", "--journal", str(place / "journal.db")],
             env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
@@ -215,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(table(
         f"{rate:g} calls a second for {seconds:g} s through {args.workers} worker(s)",
         ["what happens", "times", "calls", *FATES_SHOWN, "lost", "sent again", "unscreened"],
-        [[one.what, str(len(one.moments)), f"{sum(one.counts.values()):,}", *(f"{one.counts[fate]:,}" for fate in FATES_SHOWN), str(len(one.lost)), f"{one.resent:,}", f"{one.unscreened:,}"] for one in runs],
+        [[one.what, str(len(one.moments)), f"{sum(one.counts.values()):,}", *(f"{one.counts[fate]:,}" for fate in FATES_SHOWN), str(len(one.lost)), f"{one.resent:,}", f"{len(one.unscreened):,}"] for one in runs],
     ))  # fmt: skip
     well = True
     for one in runs:
@@ -227,11 +206,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"lost: {count:,} {fate}, last heard {status}, to BYE {bye}")
         for text in one.refused:
             print(f"refused: {text}")
+        if one.unscreened:
+            print(f"unscreened: {heaps(one.unscreened)}")
         print(f"{one.what}: journal: {one.journal}")
+        print(f"{one.what}: {one.lateness}")
         harmed = [name for name in ("ringing", "being cancelled", "waiting for ACK") if one.moments and not any(m[name] for m in one.moments)]
         if harmed:
             print(f"{one.what}: no call was {', '.join(harmed)} at any of these moments: the run shows nothing of them")
-        well &= one.passed <= one.unscreened and not (one.lost or one.refused or harmed) and one.journal.startswith("the chain holds")
+        well &= one.passed <= len(one.unscreened) and not (one.lost or one.refused or harmed) and one.journal.startswith("the chain holds")
     print("\nNo call lost, no row missing: " + ("kept." if well else "NOT kept."))
     return 0 if well else 1
 

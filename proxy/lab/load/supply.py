@@ -20,8 +20,8 @@ BLOCK = 64
 """Calls handed over at a time: little enough to be taken in between two messages."""
 AHEAD = 25.0
 """Seconds of calls that may be signed ahead: tokens are fresh for sixty (RFC 8224 section 4.4)."""
-MOST = 40_000
-"""Calls that a caller keeps in memory."""
+MOST, HELD = 40_000, 8_000
+"""Calls that a caller keeps in memory; where calls are held placing takes minutes, and no token may grow old."""
 PATIENCE = 60.0
 """Seconds for the first of them."""
 
@@ -86,7 +86,8 @@ class Supply:
         self._inlet = inlet
         self._made = calls(plan, number) if inlet is None else iter(())
         self._stock: deque[Call] = deque()
-        self._wanted = min(MOST, int(AHEAD * plan.rate / plan.callers) + BLOCK, plan.calls // plan.callers + 1)
+        most = HELD if plan.hold else MOST
+        self._wanted = min(most, int(AHEAD * plan.rate / plan.callers) + BLOCK, plan.calls // plan.callers + 1)
 
     @property
     def inlet(self) -> Connection | None:
