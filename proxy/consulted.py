@@ -14,7 +14,8 @@ from proxy.hook import DecisionHook
 from proxy.metrics import Metrics
 from proxy.parts import terms
 from proxy.settings import Settings
-from proxy.settings.values import NameSettings, ServiceSettings
+from proxy.settings.identity import ServiceSettings
+from proxy.settings.judgement import NameSettings
 from proxy.signer import SigningService
 from proxy.verifier import VerificationService
 

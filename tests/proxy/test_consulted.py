@@ -14,7 +14,8 @@ import pytest
 from proxy.consulted import Consulted
 from proxy.metrics import Metrics
 from proxy.settings import Settings, read
-from proxy.settings.values import HookSettings, NameSettings, ServiceSettings
+from proxy.settings.identity import ServiceSettings
+from proxy.settings.judgement import HookSettings, NameSettings
 from tests.proxy.settings.conftest import SMALL
 
 WHERE = "http://127.0.0.1:9/"

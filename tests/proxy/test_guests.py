@@ -15,7 +15,8 @@ from proxy.log import Log
 from proxy.metrics import Metrics
 from proxy.parts import Parts, prepare
 from proxy.settings import Settings, read
-from proxy.settings.values import FleetSettings, JournalSettings, MarkingSettings, NameSettings
+from proxy.settings.judgement import NameSettings
+from proxy.settings.values import FleetSettings, JournalSettings, MarkingSettings
 from proxy.storage.rows import End, Note, Row
 from tests.proxy.settings.conftest import SMALL
 
