@@ -160,7 +160,7 @@ class Day:
         layer = app.endpoint._layer
         return Look(
             (self._loop.now - NOW) / HOUR, sum(crowd.counts.values()), len(crowd.lost), memory(me), files(me),
-            len(gc.get_objects()), app.endpoint.transactions, len(layer.timers), app.calls.active, len(asyncio.all_tasks()),
+            len(gc.get_objects()), app.endpoint.transactions, len(layer.timers), len(app.calls.ongoing), len(asyncio.all_tasks()),
         )  # fmt: skip
 
 

@@ -195,10 +195,10 @@ class App(Handover):
             WAYS: lambda value: self._learned(seat, *value),
             RETIRE: lambda _: self.retire(),
             KEEP: lambda _: self.write_down(),
-            OPEN: self.calls.take_over,
+            OPEN: self.calls.ongoing.take_over,
         }
         early: list[tuple[bytes, Flow]] = []
-        seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.over, more)
+        seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.ongoing.over, more)
         self._closing.insert(0, seat.quiet)
         seat.report(BEGUN, seat.number)
         with suppress(TimeoutError):  # calls are worth more than what the desk may have to say
@@ -206,7 +206,7 @@ class App(Handover):
         await self._take_over()
         await self.server.start()
         seat.open_door(self._given)
-        seat.listen(fetch, self.server.handed, self.calls.over, more, self._carried)
+        seat.listen(fetch, self.server.handed, self.calls.ongoing.over, more, self._carried)
         seat.ask()
         for data, flow in early:
             self.server.handed(data, flow)
