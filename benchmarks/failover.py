@@ -24,11 +24,11 @@ if __package__ in (None, ""):
 
 from benchmarks.programs import Program, free_port
 from benchmarks.report import table
-from benchmarks.ringwarden import total
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import ROOT
 from proxy.lab.dialog import Invitation
+from proxy.lab.load.stand import total
 from proxy.lab.phone import Phone
 
 RATE = 20.0

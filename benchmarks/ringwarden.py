@@ -13,67 +13,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from benchmarks import cpu
 from benchmarks.programs import PATIENCE, Program, free_port
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import ROOT, Stage
+from proxy.lab.load.stand import CONFIG, total
+from proxy.lab.world import ORIGID
 
 SECONDS = 3.0
 """Deadline of one look at the metrics."""
 
-CONFIGURATION = """\
-secret = "{secret}"
-
-[[listen]]
-address = "{me}"
-
-[[trunk]]
-name = "carrier"
-side = "carrier"
-sources = ["{carrier.host}"]
-mode = "{mode}"
-
-[[trunk]]
-name = "pbx"
-side = "pbx"
-sources = ["{pbx.host}"]
-mode = "{mode}"
-
-[next_hop]
-pbx = ["{transport}:{pbx}"]
-carrier = ["{transport}:{carrier}"]
-
-[identity]
-anchors = "{anchors}"
-tls_ca = "{web_ca}"
-
-[numbers]
-own = ["19085550*"]
-
-[signing]
-key = "{key}"
-certificate_url = "{url}"
-origid = "6f1b1c1e-5a5a-4c4c-8d8d-000000000001"
-
-[policy.codes]
-{codes}
-
-[admin]
-address = "127.0.0.1:{admin}"
-
-[paths]
-journal = "{folder}/journal.db"
-state = "{folder}/state"
-
-[log]
-level = "warning"
-
-[lab]
-enabled = true
-"""
+CONFIGURATION = (
+    CONFIG.replace("{origid}", ORIGID).replace("{pbx_mode}", "{mode}").replace("{more}", "[policy.codes]\n{codes}\n")
+)
+"""What the stand of `ringwarden bench` is told, in one mode on both sides and with codes of refusals."""
 
 REFUSED = {
     slug: 438
@@ -169,15 +123,3 @@ class Ringwarden:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.program.__exit__(kind, error, trace)
-
-
-def total(text: str, name: str, **labels: str) -> float:
-    """The sum over one text of /metrics; 0.0 where there is no such sample."""
-    # The others need not be read, which takes a tenth of a second.
-    lines = "\n".join(line for line in text.splitlines() if name in line) + "\n"
-    return sum(
-        float(sample.value)
-        for family in text_string_to_metric_families(lines)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )

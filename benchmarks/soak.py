@@ -29,10 +29,11 @@ from benchmarks import cpu, feed
 from benchmarks.callers import CARRIER, FATES, PBX, Crowd
 from benchmarks.counted import ME, NOW, SEED, UTC, Loop, Set, started, taken
 from benchmarks.report import table
-from benchmarks.ringwarden import REFUSED, Ringwarden, total
+from benchmarks.ringwarden import REFUSED, Ringwarden
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
 from benchmarks.telephones import AHEAD, Telephones, Wish, heaps
+from proxy.lab.load.stand import total
 
 HOUR = 3600.0
 MIX = (("answered", 0.60), ("rejected", 0.15), ("cancelled", 0.10), ("busy", 0.10), ("unanswered", 0.03), ("silent", 0.02))
@@ -160,7 +161,7 @@ class Day:
         layer = app.endpoint._layer
         return Look(
             (self._loop.now - NOW) / HOUR, sum(crowd.counts.values()), len(crowd.lost), memory(me), files(me),
-            len(gc.get_objects()), app.endpoint.transactions, len(layer.timers), app.calls.active, len(asyncio.all_tasks()),
+            len(gc.get_objects()), app.endpoint.transactions, len(layer.timers), len(app.calls.ongoing), len(asyncio.all_tasks()),
         )  # fmt: skip
 
 

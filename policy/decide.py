@@ -38,8 +38,9 @@ from policy.checks import (
     upstream,
     velocity,
 )
+from policy.membership import second_mark
 from policy.refusal import rejection
-from policy.rulebook import Profile, Rulebook, second_mark
+from policy.rulebook import Profile, Rulebook
 from policy.verdict import STRICTNESS, Action, Class, Finding, Mode, Verdict
 
 __all__ = ["ORDER", "decide", "reason_slugs", "rejection", "sampled"]

@@ -6,7 +6,7 @@ beside the book.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
@@ -21,11 +21,13 @@ from policy.dno import GIVEN_OUT
 from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
+from policy.membership import LONG, Member, either, marked, member
 from policy.messages import Messages
 from policy.profiles import Choice
 from policy.reassigned import Reassigned
 from policy.upstreams import Block
 from policy.verdict import CheckMode, Class, Finding
+from policy.weights import REJECT_AT, TAG_AT, WEIGHTS, Weights
 
 Role = Literal["enterprise", "hosted", "terminating", "intermediate", "gateway", "originating"]
 
@@ -37,55 +39,6 @@ PROVIDERS: frozenset[Role] = frozenset(("hosted", "terminating", "intermediate",
 
 TRANSIT: frozenset[Role] = frozenset(("intermediate", "gateway"))
 """Between two providers: they have no subscribers of their own in the call."""
-
-TAG_AT = 30
-REJECT_AT = 80
-
-WEIGHTS: Mapping[str, int] = MappingProxyType(
-    {
-        # A listed number alone is refused while it is fresh, and tagged when a proved A halves it.
-        "campaign": 100,
-        # Somebody who calls often is worth a look, no more.
-        "velocity-caller": 40,
-        "dnc-listed": 50,
-        # Somebody asked us, and we wrote it down: no estimate.
-        "opt-out": 80,
-        "number-reassigned": 50,
-        "recorded-unagreed": 50,
-        # Outbound duties: a tag, so that somebody looks; the operator's weight of 80 makes them refuse.
-        "hours": 50,
-        "hours-unknown": 30,
-        "caller-id": 30,
-        # Behaviour: one trait is a tag at most, two of them and a doubtful signature a refusal.
-        "pattern": 30,
-        "pattern-sequence": 45,
-        "pattern-spread": 25,
-        "pattern-neighbour": 30,
-        # Two traits in one: nobody listens, and nobody who calls knows which numbers there are.
-        "answers-dead": 80,
-        "answers-machine": 80,
-        "answers-caller": 45,
-        "answers-block": 30,
-        "answers-company": 30,
-        "reputation": 25,
-        "reputation-trunk": 15,
-        "brand-unproved": 35,
-        # A duty of the caller, and no proof of malice: it adds to others, and is a tag at most.
-        "telemarketing-hidden": 25,
-        # Anybody may complain of any number.
-        "complaints": 15,
-        # The operator's own rule: a tag by itself, and never more.
-        "country": 30,
-        # A token that we could not check may be the fault of a third party's web server.
-        "identity-unreachable": 10,
-        # No signature is normal: most honest calls still arrive without one.
-        "identity-missing": 10,
-        # Every other failure of the signature: worth a tag, and half a rejection at the very most.
-        "identity": 30,
-        "verstat": 30,
-    }
-)
-"""Default weights by slug, or by the part of it before the first `-`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,79 +135,9 @@ CHECKS: Mapping[str, CheckMode] = MappingProxyType(
 )
 """What a fresh install rehearses before it acts: duties that depend on the kind of call, and every estimate."""
 
-Member = Callable[[str | None], bool]
-"""Is this number (None: there is none) on a list?"""
 
 TELEMARKETING, RECORDED = "telemarketing", "prerecorded"
 """What a PBX says that a call is for; a recorded message is telemarketing that owes more."""
-
-LONG = 50_000
-"""Numbers on all lists together from which on they are marked."""
-
-
-def marked(lists: Iterable[frozenset[str]]) -> bytes:
-    """Two bits for each number, at two parts of its hash; sixteen bits a number or more, so few strangers are looked up
-    for nothing: one in 60 at most. The length is a power of two."""
-    lists = tuple(lists)
-    marks = bytearray(2 << sum(len(numbers) for numbers in lists).bit_length())
-    mask = 8 * len(marks) - 1
-    for numbers in lists:
-        for number in numbers:
-            place = hash(number)
-            for at in (place & mask, place >> SECOND & mask):
-                marks[at >> 3] |= 1 << (at & 7)
-    return bytes(marks)
-
-
-SECOND = 30
-"""Bits of a hash that the place of the second mark leaves out."""
-
-
-def second_mark(number: str, book: Rulebook) -> bool:
-    """Has a number whose first mark is there the second one too?"""
-    marks = book.marks
-    assert marks is not None
-    at = hash(number) >> SECOND & book.mask
-    return bool(marks[at >> 3] >> (at & 7) & 1)
-
-
-WRITTEN_OUT = 10_000
-"""Numbers of a range that are written out singly, so that the list is one set: half a megabyte at most."""
-
-
-def member(numbers: NumberSet) -> Member:
-    """The fastest way to ask a list, which every call does with five of them: the set itself where it is one."""
-    if numbers.prefixes:
-        return numbers.__contains__
-    if sum(int(last) - int(first) + 1 for first, last in numbers.ranges) > WRITTEN_OUT:
-        return numbers.__contains__
-    exact = numbers.exact
-    for first, last in numbers.ranges:
-        exact |= {f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)}
-    return exact.__contains__
-
-
-def either(one: NumberSet, other: NumberSet) -> Member:
-    """The fastest way to ask two lists at once. Long ones are not copied for it: they have marks."""
-    if len(one.exact) + len(other.exact) < LONG:
-        return member(one | other)
-    first, second = member(one), member(other)
-    return lambda tn: first(tn) or second(tn)
-
-
-class _Weights(dict[str, int]):
-    """Slugs are a closed set: what is worked out once is kept."""
-
-    def __init__(self, weights: Mapping[str, int]) -> None:
-        super().__init__()
-        self._weights = weights
-
-    def __missing__(self, slug: str) -> int:
-        found = self._weights.get(slug)
-        if found is None:
-            found = self._weights.get(slug.partition("-")[0], 0)
-        self[slug] = found
-        return found
 
 
 Asked = Callable[[Call, "Rulebook"], Finding | None]
@@ -378,7 +261,7 @@ class Rulebook:
         shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
         object.__setattr__(self, "shadow", shadow)
         object.__setattr__(self, "asks", {})
-        object.__setattr__(self, "weight", _Weights(self.weights).__getitem__)
+        object.__setattr__(self, "weight", Weights(self.weights).__getitem__)
         # Long lists: their sets lie far apart in memory, and each look at one is a wait for it. One bit each of few
         # megabytes says for nearly every caller that it is on none, and the checks then see the book without them.
         marks, blank = None, self

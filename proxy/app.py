@@ -23,8 +23,10 @@ from proxy.api.signing import Signing
 from proxy.api.verification import Verification
 from proxy.calls import Calls
 from proxy.clock import LabClock
+from proxy.consulted import Consulted
 from proxy.figures import declare, shown
 from proxy.generations import elder_of, released, running_version
+from proxy.guests import Guests
 from proxy.handover import Handover
 from proxy.log import Log
 from proxy.metrics import Cells, Metrics
@@ -86,6 +88,8 @@ class App(Handover):
         number = self.number
         mine: Cells = self.memory.metrics[number]  # type: ignore[assignment]
         self.metrics = Metrics(reason_slugs(), tuple(FAILURES), mine)
+        self.consulted = Consulted(clock.now, self.metrics, self.spawn, self._closing)
+        self.guests = Guests(self.log, self.metrics, self.spawn, self._closing)
         self._bind()
         if self.legacy is not None:
             self.elder = elder_of(self.legacy, [(one.transport.lower(), one.host, one.port) for one in self.listeners])
@@ -139,14 +143,14 @@ class App(Handover):
             aftermath=self.aftermath,
             following=self._following(),
             tap=self.tap,
-            hook=self._hook(),
-            services=self._services(),
-            verifier=self._verifier(),
-            naming=self._naming(),
-            shows=self._shows(),
+            hook=self.consulted.hook(settings),
+            services=self.consulted.signers(settings),
+            verifier=self.consulted.verifier(settings),
+            naming=self.consulted.names(settings),
+            shows=self.guests.shows(settings),
             ended_elsewhere=seat.ended if seat is not None else None,
-            fleet=self._fleet(journal if isinstance(journal, Journal) else None),
-            quality=self._quality(journal),
+            fleet=self.guests.fleet(settings, parts, journal if isinstance(journal, Journal) else None),
+            quality=self.guests.quality(settings, journal),
             worker=number,
             heard=self.pinger.heard,
         )
@@ -191,10 +195,10 @@ class App(Handover):
             WAYS: lambda value: self._learned(seat, *value),
             RETIRE: lambda _: self.retire(),
             KEEP: lambda _: self.write_down(),
-            OPEN: self.calls.take_over,
+            OPEN: self.calls.ongoing.take_over,
         }
         early: list[tuple[bytes, Flow]] = []
-        seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.over, more)
+        seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.ongoing.over, more)
         self._closing.insert(0, seat.quiet)
         seat.report(BEGUN, seat.number)
         with suppress(TimeoutError):  # calls are worth more than what the desk may have to say
@@ -202,7 +206,7 @@ class App(Handover):
         await self._take_over()
         await self.server.start()
         seat.open_door(self._given)
-        seat.listen(fetch, self.server.handed, self.calls.over, more, self._carried)
+        seat.listen(fetch, self.server.handed, self.calls.ongoing.over, more, self._carried)
         seat.ask()
         for data, flow in early:
             self.server.handed(data, flow)
@@ -292,10 +296,10 @@ class App(Handover):
         world = self.calls.world
         world.settings, world.trunks, world.inventory = settings, settings.trunk_table, parts.inventory
         world.signers, world.store = self._signers(), self.store
-        world.services = self._services()
-        world.verifier = self._verifier()
-        world.quality = self._quality(world.journal)
-        world.naming, world.shows = self._naming(), self._shows()
+        world.services = self.consulted.signers(settings)
+        world.verifier = self.consulted.verifier(settings)
+        world.quality = self.guests.quality(settings, world.journal)
+        world.naming, world.shows = self.consulted.names(settings), self.guests.shows(settings)
         world.emergency = parts.book.emergency
         self.aftermath.locations = parts.locations
         if self.sending is not None:

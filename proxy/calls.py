@@ -8,16 +8,16 @@ fails, the call goes on as it came (fail open), and that is counted and said.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from policy.call import Call
 from policy.emergency import is_emergency_uri
 from proxy import heeding, redirecting
 from proxy.acting import Acting
 from proxy.judging import Judging
 from proxy.marking import bare, stripped, unscreened
+from proxy.ongoing import Answered, Ongoing
 from proxy.onward import Onward
 from proxy.record import Story, aged, ended, row
 from proxy.screening.case import Lane
@@ -47,24 +47,10 @@ from proxy.sip.routing import Me, Routed, check
 from proxy.strangers import Buckets, Strangers, scanner
 from proxy.world import World
 
-MAX_WAITING = 2_000
-"""Calls that may wait for a certificate at one time; one more is judged without it (fail open, counted)."""
-MAX_ACTIVE = 200_000
-"""Answered calls remembered for the gauge and the end of their record; beyond it the oldest is forgotten, not ended."""
-
 OTHER = {"carrier": "pbx", "pbx": "carrier"}
 DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods that may open a dialog, in which we want to stay (RFC 3261, 6665, 3515)."""
 ALLOW = b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE, PUBLISH"
-
-
-class Answered(NamedTuple):
-    """An answered call whose end was not seen yet. `started` and `answered` are Unix seconds."""
-
-    started: float
-    answered: float
-    call: Call | None
-    outbound: bool = False
 
 
 class Calls:
@@ -80,7 +66,7 @@ class Calls:
         self._rates = Buckets()
         self.hurried = False
         """More comes than can be served: what arrives now goes on unscreened."""
-        self._active: OrderedDict[bytes, Answered] = OrderedDict()
+        self.ongoing = Ongoing(world)
         self._done: deque[Story] = deque()
         self._acts: dict[type, Callable[[Any, float], None]] = {
             Arrived: self._arrived,
@@ -97,11 +83,6 @@ class Calls:
             Loose: self._onward.loose,
             Retransmitted: self._retransmitted,
         }
-
-    @property
-    def active(self) -> int:
-        """Answered calls whose end was not seen yet."""
-        return len(self._active)
 
     @property
     def waiting(self) -> int:
@@ -213,10 +194,9 @@ class Calls:
             story.action = "refused"
             self._acting.reply(context, 403, "Forbidden", now)
         else:
-            if tagged and request.method == "BYE" and request.call_id in self._active:
-                started = self._active[request.call_id].started
-                by_caller = self._active[request.call_id].outbound == (story.side == "pbx")
-                self._end(request.call_id, story.utc, Seal(self.world.worker, started, "allow", by_caller))
+            if tagged and request.method == "BYE" and (known := self.ongoing.get(request.call_id)) is not None:
+                by_caller = known.outbound == (story.side == "pbx")
+                self._end(request.call_id, story.utc, Seal(self.world.worker, known.started, "allow", by_caller))
             marks = stripped(self.world, request, lane)
             token = self._acting.seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
@@ -304,11 +284,8 @@ class Calls:
         elif invite:
             if self.world.promises is not None and story.case is not None:
                 heeding.answered(self.world.promises, story.case.call, self.world.utc())
-            self._active[story.request.call_id] = Answered(
-                story.utc, self.world.utc(), call, story.side == "pbx" and story.action != "emergency"
-            )
-            if len(self._active) > MAX_ACTIVE:
-                self._active.popitem(last=False)
+            outbound = story.side == "pbx" and story.action != "emergency"
+            self.ongoing.begun(story.request.call_id, Answered(story.utc, self.world.utc(), call, outbound))
         self._done.append(story)
 
     def _hung_up(self, event: PlainArrived, now: float) -> None:
@@ -340,7 +317,7 @@ class Calls:
 
     def _end(self, call_id: bytes, utc: float, seal: Seal) -> None:
         """A call is over: the first BYE of it completes its record."""
-        self.over(call_id, utc)
+        self.ongoing.over(call_id, utc)
         world = self.world
         if seal.worker != world.worker and world.ended_elsewhere is not None:
             world.ended_elsewhere(seal.worker, call_id, utc)
@@ -348,27 +325,6 @@ class Calls:
             if self._done:
                 self.afterwards()  # a call may end in the turn in which it was answered: its row comes first
             world.journal.put(ended(call_id, utc, seal.caller, seal.started))
-
-    def hand_over(self) -> list[tuple[bytes, float, float]]:
-        """The answered calls whose end will be seen elsewhere: Call-ID, when it began, when it was answered."""
-        rows = [(call_id, one.started, one.answered) for call_id, one in self._active.items()]
-        self._active.clear()
-        return rows
-
-    def take_over(self, rows: Iterable[tuple[bytes, float, float]]) -> None:
-        """Answered calls of a process that we follow."""
-        for call_id, started, answered in rows:
-            self._active[call_id] = Answered(started, answered, None)
-            if len(self._active) > MAX_ACTIVE:
-                self._active.popitem(last=False)
-
-    def over(self, call_id: bytes, utc: float) -> None:
-        """An answered call of this worker's is over."""
-        known = self._active.pop(call_id, None)
-        if known is not None and known.outbound:
-            self.world.metrics.call_out_over(utc - known.answered)
-        if known is not None and known.call is not None and self.world.following is not None:
-            self.world.following.ended(known.call, max(0.0, utc - known.answered), 200, self.world.now())
 
     def _cancelled(self, event: Cancelled, now: float) -> None:
         self.world.metrics.cancelled()

@@ -49,7 +49,7 @@ def _seated(read: Callable[[Seat], float]) -> Callable[[Wiring], float]:
 
 
 FIGURES = (
-    Figure("active_calls", "Answered calls whose end was not seen yet.", lambda app: app.calls.active),
+    Figure("active_calls", "Answered calls whose end was not seen yet.", lambda app: len(app.calls.ongoing)),
     Figure("transactions", "Live SIP transactions.", lambda app: app.endpoint.transactions),
     Figure("waiting_calls", "Calls that wait for a certificate or a name.", lambda app: app.calls.waiting),
     Figure("cert_cache_entries", "Certificates in memory.", lambda app: len(app.store) if app.store else 0),

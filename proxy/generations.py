@@ -14,7 +14,8 @@ from policy.behaviour import CELLS as BEHAVIOUR_CELLS
 from policy.decide import reason_slugs
 from policy.protected import CELLS as PROTECTED_CELLS
 from policy.tally import CELLS as TALLY_CELLS
-from proxy.metrics import Cells, Metrics, families
+from proxy.families import families
+from proxy.metrics import Cells, Metrics
 from proxy.workers.legacy import Elder, Legacy, until
 from proxy.workers.shared import FOLDED, RELEASED, Shared
 from shaken.replay import CELLS as REPLAY_CELLS

@@ -91,7 +91,7 @@ class Handover(Wiring):
             for row in rows_of(record):
                 journal.put(row)
         elif kind == OPEN:
-            self.calls.take_over(marshal.loads(record)[1])
+            self.calls.ongoing.take_over(marshal.loads(record)[1])
 
     # On the way out
 
@@ -173,7 +173,7 @@ class Handover(Wiring):
 
     def _pass_calls(self, outward: Line | None) -> None:
         """Calls that were answered here end elsewhere."""
-        rows = self.calls.hand_over()
+        rows = self.calls.ongoing.hand_over()
         for at in range(0, len(rows), OPENS):
             if outward is not None:
                 outward.send(OPEN, marshal.dumps((self.number, rows[at : at + OPENS])))

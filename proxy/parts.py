@@ -25,8 +25,9 @@ from policy.learned import Learned
 from policy.lint import cautions, lint
 from policy.lists import NumberSet, parse_numbers
 from policy.profiles import Choice
-from policy.rulebook import CHECKS, WEIGHTS, Profile, Redress, Rulebook, Thresholds, Velocity
+from policy.rulebook import CHECKS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.verdict import Class
+from policy.weights import WEIGHTS
 from proxy import duties, lists, numbering, zoning
 from proxy.clock import Clock, LabClock
 from proxy.lists import copies, force

@@ -31,12 +31,12 @@ from proxy.aftermath import Aftermath
 from proxy.callback import Callback
 from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
+from proxy.consulted import Consulted
 from proxy.following import Following, keep, kept
 from proxy.generations import held, memory
 from proxy.guests import Guests
 from proxy.health import Pinger
 from proxy.hep import Tap
-from proxy.hook import DecisionHook
 from proxy.lists.promises import Promises
 from proxy.lists.upkeep import Upkeep
 from proxy.log import Log
@@ -50,8 +50,6 @@ from proxy.resolver import Resolver
 from proxy.routes import Routes
 from proxy.server import Server
 from proxy.settings import Settings
-from proxy.settings.values import ServiceSettings
-from proxy.signer import SigningService
 from proxy.sip.endpoint import Endpoint, Listener
 from proxy.sip.flow import Flow
 from proxy.storage.journal import Journal
@@ -59,7 +57,6 @@ from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
 from proxy.trusting import Watch, courier
-from proxy.verifier import VerificationService
 from proxy.workers.legacy import GENERATIONS, Elder, Legacy
 from proxy.workers.links import MOVED, Line, RemoteFetch
 from proxy.workers.seat import Seat
@@ -72,7 +69,7 @@ KEEP_SECONDS = 3600.0
 """How often the reputations are written down: an hour of them may be lost with the machine."""
 
 
-class Wiring(Guests):
+class Wiring:
     """The pieces of one ringwarden, and how each is made of the others."""
 
     def __init__(
@@ -126,10 +123,8 @@ class Wiring(Guests):
         self.hearsay: Hearsay | None = None
         self._welcome = asyncio.Event()
         self.server: Server
-        self._served: ServiceSettings | None = None
-        self._service: SigningService
-        self._verified: tuple[str | None, int, str] | None = None
-        self._judge: VerificationService
+        self.consulted: Consulted
+        self.guests: Guests
 
     @property
     def addresses(self) -> list[str]:
@@ -351,14 +346,6 @@ class Wiring(Guests):
         self.spawn(tap.run(), "hep")
         return tap
 
-    def _hook(self) -> DecisionHook | None:
-        wanted = self.settings.policy.hook
-        if wanted is None:
-            return None
-        hook = DecisionHook(wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000, count=self.metrics.hooked)
-        self._closing.insert(0, hook.close)
-        return hook
-
     def _signers(self) -> dict[str, tuple[Signer, Terms]]:
         signing, serving = self.settings.signing, self.parts.keyring.serving(self.clock.utc())
         if signing is None:
@@ -369,38 +356,6 @@ class Wiring(Guests):
             if trunk.sign and signer is not None:
                 found[trunk.name] = (signer, rights[trunk.name])
         return found
-
-    def _services(self) -> dict[str, tuple[SigningService, Terms]]:
-        """Trunks whose calls somebody else signs. A reload keeps the connections where the service is the same."""
-        wanted = self.settings.service
-        if wanted is None:
-            return {}
-        if wanted != self._served:
-            self._served = wanted
-            self._service = SigningService(
-                wanted.url, self.clock.now, seconds=wanted.milliseconds / 1000, certificate=wanted.certificate_url
-            )
-            self._closing.insert(0, self._service.close)
-        rights = terms(self.settings)
-        return {one.name: (self._service, rights[one.name]) for one in self.settings.trunks if one.sign}
-
-    def _verifier(self) -> VerificationService | None:
-        """Who judges Identity headers in our place. A reload keeps the connections where it is the same."""
-        wanted = self.settings.identity
-        asked = (wanted.service, wanted.service_ms, wanted.dialect)
-        if wanted.service is None:
-            return None
-        if asked != self._verified:
-            self._verified = asked
-            self._judge = VerificationService(
-                wanted.service,
-                self.clock.now,
-                seconds=wanted.service_ms / 1000,
-                dialect=wanted.dialect,  # type: ignore[arg-type]  # settings allow these two
-                count=self.metrics.vouched,
-            )
-            self._closing.insert(0, self._judge.close)
-        return self._judge
 
     def _resign(self) -> None:
         """Other keys count now."""

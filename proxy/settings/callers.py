@@ -9,9 +9,9 @@ from typing import Any
 from policy.countries import WORDS
 from proxy.settings import addresses, kinds
 from proxy.settings.errors import Faults, Wrong, nearest
+from proxy.settings.judgement import CountrySettings, NameSettings
 from proxy.settings.network import Trunk
 from proxy.settings.notice import private
-from proxy.settings.values import CountrySettings, NameSettings
 
 Raw = dict[str, Any]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from proxy.settings.addresses import https
 from proxy.settings.errors import Faults, nearest
+from proxy.settings.identity import CertificateSettings, ServiceSettings, SigningSettings
 from proxy.settings.kinds import existing, text
 from proxy.settings.network import Trunk
-from proxy.settings.values import CertificateSettings, ServiceSettings, SigningSettings
 
 Raw = dict[str, Any]
 

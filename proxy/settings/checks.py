@@ -19,6 +19,15 @@ from proxy.settings.certificates import certificates_of, service_of, signing_of
 from proxy.settings.errors import Faults, Wrong, nearest
 from proxy.settings.fleet import fleet_of
 from proxy.settings.hep import hep_of
+from proxy.settings.identity import CustomerSettings, IdentitySettings, NumberSettings, ProviderSettings
+from proxy.settings.judgement import (
+    HookSettings,
+    ListSettings,
+    PolicySettings,
+    ProfileSettings,
+    RedressSettings,
+    VelocitySettings,
+)
 from proxy.settings.kinds import secret
 from proxy.settings.network import ConnectionSettings
 from proxy.settings.notice import notice_of
@@ -34,24 +43,14 @@ from proxy.settings.reach import (
 from proxy.settings.trunks import TrunkTable
 from proxy.settings.values import (
     AdminSettings,
-    CustomerSettings,
-    HookSettings,
-    IdentitySettings,
     JournalSettings,
     LabSettings,
-    ListSettings,
     LoadSettings,
     LogSettings,
     MarkingSettings,
-    NumberSettings,
     PathSettings,
-    PolicySettings,
-    ProfileSettings,
-    ProviderSettings,
-    RedressSettings,
     RegistrationSettings,
     Settings,
-    VelocitySettings,
 )
 
 Raw = dict[str, Any]

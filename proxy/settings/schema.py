@@ -9,20 +9,14 @@ from collections.abc import Mapping
 from proxy.settings import addresses, fleet, kinds
 from proxy.settings.callers import beginning, country, names_url
 from proxy.settings.certificates import origin
+from proxy.settings.judgement import CHECK_MODES, CLAIMS, CLASSES, DIVERSIONS, DOINGS, ENDS, JUDGED, SHOWN
 from proxy.settings.kinds import flag, integer, many, one_of
 from proxy.settings.shapes import REQUIRED, Entry, Key, Named, Table, Tables
 from proxy.settings.values import (
     API_RIGHTS,
     CARRIERS,
-    CHECK_MODES,
-    CLAIMS,
-    CLASSES,
     DIALECTS,
-    DIVERSIONS,
-    DOINGS,
-    ENDS,
     FACILITIES,
-    JUDGED,
     KEPT,
     LEVELS,
     MAIL_TLS,
@@ -31,7 +25,6 @@ from proxy.settings.values import (
     REGISTRATIONS,
     ROLES,
     SHELLS,
-    SHOWN,
     SIDES,
     TRUST,
 )

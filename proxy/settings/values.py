@@ -1,4 +1,5 @@
-"""What can be set, as frozen values. `deploy/ringwarden.example.toml` has a sentence for each key; the
+"""All that can be set, as one frozen value, with the parts of it that are neither `network`, `identity` nor
+`judgement`: what is kept, written and told to whom. `deploy/ringwarden.example.toml` has a sentence for each key; the
 units are in the names.
 """
 
@@ -8,6 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from proxy.settings.identity import (
+    CertificateSettings,
+    CustomerSettings,
+    IdentitySettings,
+    NumberSettings,
+    ProviderSettings,
+    ServiceSettings,
+    SigningSettings,
+)
+from proxy.settings.judgement import ListSettings, PolicySettings
 from proxy.settings.network import (
     ConnectionSettings,
     HealthSettings,
@@ -24,17 +35,9 @@ API_RIGHTS = ("no", "entitled", "asked")
 DIALECTS = ("atis", "3gpp")
 CARRIERS = ("3gpp", "bandwidth", "telnyx", "twilio", "plivo")
 TRUST = ("none", "identity", "verdicts")
-DIVERSIONS = ("request-uri", "302")
 REGISTRATIONS = ("contact", "path", "none")
-JUDGED = ("INVITE", "MESSAGE", "SUBSCRIBE", "REFER")
-ENDS = ("caller", "callee", "signer")
-SHOWN = ("never", "missing", "always")
-DOINGS = ("allow", "deny", "tag")
-CLAIMS = ("subscriber", "deterministic")
-CLASSES = ("deterministic", "subscriber", "analytics", "identity", "duty", "note")
 KEPT = ("allowed", "blocked", "outbound", "emergency", "notes")
 MASKS = ("hash", "digits")
-CHECK_MODES = ("off", "shadow", "enforce")
 SHELLS = ("inline", "redirect")
 MODES = ("observe", "tag", "enforce")
 LEVELS = ("debug", "info", "warning", "error")
@@ -44,243 +47,6 @@ FACILITIES = (
     "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 )  # fmt: skip
 """Of syslog, in the order of their numbers (RFC 5424 section 6.2.1)."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdentitySettings:
-    """How an Identity header is verified."""
-
-    anchors: Path | None = None
-    """A PEM file or a folder of them; None: no chain leads anywhere, and no signature is proved."""
-    tls_ca: Path | None = None
-    hosts: tuple[str, ...] = ()
-    """Hosts that certificates may come from; empty: any."""
-    ports: tuple[int, ...] = (443, 8443)
-    required: bool = False
-    freshness_seconds: int = 60
-    deadline_ms: int = 300
-    plain: bool = False
-    """A token without a kind proves a caller's number too."""
-    compact: bool = False
-    """So does one in compact form."""
-    media_keys: bool = False
-    """A token that names the keys of the media (`mky`) must name those of SDP."""
-    bare_info: bool = False
-    """`info` is read too where it is quoted or stands without brackets."""
-    number_certificates: bool = True
-    """A SHAKEN certificate counts that lists numbers, and is no delegate's."""
-    service: str | None = None
-    """Who judges tokens in our place."""
-    service_ms: int = 1000
-    dialect: str = "atis"
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateSettings:
-    """Whom we believe besides `identity.anchors`, and what is kept of others' certificates."""
-
-    cache: Path | None = None
-    """The folder that a restart begins with; None: `certificates` in the state folder, if there is one."""
-    trust_list: Path | str | None = None
-    """The administrator's signed list of roots, in the place of `identity.anchors`: a file, or an https URL."""
-    trust_list_keys: Path | None = None
-    """Who may sign it."""
-    crls: tuple[Path | str, ...] = ()
-    """Revocation lists."""
-    crl_signers: Path | None = None
-    """Who may sign those."""
-    crl_required: bool = False
-    refresh_minutes: int = 60
-    """Between two fetches of a URL."""
-
-
-@dataclass(frozen=True, slots=True)
-class NumberSettings:
-    """Entries as `policy.lists.entry` reads them: a number, a prefix `+1202555*`, a range."""
-
-    own: tuple[str, ...] = ()
-    emergency: tuple[str, ...] = ()
-    psap: tuple[str, ...] = ()
-    opted_out: tuple[str, ...] = ()
-    """Lines whose subscriber wants nothing blocked by analytics."""
-    inventory: tuple[Path, ...] = ()
-    """Tables of who may use which number, and since when."""
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerSettings:
-    """A customer whose calls are signed."""
-
-    name: str
-    kyc: str = "verified"
-    """verified, or pending: not proved yet who they are"""
-    cap: str = "C"
-    """What they get at most until then."""
-    origid: str = ""
-    profile: str = ""
-    """Of the calls to and from their numbers; empty: the trunk's."""
-    telemarketer: str = ""
-    """Who dials; empty: the customer."""
-    seller: str = ""
-    """For whom they call, and `offers`, the good or service: records of telemarketing name both (16 CFR 310.5(a))."""
-    offers: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SigningSettings:
-    key: Path
-    certificate_url: str
-    origid: str
-    certificate: Path | None = None
-    """Our own copy of what is at `certificate_url`."""
-    quoted: bool = False
-    """Write ppt="shaken" in quotes, for verifiers that want it so."""
-    media_keys: bool = False
-    """Bind the keys that SDP offers (`mky`)."""
-    peers: Mapping[str, SigningSettings] = field(default_factory=dict)
-    """What the calls of a peer are signed with, where it is something else."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSettings:
-    """Who signs our calls in our place."""
-
-    url: str
-    origid: str
-    milliseconds: int = 400
-    certificate_url: str = ""
-    """Of our own certificate, which its answers must name; empty: any will do."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderSettings:
-    """What the authorities have of us."""
-
-    certified: float | None = None
-    """When our filing in the Robocall Mitigation Database was certified last, Unix seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileSettings:
-    name: str
-    tag_at: int = 30
-    reject_at: int = 80
-    tags: tuple[str, ...] = ()
-    """Reason slugs that tag a call by themselves."""
-    divert_at: int | None = None
-    divert_to: str = ""
-    divert_by: str = "request-uri"
-    numbers: tuple[str, ...] = ()
-    """Lines of ours that have it, whatever trunk their calls come by."""
-
-
-@dataclass(frozen=True, slots=True)
-class VelocitySettings:
-    """More than `limit` calls of one caller within `seconds` are a finding."""
-
-    limit: int = 30
-    seconds: int = 60
-
-
-@dataclass(frozen=True, slots=True)
-class RedressSettings:
-    """Whom a blocked caller can ask; at least one of them is needed before 603+ is sent (47 CFR
-    64.1200(k)(8), (9)).
-    """
-
-    url: str = ""
-    tel: str = ""
-    email: str = ""
-    card: str = ""
-    """Where the signed card of a 608 is fetched."""
-    name: str = ""
-    reason: str = "sip"
-
-    def __bool__(self) -> bool:
-        return bool(self.url or self.tel or self.email)
-
-
-@dataclass(frozen=True, slots=True)
-class HookSettings:
-    """The operator's own decision service."""
-
-    url: str
-    milliseconds: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class NameSettings:
-    """Where the names of callers are looked up."""
-
-    url: str
-    """With `{number}` in it."""
-    milliseconds: int = 50
-    cache_hours: int = 24
-    show: str = "never"
-    """never, missing (where the call shows none) or always"""
-    authorization: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class CountrySettings:
-    """What is done with the calls of some countries."""
-
-    countries: tuple[str, ...]
-    action: str
-    """allow, deny or tag"""
-    of: str = "caller"
-    """caller, callee or signer"""
-    side: str = ""
-    peers: tuple[str, ...] = ()
-    kind: str = "subscriber"
-    """subscriber or deterministic"""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicySettings:
-    profiles: Mapping[str, ProfileSettings]
-    codes: Mapping[str, int | str]
-    """Reason slug -> the SIP code that answers it; `603+` is 603 with the notice of ATIS-1000099."""
-    weights: Mapping[str, int]
-    """Reason slug -> the weight of its finding, where it is not the default."""
-    velocity: VelocitySettings
-    redress: RedressSettings
-    checks: Mapping[str, str] = field(default_factory=dict)
-    """Check -> off, shadow or enforce, where it is not the default."""
-    methods: tuple[str, ...] = ("INVITE",)
-    """Methods whose requests are judged outside of a call; INVITE always."""
-    refusals: Mapping[str, int | str] = field(default_factory=dict)
-    """Class of a finding -> the code that answers it, where the slug has none."""
-    network_level: tuple[str, ...] = ()
-    """Reason slugs that stop calls to those lines all the same."""
-    telemarketing: bool = False
-    """Every call of our customers owes the duties of telemarketing."""
-    unknown_zone_is_open: bool = True
-    learned_days: int = 90
-    """How long a number that our own people called may call back; 0: nothing is learned."""
-    hook: HookSettings | None = None
-    countries: tuple[CountrySettings, ...] = ()
-    names: NameSettings | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListSettings:
-    bundled: bool = True
-    campaigns: tuple[Path, ...] = ()
-    allow: tuple[Path, ...] = ()
-    deny: tuple[Path, ...] = ()
-    dno: tuple[Path, ...] = ()
-    dnc: tuple[Path, ...] = ()
-    messages: tuple[Path, ...] = ()
-    """Who may send text messages."""
-    rmd: tuple[Path, ...] = ()
-    countries: tuple[Path, ...] = ()
-    """More rows for the table of countries."""
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All of them."""
-        return (*self.campaigns, *self.allow, *self.deny, *self.dno, *self.dnc)
 
 
 @dataclass(frozen=True, slots=True)

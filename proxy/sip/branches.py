@@ -1,5 +1,5 @@
-"""The branches of a request: where it is sent, what comes back, and which answer goes upstream (RFC 3261 sections
-16.6 to 16.10, RFC 4320, RFC 5393).
+"""The branches of a request: where it is sent, what comes back, and when an answer goes `upstream` (RFC 3261 sections
+16.6 to 16.10, RFC 4320, RFC 5393). Which answer is the best stands in `finals`.
 
 One target at a time: the next one when a hop fails or is silent. A silent hop is not given up: it stays until its own
 timer, and the first hop that says anything has the call.
@@ -8,52 +8,34 @@ timer, and the first hop that says anything has the call.
 from __future__ import annotations
 
 from proxy.sip import reply, transactions
-from proxy.sip.context import Branch, Context, Event, FailedOver, Finished, Plan, Ringing, TimedOut
-from proxy.sip.edit import Edits, drop_top_via, rebuilt
+from proxy.sip.context import Branch, Context, FailedOver, Plan
+from proxy.sip.edit import rebuilt
 from proxy.sip.errors import ParseError
+from proxy.sip.finals import FAILURES, best_of, with_challenges
 from proxy.sip.flow import Flow
-from proxy.sip.grammar import COMMA
 from proxy.sip.layer import Layer, Transaction
-from proxy.sip.message import Message, Request, Response
+from proxy.sip.message import Request, Response
 from proxy.sip.options import Options, Tokens
 from proxy.sip.parser import parse
 from proxy.sip.plain import Plain
 from proxy.sip.plain import rebuilt as rebuilt_plain
 from proxy.sip.routing import MAX_BREADTH, SPOKEN, TOKEN_PARAM, hostport
+from proxy.sip.upstream import Upstream
 
 BREADTH = b"Max-Breadth: %d\r\n" % MAX_BREADTH
-PREFERRED = frozenset((401, 407, 415, 420, 484))
-"""Within 4xx: those that tell the caller how to try again (section 16.7(6))."""
 MAX_UDP = 1300
 """Octets of a request above which a stream carries it where the hop has one (section 18.1.1)."""
-FAILURES = frozenset((408, 503))
-"""Finals that say only that this hop did not serve: a hop that is still silent may do better."""
-CHALLENGES = frozenset(("www-authenticate", "proxy-authenticate"))
-
-
-def rank(status: int) -> tuple[int, int]:
-    """The order of final responses, the best first (section 16.7(6)): any 6xx, else the lowest class."""
-    if status >= 600:
-        return (0, 0)
-    return (status // 100, 0 if status in PREFERRED else 2 if status in FAILURES else 1)
 
 
 class Branches:
     """What an endpoint does towards the next hops, and with what they say."""
 
-    __slots__ = (
-        "_layer", "_options", "_records", "_streams", "_tokens", "pending", "settled", "unanswered", "vias",
-    )  # fmt: skip
+    __slots__ = ("_layer", "_options", "_records", "_tokens", "_up", "unanswered", "vias")
 
-    def __init__(self, options: Options, tokens: Tokens, layer: Layer) -> None:
-        self._options, self._tokens, self._layer = options, tokens, layer
-        self.pending: list[Event] = []
-        """What is to be told to the user."""
-        self.settled: list[Context] = []
-        """Contexts whose final was sent since `to_send` was last called."""
+    def __init__(self, options: Options, tokens: Tokens, layer: Layer, up: Upstream) -> None:
+        self._options, self._tokens, self._layer, self._up = options, tokens, layer, up
         self.unanswered: dict[Flow, dict[bytes, Branch]] = {}
         """Branches that nothing was heard of, by where they went: those that fail together."""
-        self._streams = frozenset(at for at, one in enumerate(options.listeners) if one.transport != "UDP")
         shown = [hostport(one.advertised_host, one.advertised_port) for one in options.listeners]
         self.vias = [
             b"Via: SIP/2.0/%s %s;branch=z9hG4bK" % (one.transport.upper().encode(), address)
@@ -67,95 +49,6 @@ class Branches:
             ]
             for scheme in (b"sip", b"sips")
         }
-
-    # Upstream
-
-    def respond(self, context: Context, event: str, data: bytes, now: float) -> tuple[str, ...]:
-        """A response to where the request came from, if its transaction lets it."""
-        if context.soon is not None:
-            self._layer.timers.cancel(context.soon)
-            context.soon = None
-        return self._layer.feed(context, event, now, data)
-
-    def tag(self, context: Context) -> str:
-        """Our To tag for a request, made when it is first needed."""
-        if not context.tag:
-            context.tag = self._tokens.tag()
-        return context.tag
-
-    def answer(
-        self, context: Context, status: int, phrase: str, now: float, lines: tuple[bytes, ...] = ()
-    ) -> None:
-        """A final response of our own."""
-        if self._options.server_name:
-            lines = (*lines, b"Server: " + self._options.server_name.encode("utf-8", "replace"))
-        data = reply.answer(context.request, context.flow, status, phrase, self.tag(context), lines)
-        self.respond(context, transactions.sending(status), data, now)
-        self._settle(context, status, None)
-
-    def give_up(self, context: Context) -> None:
-        """No final at all: RFC 4320 section 4.2 allows none so late."""
-        self._layer.timers.cancel(context.soon)
-        context.soon = None
-        self._layer.end(context)
-        context.dead = True
-        self.settled.append(context)
-        self.pending.append(TimedOut(context))
-
-    def _settle(self, context: Context, status: int, flow: Flow | None) -> None:
-        context.final, context.dead = status, True
-        self.settled.append(context)
-        self.pending.append(Finished(context, status, flow))
-
-    def _upstream(self, context: Context, response: Response, flow: Flow | None, now: float) -> None:
-        """Pass a response on: our Via comes off, lines that we edited are given back, nothing else changes (16.7)."""
-        lines, names, status = response.lines, response.names, response.status
-        at = names.index("via")
-        if COMMA in lines[at] or context.swap or context.turn is not None:
-            edits = Edits()
-            if context.turn is not None:
-                edits.take(context.turn(response))
-            drop_top_via(response, edits)
-            for ours, theirs in context.swap:
-                if ours in lines:
-                    edits.swap[lines.index(ours)] = theirs
-            if at in edits.drop and names.count("via") == 1:
-                self._without_way(context, status, now)
-                return
-            data = rebuilt(response, response.start, self.length(response, context.to), edits)
-        else:
-            if names.count("via") == 1:
-                self._without_way(context, status, now)
-                return
-            length = self.length(response, context.to)
-            data = b"\r\n".join((response.start, *length, *lines[:at], *lines[at + 1 :], b"", response.body))
-        self._sent_up(context, status, data, flow, now)
-
-    def length(self, message: Message, to: Flow) -> tuple[bytes, ...]:
-        """The Content-Length that a message must have on a stream, where it came without (section 16.6(9); SIP-043)."""
-        if to.listener not in self._streams or message.line("content-length") is not None:
-            return ()
-        return (b"Content-Length: %d" % len(message.body),)
-
-    def _without_way(self, context: Context, status: int, now: float) -> None:
-        """No Via is left but ours: the response may not go on (section 16.7(3); SIP-057). Where it is the final, the
-        request gets one of ours: it would wait for ever.
-        """
-        if status >= 200 and not context.dead:
-            self.answer(context, 500, reply.PHRASES[500], now)
-
-    def _sent_up(self, context: Context, status: int, data: bytes, flow: Flow | None, now: float) -> None:
-        """A response of a branch goes to where the request came from, and the user is told."""
-        sent = self.respond(context, transactions.sending(status), data, now)
-        if status < 200:
-            if sent:
-                self.pending.append(Ringing(context))
-            return
-        if sent and not context.final:
-            self._settle(context, status, flow)
-        elif not sent and status < 300 and context.table is transactions.INVITE_SERVER:
-            # A 2xx goes upstream also after another final, and after its transaction has ended (16.7(5); SIP-048).
-            self._layer.out.append((data, context.to))
 
     # Going out
 
@@ -185,7 +78,7 @@ class Branches:
                 head.append(records[context.flow.listener] + token + b">")
         if plan.preload and (ahead := self._options.preloaded.get(target)) is not None:
             head += ahead
-        head += self.length(request, target)
+        head += self._up.length(request, target)
         start = request.start
         if plan.routed.target != request.target:
             start = b"%s %s SIP/2.0" % (request.method.encode(), plan.routed.target)
@@ -259,7 +152,7 @@ class Branches:
         if context.tried < len(plan.targets):
             taken = plan.targets[context.tried]
             self.next_branch(context, now)
-            self.pending.append(FailedOver(context, branch.to, taken, why, response))
+            self._up.pending.append(FailedOver(context, branch.to, taken, why, response))
 
     def silent(self, branch: Branch, now: float) -> None:
         """Nothing was heard of a hop in time: the next one is tried, and this one stays until its own timer."""
@@ -292,10 +185,10 @@ class Branches:
         if status >= 200:
             self._over(branch)
             branch.last = None
-            self._sent_up(branch.context, status, data, branch.to, now)
+            self._up.sent(branch.context, status, data, branch.to, now)
             self._cancel_others(branch, now)
         elif self._rings(branch, status, now):
-            self._sent_up(branch.context, status, data, branch.to, now)
+            self._up.sent(branch.context, status, data, branch.to, now)
 
     def received(self, branch: Branch, response: Response, now: float) -> None:
         """A response that the transaction passes up (section 16.7)."""
@@ -303,13 +196,13 @@ class Branches:
         status, context = response.status, branch.context
         if status < 200:
             if self._rings(branch, status, now):
-                self._upstream(context, response, branch.to, now)
+                self._up.passed(context, response, branch.to, now)
             return
         self._over(branch)
         if branch.table is not transactions.INVITE_CLIENT or status < 300:
             branch.last = None
         if status < 300:
-            self._upstream(context, response, branch.to, now)
+            self._up.passed(context, response, branch.to, now)
             self._cancel_others(branch, now)
             return
         if context.dead:
@@ -397,7 +290,7 @@ class Branches:
                 if not one.abandoned:
                     return
                 alive = True
-        best, giver = min(context.best, key=_rank, default=_NOTHING)
+        best, giver = best_of(context)
         if best is None or best.status in FAILURES:
             if alive:
                 return  # what is left was silent so far, and may still answer
@@ -405,36 +298,19 @@ class Branches:
         if context.timed_out and 500 <= status < 600:
             best, status = None, 408  # the 408 that we make for a timeout is of a lower class
         if context.table is not transactions.INVITE_SERVER and status == 408:
-            self.give_up(context)
+            self._up.give_up(context)
         elif context.cancelled and status in FAILURES:
-            self.answer(context, 487, reply.PHRASES[487], now)
+            self._up.answer(context, 487, reply.PHRASES[487], now)
         elif best is None:
-            self.answer(context, 408, reply.PHRASES[408], now)
+            self._up.answer(context, 408, reply.PHRASES[408], now)
         elif status == 503:
             # A 503 would make the element before us avoid us altogether (section 16.7(6); SIP-051).
-            self.answer(context, 500, reply.PHRASES[500], now)
+            self._up.answer(context, 500, reply.PHRASES[500], now)
         else:
             flow = giver.to if giver is not None else None
-            self._upstream(context, self._with_challenges(best, context), flow, now)
+            self._up.passed(context, with_challenges(best, context), flow, now)
         for one in context.branches:
             self.cancel(one, now)
-
-    @staticmethod
-    def _with_challenges(best: Response, context: Context) -> Response:
-        """A 401 or 407 with the challenges of all the others (section 16.7(7))."""
-        if best.status not in (401, 407) or len(context.best) == 1:
-            return best
-        more = [
-            (line, name)
-            for other, _ in context.best
-            if other is not best and other.status in (401, 407)
-            for line, name in zip(other.lines, other.names, strict=True)
-            if name in CHALLENGES
-        ]
-        return Response(
-            best.start, [*best.lines, *(line for line, _ in more)], [*best.names, *(name for _, name in more)],
-            best.body, best.status, best.phrase,
-        )  # fmt: skip
 
     # Ending
 
@@ -478,13 +354,6 @@ class Branches:
             self.cancel(branch, now)
         elif self._layer.feed(branch, transactions.TIMER_B, now):
             self.failed(branch, "timeout", now)
-
-
-_NOTHING: tuple[None, None] = (None, None)
-
-
-def _rank(given: tuple[Response, Branch]) -> tuple[int, int]:
-    return rank(given[0].status)
 
 
 def _sent(branch: Branch) -> Request | None:

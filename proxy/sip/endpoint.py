@@ -1,17 +1,18 @@
 """The endpoint: bytes and time in; bytes, events and one next timer out. A transaction-stateful proxy (RFC 3261,
 section 16).
 
-It finds the transaction of each message, lets the transaction layer move, and leaves the branches to `branches`. It
-decides nothing about a call: its user does, with `reply`, `forward` and `relay`.
+Requests come to `arriving` and responses to `returning`, which find the transaction of each; the transaction layer
+moves, `branches` go out and `upstream` leads back. It decides nothing about a call: its user does, with `reply`,
+`forward` and `relay`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 
-from proxy.sip import curt, reply, timers, transactions
+from proxy.sip import curt, reply, transactions
+from proxy.sip.arriving import Arriving
 from proxy.sip.branches import Branches
 from proxy.sip.context import (
     Acked,
@@ -35,15 +36,16 @@ from proxy.sip.context import (
 from proxy.sip.edit import Edits, count_down, rebuilt, stamp_via
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
-from proxy.sip.layer import Layer, Transaction
-from proxy.sip.matching import server_key
+from proxy.sip.layer import Layer
 from proxy.sip.message import Request, Response
 from proxy.sip.options import MAX_TRANSACTIONS, Listener, Options, Tokens
-from proxy.sip.parser import answerable, check, parse
+from proxy.sip.parser import check, parse
 from proxy.sip.plain import Plain, stamped, stateless_branch
 from proxy.sip.plain import read as read_plain
 from proxy.sip.plain import rebuilt as rebuilt_plain
+from proxy.sip.returning import Returning
 from proxy.sip.routing import MAX_BREADTH, Routed, breadth, loop_mark, loops
+from proxy.sip.upstream import Upstream
 
 __all__ = [
     "MAX_TRANSACTIONS", "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Finished", "Listener",
@@ -51,11 +53,6 @@ __all__ = [
     "TimedOut", "Tokens",
 ]  # fmt: skip
 
-# A 1xx or 2xx as nearly all come back: our Via first and alone on its line, no fold, no compact name.
-PLAIN = (
-    rb"(SIP/2\.0 ([12][0-9][0-9]) [^\r\n]*+\r\n)%b([^;,\r\n ]++)[^,\r\n]*+"
-    rb"(\r\n(?>(?:[A-Za-z0-9\-]{2,64}+:[^\r\n]*+\r\n){2,64}))\r\n"
-)
 BREADTH_LINE = b"Max-Breadth: %d" % MAX_BREADTH
 BUSY = b"SIP/2.0 503 Service Unavailable"
 
@@ -63,17 +60,18 @@ BUSY = b"SIP/2.0 503 Service Unavailable"
 class Endpoint:
     """The machine. Its five verbs are those of every sans-I/O protocol; four more belong to its user."""
 
-    __slots__ = ("_branches", "_layer", "_options", "_plain", "_sent_by", "_shapes", "_via_parts", "_vias")
+    __slots__ = ("_arriving", "_branches", "_layer", "_options", "_returning", "_shapes", "_up", "_via_parts", "_vias")
 
     def __init__(self, options: Options, tokens: Tokens) -> None:
         self._options = options
         self._layer = Layer(options)
-        self._branches = Branches(options, tokens, self._layer)
+        self._up = Upstream(options, tokens, self._layer)
+        self._branches = Branches(options, tokens, self._layer, self._up)
+        self._arriving = Arriving(options, self._layer, self._up, self._branches)
+        self._returning = Returning(options, self._layer, self._up, self._branches)
         self._vias = self._branches.vias
         self._shapes = curt.Shapes()
-        self._plain = tuple(re.compile(PLAIN % re.escape(via)).match for via in self._vias)
         self._via_parts = tuple(line.partition(b" ")[2].partition(b" ")[2] for line in self._vias)
-        self._sent_by = frozenset((one.advertised_host.lower(), one.advertised_port) for one in options.listeners)
 
     @property
     def transactions(self) -> int:
@@ -111,10 +109,11 @@ class Endpoint:
             return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
         if data[:4] == b"ACK " and curt.ends(data):
             return []
-        if data[:8] == b"SIP/2.0 " and self._came_back(data, flow, now):
+        if data[:8] == b"SIP/2.0 " and self._returning.by_bytes(data, flow, now):
             return self._reported()
-        if data[:4] in _PLAIN and (plain := read_plain(data)) is not None and self._within(plain, data, flow, now):
-            return self._reported()
+        if data[:4] in _PLAIN and (plain := read_plain(data)) is not None:
+            if self._arriving.plain(plain, data, flow, now):
+                return self._reported()
         return self.take_apart(data, flow, now)
 
     def take_apart(self, data: bytes, flow: Flow, now: float) -> list[Event]:
@@ -122,12 +121,12 @@ class Endpoint:
         try:
             message = parse(data)
             if isinstance(message, Response):
-                self._response(message, flow, now)
+                self._returning.taken_apart(message, flow, now)
             else:
                 check(message)
-                self._request(message, flow, now)
+                self._arriving.request(message, flow, now)
         except ParseError as error:
-            self._faulty(error, flow, now)
+            self._arriving.faulty(error, flow, now)
         return self._reported()
 
     def broken(self, head: bytes, flow: Flow, error: ParseError, now: float) -> list[Event]:
@@ -137,7 +136,7 @@ class Endpoint:
             error.partial = message if isinstance(message, Request) else None
         except ParseError as other:
             error.partial = other.partial
-        self._faulty(error, flow, now)
+        self._arriving.faulty(error, flow, now)
         return self._reported()
 
     def handle_timer(self, now: float) -> list[Event]:
@@ -157,7 +156,7 @@ class Endpoint:
             else:
                 actions = layer.feed(owner, name, now)
                 if transactions.RESEND in actions:
-                    branches.pending.append(Retransmitted(True))
+                    self._up.pending.append(Retransmitted(True))
                 elif transactions.TIMEOUT in actions and isinstance(owner, Branch):
                     branches.failed(owner, "timeout", now)
         return self._reported()
@@ -178,7 +177,7 @@ class Endpoint:
 
     def to_send(self) -> list[tuple[bytes, Flow]]:
         """What is to be sent, handed over. Call it when the events have been dealt with."""
-        layer, settled = self._layer, self._branches.settled
+        layer, settled = self._layer, self._up.settled
         out, layer.out = layer.out, []
         if settled:
             for context in settled:
@@ -198,13 +197,13 @@ class Endpoint:
     ) -> list[Event]:
         """Answer a request with a final response of ours. Does nothing where it has one, or was sent on."""
         if not (context.dead or context.forwarded):
-            self._branches.answer(context, status, reason, now, tuple(lines))
+            self._up.answer(context, status, reason, now, tuple(lines))
         return self._reported()
 
     def ignore(self, context: Context) -> list[Event]:
         """Give no answer at all, and forget the request: whoever sent it shall not learn that somebody is here."""
         if not (context.dead or context.forwarded):
-            self._branches.give_up(context)
+            self._up.give_up(context)
         return self._reported()
 
     def busy(self, data: bytes, flow: Flow, seconds: int) -> None:
@@ -229,15 +228,15 @@ class Endpoint:
         """Send a request on (section 16.6). Does nothing where the caller has given up or has an answer."""
         if context.dead or context.forwarded:
             return self._reported()
-        request, branches, targets = context.request, self._branches, len(plan.targets)
+        request, up, targets = context.request, self._up, len(plan.targets)
         if not targets:
-            branches.answer(context, 480, reply.PHRASES[480], now)
+            up.answer(context, 480, reply.PHRASES[480], now)
             return self._reported()
         if targets > 1 or plan.record_route is not None:
             # Requests of a dialog with one way to go bear no mark: Max-Forwards ends their loops (SIP-008).
             context.mark = loop_mark(request)
             if loops(request, context.mark, self._via_parts):
-                branches.answer(context, 482, reply.PHRASES[482], now)
+                up.answer(context, 482, reply.PHRASES[482], now)
                 return self._reported()
         context.forwarded, context.plan, context.swap, context.turn = True, plan, plan.response_swap, plan.turn
         if context.soon is not None and context.soon[2] == "user":
@@ -248,7 +247,7 @@ class Endpoint:
         count_down(request, edits)
         self._spread(context, targets, edits)
         edits.take(plan.routed.edits).take(plan.edits)
-        branches.next_branch(context, now)
+        self._branches.next_branch(context, now)
         return self._reported()
 
     def relay(
@@ -277,7 +276,7 @@ class Endpoint:
         start = request.start
         if routed.target != request.target:
             start = b"%s %s SIP/2.0" % (request.method.encode(), routed.target)
-        self._layer.out.append((rebuilt(request, start, (via, *self._branches.length(request, target)), ours), target))
+        self._layer.out.append((rebuilt(request, start, (via, *self._up.length(request, target)), ours), target))
 
     def pass_on(
         self, plain: Plain, source: Flow, target: Flow, route: bytes, now: float, context: Context | None = None
@@ -304,94 +303,9 @@ class Endpoint:
         return self.take_apart(context.data, context.flow, now)
 
     def _reported(self) -> list[Event]:
-        branches = self._branches
-        events, branches.pending = branches.pending, []
+        up = self._up
+        events, up.pending = up.pending, []
         return events
-
-    # Requests
-
-    def _within(self, plain: Plain, data: bytes, flow: Flow, now: float) -> bool:
-        """Report a plain request of a dialog, or end a refused INVITE with its ACK; False where it is no new one."""
-        layer, pending = self._layer, self._branches.pending
-        server = layer.servers.get(plain.key)
-        if plain.method == b"ACK":
-            if server is None or server.state == transactions.ACCEPTED:
-                pending.append(PlainAcked(plain, flow, data))
-            else:
-                layer.feed(server, transactions.ACK, now)
-            return True
-        if server is not None or len(layer.servers) >= self._options.max_transactions:
-            return False
-        to = flow  # as reply.way_back has it
-        if flow.connection or not plain.rport:
-            to = Flow(flow.listener, flow.host, plain.hop.port or reply.DEFAULT_PORT, flow.connection)
-        context = Context(transactions.SERVER, transactions.TRYING, plain.key, layer.servers, to, None, flow, data)
-        context.soon = layer.timers.start(timers.LATE_100, context, "100", now)
-        layer.servers[plain.key] = context
-        pending.append(PlainArrived(context, plain, flow))
-        return True
-
-    def _request(self, request: Request, flow: Flow, now: float) -> None:
-        method = request.method
-        layer, pending = self._layer, self._branches.pending
-        key = server_key(request)
-        server = layer.servers.get(key)
-        if method == "ACK":
-            if server is None or server.state == transactions.ACCEPTED:
-                tag = request.to_tag
-                if tag is None or not tag.startswith(reply.STATELESS) or tag != reply.stateless_tag(request):
-                    pending.append(Acked(request, flow))
-            else:
-                layer.feed(server, transactions.ACK, now)
-            return
-        if server is not None:
-            layer.feed(server, transactions.REQUEST, now)
-            pending.append(Retransmitted(False))
-            return
-        if method == "CANCEL":
-            self._cancel(request, flow, key, now)
-            return
-        room = self._options.max_transactions
-        if len(layer.servers) >= room and (
-            request.to_tag is None or len(layer.servers) >= room + room // 4
-        ):
-            pending.append(Refused(flow, ParseError("too many transactions are open", 503, request), request))
-            return
-        to = reply.way_back(request.via, flow)
-        if method == "INVITE":
-            context = Context(
-                transactions.INVITE_SERVER, transactions.PROCEEDING, key, layer.servers, to, request, flow
-            )
-            context.soon = layer.timers.start(timers.AT_ONCE, context, "100", now)
-        else:
-            context = Context(transactions.SERVER, transactions.TRYING, key, layer.servers, to, request, flow)
-            context.soon = layer.timers.start(timers.LATE_100, context, "100", now)
-        layer.servers[key] = context
-        pending.append(Arrived(context, request, flow))
-
-    def _cancel(self, request: Request, flow: Flow, key: Hashable, now: float) -> None:
-        """Section 16.10: answered at once, then every pending branch is cancelled."""
-        layer, branches = self._layer, self._branches
-        context = layer.servers.get(server_key(request, "INVITE"))
-        if not isinstance(context, Context):
-            branches.pending.append(Loose(request, flow))
-            return
-        own = Transaction(
-            transactions.SERVER, transactions.TRYING, key, layer.servers, reply.way_back(request.via, flow)
-        )
-        layer.servers[key] = own
-        layer.feed(own, transactions.SEND_2XX, now, reply.answer(request, flow, 200, "OK", branches.tag(context)))
-        if context.dead or context.cancelled:
-            return
-        context.cancelled = True
-        context.reasons = tuple(
-            line for line, name in zip(request.lines, request.names, strict=True) if name == "reason"
-        )
-        branches.pending.append(Cancelled(context))
-        if not context.forwarded:
-            branches.answer(context, 487, reply.PHRASES[487], now)
-        for branch in context.branches:
-            branches.cancel(branch, now)
 
     def _spread(self, context: Context, targets: int, edits: Edits) -> None:
         """Max-Breadth (RFC 5393 section 5.3.3): a request without gets ours; a bound that came is kept, or shared."""
@@ -410,7 +324,7 @@ class Endpoint:
         if context.dead or context.state not in _UNANSWERED or context.last is not None:
             return
         data = reply.answer(context.request, context.flow, 100, "Trying", "")
-        self._branches.respond(context, transactions.SEND_1XX, data, now)
+        self._up.respond(context, transactions.SEND_1XX, data, now)
         if not context.forwarded:
             context.soon = self._layer.timers.start(self._options.patience, context, "user", now)
 
@@ -419,86 +333,9 @@ class Endpoint:
         if context.dead or context.forwarded:
             return
         if context.table is transactions.INVITE_SERVER:
-            self._branches.answer(context, 500, reply.PHRASES[500], now)
+            self._up.answer(context, 500, reply.PHRASES[500], now)
         else:
-            self._branches.give_up(context)
-
-    def _faulty(self, error: ParseError, flow: Flow, now: float) -> None:
-        """Bytes with a fault: a 400 or its like without state; silence where no answer is possible (SIP-016)."""
-        partial = error.partial
-        if partial is not None and partial.method != "ACK":
-            vital = self._options.vital
-            if vital is not None and error.status != 505 and vital(partial.target):
-                try:
-                    answerable(partial)
-                    self._request(partial, flow, now)
-                    return
-                except ParseError:
-                    pass
-            if partial.line("via") is not None:
-                phrase = reply.PHRASES.get(error.status, reply.PHRASES[400])
-                tag = reply.stateless_tag(partial)
-                try:
-                    back = reply.way_back(partial.via, flow)
-                except ParseError:
-                    back = flow
-                self._layer.out.append((reply.answer(partial, flow, error.status, phrase, tag), back))
-        self._branches.pending.append(Refused(flow, error, partial))
-
-    # Responses
-
-    def _came_back(self, data: bytes, flow: Flow, now: float) -> bool:
-        """Pass a 1xx or 2xx on by its bytes alone; False where it must be taken apart. See PLAIN."""
-        found = self._plain[flow.listener](data)
-        if found is None:
-            return False
-        start, status, key, rest = found.groups()
-        branch: Branch | None = self._layer.clients.get(key)
-        if branch is None or branch.context.swap or branch.context.turn is not None:
-            return False
-        # Our CSeq is back as it went, another Via is left, and the one Content-Length is that of the body.
-        end = found.end()
-        if (
-            rest.find(b"\r\n%b\r\n" % branch.cseq) < 0
-            or rest.find(b"\r\nVia:") < 0
-            or rest.find(b"\r\nContent-Length: %d\r\n" % (len(data) - end)) < 0
-            or rest.lower().count(b"\r\ncontent-length:") != 1
-        ):
-            return False
-        code = int(status)
-        actions = self._layer.feed(branch, transactions.R1XX if code < 200 else transactions.R2XX, now)
-        if transactions.PASS in actions:
-            self._branches.passed(branch, code, start + rest[2:] + data[end - 2 :], now)
-        return True
-
-    def _response(self, response: Response, flow: Flow, now: float) -> None:
-        layer = self._layer
-        line = response.line("via")
-        if line is None:
-            raise ParseError("a response without Via")
-        # Nearly always our Via and our CSeq come back as we wrote them; then neither is taken apart.
-        ours = self._vias[flow.listener]
-        branch = layer.clients.get(line[len(ours) :].partition(b";")[0]) if line.startswith(ours) else None
-        if branch is None or response.line("cseq") != branch.cseq:
-            # Raises ParseError for what cannot be read: that is dropped.
-            via, method = response.via, response.cseq.method
-            key = b""
-            if via.cookie and (via.host.lower(), via.port or reply.DEFAULT_PORT) in self._sent_by:  # SIP-092
-                key = via.branch[7:].encode("utf-8", "surrogateescape")
-            if method == "CANCEL" and (cancel := layer.cancels.get(key)) is not None:
-                layer.feed(cancel, transactions.received(response.status), now)
-                return  # the answer to a CANCEL of ours ends here (SIP-057)
-            branch = layer.clients.get(key)
-            if branch is not None and (branch.cseq or b"").split()[-1:] != [method.encode()]:
-                branch = None
-        if branch is None:
-            self._branches.pending.append(Stray(flow, response))
-            return
-        actions = layer.feed(branch, transactions.received(response.status), now)
-        if transactions.ACKNOWLEDGE in actions:
-            self._branches.acknowledge(branch, response)
-        if transactions.PASS in actions:
-            self._branches.received(branch, response, now)
+            self._up.give_up(context)
 
 
 _PLAIN = frozenset((b"ACK ", b"BYE "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -10,9 +11,7 @@ import pytest
 from certs.fetch import Fetcher, Limits
 from certs.lab import Authority
 from proxy.lab.repository import Repository
-
-UTC = 1_767_225_600.0
-"""2026-01-01, the moment of the lab."""
+from tests.certs.library import URL, UTC, Library
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +50,12 @@ async def fetching() -> AsyncIterator[Callable[[Limits], Fetcher]]:
 @pytest.fixture
 def fetcher(fetching: Callable[[Limits], Fetcher], authority: Authority) -> Fetcher:
     return fetching(Limits(lab=True, tls_ca=authority.web_ca_pem))
+
+
+@pytest.fixture
+async def library(authority: Authority) -> AsyncIterator[Library]:
+    library = Library(authority)
+    library.files[URL] = authority.leaf("709J").chain_pem()
+    yield library
+    await library.store.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}

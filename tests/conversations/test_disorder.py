@@ -98,7 +98,7 @@ def test_any_order_of_events_leaves_the_tables_closed(callees: int, steps: list[
     wire.advance(1000)
     assert wire.proxy.transactions == 0
     assert wire.proxy.next_timer() is None
-    assert not wire.proxy._branches.unanswered and not wire.proxy._branches.pending
+    assert not wire.proxy._branches.unanswered and not wire.proxy._up.pending
     finals = [id(event.context) for event in wire.told(Finished)]
     assert len(finals) == len(set(finals))  # a call ends once
     assert all(event.context.dead for event in wire.told(Arrived))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.sip.branches import rank
 from proxy.sip.edit import Edits, header, rebuilt, set_max_forwards, stamp_via
 from proxy.sip.endpoint import FailedOver, Listener, Loose, Refused, Retransmitted
 from proxy.sip.errors import ParseError
+from proxy.sip.finals import rank
 from proxy.sip.framing import Framer
 from proxy.sip.message import Request
 from proxy.sip.parser import MAX_LINES, parse

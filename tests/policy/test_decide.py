@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.behaviour import Seen
 from policy.call import Call
-from policy.decide import CHECK_OF, ORDER, asked, decide, overruled, reason_slugs, sampled
-from policy.dnc import Registry
-from policy.lists import DAY, CampaignList, Entry, NumberSet
-from policy.rulebook import CHECKS, WEIGHTS, Profile, Rulebook, Velocity
-from policy.verdict import EMERGENCY, STRICTNESS, Class
+from policy.decide import CHECK_OF, ORDER, asked, decide, reason_slugs
+from policy.lists import DAY, CampaignList, Entry
+from policy.rulebook import Profile, Rulebook, Velocity
+from policy.verdict import STRICTNESS, Class
+from policy.weights import WEIGHTS
 from shaken.verdict import FAILURES, Judgement
+from tests.policy.calls import BOOK, CAMPAIGNS, LENIENT, NUMBERS, TODAY, call
+from tests.policy.conftest import MakeJudgement
 
-TODAY = 19_000 * DAY
-NUMBERS = {
-    "psap": NumberSet.of("12025550110"),
-    "allow": NumberSet.of("12025550111", "12025550166", "12025550190"),
-    "own": NumberSet.of("12025550120-12025550129"),
-    "dno": NumberSet.of("12025550166", "12025550167"),
-    "deny": NumberSet.of("12025550190", "12025550191"),
-}
-CAMPAIGNS = CampaignList((Entry("12025550100", "Utility-SupplyCharges", TODAY),))
-BOOK = Rulebook(**NUMBERS, campaigns=CAMPAIGNS, dnc=Registry(NumberSet.of("12025550166")), key=b"secret")
-LENIENT = Profile()
 DEMO = Profile("demo", tags=frozenset({"attestation-c"}))
 DEMO_BOOK = Rulebook(
     **NUMBERS,
@@ -38,13 +28,6 @@ DEMO_BOOK = Rulebook(
     },
     key=b"secret",
 )
-
-MakeJudgement = Callable[[str], Judgement]
-
-
-def call(caller: str | None = "12025550101", **facts: object) -> Call:
-    facts = {"callee": "12025550199", **facts}
-    return Call(caller=caller, call_id="c1@example.com", utc=TODAY + 60, **facts)  # type: ignore[arg-type]
 
 
 @pytest.mark.req("REG-011", "TRAP-89", "TRAP-90", "TRAP-95", "STI-070")
@@ -121,58 +104,6 @@ def test_identity_alone_never_rejects_whatever_it_weighs(weights: list[int], rej
     assert decide(call(verstat="TN-Validation-Failed"), heavy, profile, "enforce").would in ("allow", "tag")
 
 
-SPARED = MappingProxyType({"campaigns": CAMPAIGNS, "opted_out": NumberSet.of("12025550123", "1202555017*")})
-
-
-@pytest.mark.req("REG-006")
-@pytest.mark.parametrize(
-    ("caller", "callee", "facts", "network", "would"),
-    [
-        ("12025550100", "12025550123", {}, (), "tag"),
-        ("12025550100", "12025550177", {}, (), "tag"),
-        ("12025550100", "12025550124", {}, (), "reject"),
-        ("911", "12025550123", {}, (), "reject"),  # what cannot be is no estimate
-        ("12025550191", "12025550123", {}, (), "reject"),  # the subscriber's own list
-        ("12025550167", "12025550123", {}, (), "reject"),
-        ("12025550100", "12025550123", {}, ("campaign-number",), "reject"),
-        ("12025550100", "12025550123", {}, ("campaign-label",), "tag"),
-        ("12025550101", "12025550123", {"recognised": "Y"}, ("campaign-number",), "allow"),
-    ],
-)
-@pytest.mark.req("REG-007")
-def test_a_line_that_opted_out_is_spared_by_analytics_alone_and_not_by_what_is_sure(
-    caller: str, callee: str, facts: Mapping[str, object], network: tuple[str, ...], would: str
-) -> None:
-    book = Rulebook(
-        dno=NUMBERS["dno"], deny=NumberSet.of("12025550191"), network_level=frozenset(network), **SPARED  # type: ignore[arg-type]
-    )
-    verdict = decide(call(caller, callee=callee, **facts), book, LENIENT, "enforce")
-    assert (verdict.would, verdict.action, verdict.rehearsed) == (would, would, would)
-    told = [one.slug for one in verdict.findings]
-    assert ("line-opted-out" in told) is (would == "tag") and verdict.reason != "line-opted-out"
-    assert bool(verdict.id) is (would == "reject")
-
-
-@pytest.mark.req("REG-006", "REG-007")
-def test_the_opt_out_of_a_line_holds_in_rehearsal_for_diversions_and_for_the_operators_service() -> None:
-    shadow = Rulebook(checks=MappingProxyType({**CHECKS, "campaign": "shadow"}), **SPARED)  # type: ignore[arg-type]
-    one = call("12025550100", callee="12025550123")
-    assert decide(one, shadow, LENIENT, "enforce").rehearsed == "tag"
-    assert decide(one._replace(callee="12025550124"), shadow, LENIENT, "enforce").rehearsed == "reject"
-    book = Rulebook(**SPARED)  # type: ignore[arg-type]
-    away = Profile(reject_at=200, divert_at=80, divert_to="sip:voicemail@192.0.2.20")
-    assert decide(one._replace(callee="12025550124"), book, away, "enforce").action == "divert"
-    assert decide(one, book, away, "enforce").action == "tag"
-    fine = call("12025550102", callee="12025550123")
-    verdict = decide(fine, book, LENIENT, "enforce")
-    assert overruled(verdict, "reject", "we do not like it", fine, book, "enforce") is verdict
-    assert overruled(verdict, "tag", "odd", fine, book, "enforce").action == "tag"
-    other = fine._replace(callee="12025550124")
-    assert overruled(verdict, "reject", "we do not like it", other, book, "enforce").action == "reject"
-    out = one._replace(side="pbx")
-    assert decide(out, book, LENIENT, "enforce").would == "allow"
-
-
 @pytest.mark.req("REG-006")
 def test_authentication_is_taken_into_account_beside_other_evidence(judged: MakeJudgement) -> None:
     book = Rulebook(campaigns=CAMPAIGNS, weights={**WEIGHTS, "campaign": 60})
@@ -192,32 +123,6 @@ def test_a_weak_finding_and_a_bad_signature_do_not_make_a_block(judged: MakeJudg
     bad = judged("identity-bad-signature")
     verdict = decide(call(attempts=31, judgement=bad), BOOK, LENIENT, "enforce")
     assert (verdict.would, verdict.score) == ("tag", 70)
-
-
-@pytest.mark.parametrize(
-    ("mode", "percent", "action"),
-    [("observe", 100, "allow"), ("tag", 100, "tag"), ("enforce", 100, "reject"), ("enforce", 0, "tag")],
-)
-def test_the_mode_lowers_what_would_be_done(mode: str, percent: int, action: str) -> None:
-    verdict = decide(call("911"), BOOK, LENIENT, mode, percent)  # type: ignore[arg-type]
-    assert (verdict.would, verdict.action, verdict.mode) == ("reject", action, mode)
-    assert verdict.reason == "dno-n11"
-
-
-def test_a_tag_stays_a_tag_in_every_mode_but_observe() -> None:
-    actions = [decide(call(attempts=31), BOOK, LENIENT, mode, 0).action for mode in ("observe", "tag", "enforce")]
-    assert actions == ["allow", "tag", "tag"]
-
-
-def test_the_percentage_is_drawn_by_call_and_by_secret() -> None:
-    ids = [f"{number}@example.com" for number in range(4000)]
-    chosen = {one for one in ids if sampled(one, b"k", 25)}
-    assert 850 < len(chosen) < 1150
-    assert chosen == {one for one in ids if sampled(one, b"k", 25)}
-    assert chosen != {one for one in ids if sampled(one, b"other", 25)}
-    assert chosen <= {one for one in ids if sampled(one, b"k", 60)}  # raising the percentage keeps those who are in
-    assert not any(sampled(one, b"k", 0) for one in ids)
-    assert all(sampled(one, b"k", 100) for one in ids)
 
 
 @pytest.mark.req("STI-124")
@@ -375,92 +280,6 @@ def test_each_side_is_asked_its_own_checks() -> None:
     for caller in ("12025550120", "12025550191", "2177", "911"):
         out = Call(side="pbx", caller=caller, callee="12125550147", attempts=5000, utc=TODAY)
         assert decide(out, BOOK, LENIENT, "enforce").action == "allow"
-
-
-RUN = Seen(attempts=9, run=9)
-
-
-@pytest.mark.parametrize(
-    ("mode", "would", "rehearsed", "score", "told"),
-    [("enforce", "tag", "tag", 45, 1), ("shadow", "allow", "tag", 0, 1), ("off", "allow", "allow", 0, 0)],
-)
-def test_a_check_is_off_in_shadow_or_enforced(mode: str, would: str, rehearsed: str, score: int, told: int) -> None:
-    verdict = decide(call(seen=RUN), Rulebook(checks={"pattern": mode}), LENIENT, "enforce")  # type: ignore[dict-item]
-    assert (verdict.would, verdict.action, verdict.rehearsed, verdict.score) == (would, would, rehearsed, score)
-    assert len(verdict.findings) == told
-    assert all(finding.shadow is (mode == "shadow") for finding in verdict.findings)
-    assert decide(call(seen=RUN), Rulebook(), LENIENT).findings[0].shadow  # a fresh install rehearses
-
-
-def test_a_shadow_adds_to_what_is_rehearsed_only() -> None:
-    book = Rulebook(campaigns=CAMPAIGNS, weights={**WEIGHTS, "campaign": 50})
-    verdict = decide(call("12025550100", seen=RUN), book, LENIENT, "enforce")
-    assert (verdict.would, verdict.rehearsed, verdict.score) == ("tag", "reject", 50)
-    assert verdict.reason == "campaign-number"
-
-
-def test_a_listed_caller_in_shadow_is_not_let_through() -> None:
-    book = Rulebook(allow=NUMBERS["allow"], dno=NUMBERS["dno"], checks={"allow": "shadow"})
-    verdict = decide(call("12025550166"), book, LENIENT, "enforce")
-    assert (verdict.would, verdict.rehearsed) == ("reject", "allow")
-
-
-DIVERTING = Profile("captcha", divert_at=60, divert_to="sip:captcha@192.0.2.20", divert_by="302")
-
-
-@pytest.mark.parametrize(
-    ("weight", "mode", "would", "action"),
-    [
-        (59, "enforce", "tag", "tag"),
-        (60, "enforce", "divert", "divert"),
-        (60, "tag", "divert", "tag"),
-        (60, "observe", "divert", "allow"),
-        (79, "enforce", "divert", "divert"),
-        (80, "enforce", "reject", "reject"),
-    ],
-)
-def test_between_tag_and_reject_a_call_may_go_elsewhere(weight: int, mode: str, would: str, action: str) -> None:
-    book = Rulebook(weights={"velocity-caller": weight})
-    verdict = decide(call(attempts=31), book, DIVERTING, mode)  # type: ignore[arg-type]
-    assert (verdict.would, verdict.action) == (would, action)
-    assert verdict.divert_to == ("sip:captcha@192.0.2.20" if would == "divert" else "")
-    assert decide(call(attempts=31), book, LENIENT, "enforce").would in ("tag", "reject")
-
-
-def test_what_may_only_tag_does_not_divert(judged: MakeJudgement) -> None:
-    proved = decide(
-        call("12025550100", judgement=judged("A")), BOOK, Profile(divert_at=40, divert_to="sip:a@b"), "enforce"
-    )
-    assert (proved.would, proved.reason, proved.score) == ("tag", "campaign-proved", 50)
-
-
-@pytest.mark.req("REG-010", "REG-009")
-def test_the_operators_service_stays_below_the_mode_and_never_stops_the_allowed() -> None:
-    one = call()
-    clear = decide(one, BOOK, LENIENT, "enforce")
-    assert overruled(clear, "reject", "known", one, BOOK, "enforce").action == "reject"
-    assert overruled(clear, "reject", "known", one, BOOK, "tag").action == "tag"
-    assert overruled(clear, "reject", "known", one, BOOK, "observe").action == "allow"
-    assert overruled(clear, "reject", "", one, BOOK, "enforce", 0).action == "tag"
-    assert overruled(clear, "allow", "", one, BOOK, "enforce") is clear
-    allowed = decide(call("12025550110"), BOOK, LENIENT, "enforce")
-    assert overruled(allowed, "reject", "", one, BOOK, "enforce") is allowed
-    assert overruled(EMERGENCY, "reject", "", one, BOOK, "enforce") is EMERGENCY
-
-
-@given(st.sampled_from(sorted(NUMBERS)), st.integers(0, 300))
-def test_long_lists_say_what_short_ones_say(name: str, line: int) -> None:
-    assert LONG_BOOK.marks is not None and BOOK.marks is None
-    one = call(f"12025550{100 + line % 100}" if line < 200 else f"1212555{line:04}")
-    assert decide(one, LONG_BOOK, LENIENT, "enforce")[:8] == decide(one, BOOK, LENIENT, "enforce")[:8]
-
-
-LONG_BOOK = Rulebook(
-    **{**NUMBERS, "deny": NUMBERS["deny"] | NumberSet(frozenset(str(19_000_000_000 + at) for at in range(60_000)))},
-    campaigns=CAMPAIGNS,
-    dnc=BOOK.dnc,
-    key=b"secret",
-)
 
 
 def test_every_slug_belongs_to_one_check_and_every_action_has_its_rank() -> None:

@@ -7,8 +7,9 @@ import pytest
 from policy.decide import reason_slugs
 from policy.lint import CLASS_OF, HARMLESS, cautions, lint
 from policy.lists import NumberSet
-from policy.rulebook import PROVIDERS, WEIGHTS, Profile, Redress, Rulebook, Velocity
+from policy.rulebook import PROVIDERS, Profile, Redress, Rulebook, Velocity
 from policy.verdict import Class
+from policy.weights import WEIGHTS
 
 REDRESS = Redress(url="https://redress.example.com")
 CARD = Redress(url="https://redress.example.com", card="https://redress.example.com/card")

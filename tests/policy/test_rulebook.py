@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from policy.rulebook import PROVIDERS, WEIGHTS, Profile, Redress, Rulebook
-
-
-def test_a_weight_is_that_of_the_slug_or_of_its_family() -> None:
-    book = Rulebook()
-    assert book.weight("identity-unreachable") == WEIGHTS["identity-unreachable"]
-    assert book.weight("identity-bad-signature") == WEIGHTS["identity"]
-    assert book.weight("campaign-number") == book.weight("campaign-label") == WEIGHTS["campaign"]
-    assert book.weight("unheard-of") == 0
+from policy.rulebook import PROVIDERS, Profile, Redress, Rulebook
 
 
 @pytest.mark.req("REG-011", "TRAP-90")

@@ -17,7 +17,7 @@ from proxy.sip.message import Request
 from shaken.sign import Signer
 from tests.proxy.screening.test_case import OLD, judged, request
 from tests.proxy.screening.test_signing import INVENTORY, ORIGID
-from tests.shaken.test_hearing import KEY, OTHER, PRIORITY, URL, made, rph, vector
+from tests.shaken.tokens import KEY, OTHER, PRIORITY, URL, made, rph, vector
 
 
 class Counts:

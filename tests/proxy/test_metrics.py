@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxy.metrics import DECISION_BOUNDS_NS, OTHER, SHOWN_EMPTY, Metrics, families
+from proxy.families import OTHER, families
+from proxy.metrics import DECISION_BOUNDS_NS, SHOWN_EMPTY, Metrics
 
 REASONS = ("none", "emergency", "campaign", "identity-stale-iat")
 

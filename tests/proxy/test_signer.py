@@ -24,7 +24,7 @@ from proxy.signer import PATH, SigningService, question, read
 from shaken import identity, passport
 from shaken.sign import Signer, load_key
 from tests.proxy.test_app import counted
-from tests.shaken.test_hearing import IAT, KEY, URL
+from tests.shaken.tokens import IAT, KEY, URL
 
 OURS = "12025550100"
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"

@@ -29,7 +29,7 @@ from shaken.number import Plan
 from shaken.sign import Signer
 from shaken.verify import Rules
 from tests.proxy.test_app import counted
-from tests.shaken.test_hearing import IAT, KEY, URL
+from tests.shaken.tokens import IAT, KEY, URL
 
 ORIG, DEST, ON = "12025550101", "12025550199", "12025550188"
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"

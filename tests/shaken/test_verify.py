@@ -13,7 +13,7 @@ from shaken.passport import canonical_json, encode
 from shaken.tnauthlist import TNAuthList
 from shaken.verdict import FAILURES, Fact, Judgement, best
 from shaken.verify import MAX_URL, Claim, Rules, acceptable, examine, examined, judge, limited
-from tests.shaken.test_hearing import CALLED, CREDENTIAL, IAT, KEY, ORIGINAL, URL, made, vector
+from tests.shaken.tokens import CALLED, CREDENTIAL, IAT, KEY, ORIGINAL, URL, made, vector
 
 GOOD = vector("VEC-1")
 PASS, FAIL, UNKNOWN = Fact.PASS, Fact.FAIL, Fact.UNKNOWN

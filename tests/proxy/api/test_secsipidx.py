@@ -7,7 +7,7 @@ import pytest
 
 from shaken import identity, passport
 from tests.proxy.api.test_server import CALLED, CALLER, LEAF, ORIGID, STRANGER, URL, Asker, made, opened
-from tests.shaken.test_hearing import IAT
+from tests.shaken.tokens import IAT
 
 
 async def ask(asker: Asker, path: str, text: str, **headers: str) -> tuple[int, str]:

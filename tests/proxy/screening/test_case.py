@@ -12,8 +12,8 @@ from proxy.sip.parser import parse
 from shaken.msg import msgi
 from shaken.number import Plan
 from shaken.verify import Rules
-from tests.shaken.test_hearing import CREDENTIAL, IAT, ORIGINAL, OTHER, PRIORITY, URL, made, rph, vector
 from tests.shaken.test_reason import SIGNATURE
+from tests.shaken.tokens import CREDENTIAL, IAT, ORIGINAL, OTHER, PRIORITY, URL, made, rph, vector
 
 UTC = IAT + 3.0
 OLD = 'Identity: "ZYNBbHC00VMZr2kZt6VmCvPonWJMGvQTBDqghoWeLxJfzB2a1pxAr3VgrB0SsSAa"'

@@ -14,7 +14,7 @@ from proxy.sip.message import Request
 from proxy.sip.parser import parse
 from shaken.number import Plan
 from shaken.verify import Rules
-from tests.shaken.test_hearing import CREDENTIAL, IAT, vector
+from tests.shaken.tokens import CREDENTIAL, IAT, vector
 
 PLAN = Plan("1", "202")
 FIRST, SECOND, HERE = "12025550199", "12025550147", "12025550188"

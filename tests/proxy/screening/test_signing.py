@@ -20,7 +20,7 @@ from shaken.hearing import conclude, open_hearing
 from shaken.number import Plan
 from shaken.sign import Signer
 from shaken.verify import Claim, Rules
-from tests.shaken.test_hearing import CREDENTIAL, IAT, KEY, URL, vector
+from tests.shaken.tokens import CREDENTIAL, IAT, KEY, URL, vector
 
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"
 SIGNER = Signer(KEY, URL)

@@ -11,9 +11,9 @@ from proxy.sip.edit import rebuilt
 from proxy.sip.message import Response
 from proxy.sip.parser import parse
 from tests.proxy.screening.test_case import judged, request
-from tests.shaken.test_hearing import ORIGINAL, made, vector
-from tests.shaken.test_hearing import OTHER as OTHER_KEY
 from tests.shaken.test_reason import LINE, OTHER, SIGNATURE
+from tests.shaken.tokens import ORIGINAL, made, vector
+from tests.shaken.tokens import OTHER as OTHER_KEY
 
 OWN = b".." + SIGNATURE
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from proxy.settings import SettingsError, read
-from proxy.settings.values import ApiSettings, ServiceSettings
+from proxy.settings.identity import ServiceSettings
+from proxy.settings.values import ApiSettings
 
 BASE: dict[str, Any] = {"listen": [{"address": "192.0.2.10:5060"}], "peer": [{"name": side, "side": side, "hops": [f"192.0.2.{place}:5060"]} for place, side in ((20, "carrier"), (30, "pbx"))]}
 

@@ -151,20 +151,6 @@ def test_an_advertised_address_may_have_a_port_of_its_own(small: dict[str, Any])
     assert (two.advertised_host, two.advertised_port) == ("sip.example.com", 5080)
 
 
-def test_calls_of_a_pbx_are_signed_where_there_is_something_to_sign_with(
-    small: dict[str, Any], tmp_path: Path
-) -> None:
-    small["signing"] = SIGNING
-    carrier, pbx = read(small, folder=tmp_path).trunks
-    assert (carrier.sign, pbx.sign) == (False, True)
-    small["trunk"][1]["sign"] = False
-    assert not read(small, folder=tmp_path).trunks[1].sign
-
-
-def test_a_carrier_is_believed_who_calls_and_a_pbx_is_not(small: dict[str, Any]) -> None:
-    assert [trunk.trust for trunk in read(small).trunks] == ["identity", "none"]
-
-
 def test_the_environment_comes_before_the_file_and_the_key(small: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("from the secret file\n")
     small["secret_file"] = "secret"

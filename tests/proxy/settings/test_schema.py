@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from policy.rulebook import REJECT_AT, TAG_AT, Velocity
+from policy.rulebook import Velocity
+from policy.weights import REJECT_AT, TAG_AT
 from proxy.settings import ProfileSettings, VelocitySettings
 from proxy.settings.schema import known_keys
 

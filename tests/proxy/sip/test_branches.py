@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.sip.branches import rank
 from tests.conversations.wire import Wire
-
-
-@pytest.mark.req("SIP-050")
-def test_the_order_of_finals() -> None:
-    order = [603, 302, 401, 404, 408, 500, 503]
-    assert sorted(reversed(order), key=rank) == order
-    for preferred in (401, 407, 415, 420, 484):
-        assert rank(preferred) < rank(400) and rank(preferred) < rank(486)
-    assert rank(600) == rank(699)
 
 
 @pytest.mark.req("SIP-041")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.sip.context import Plan
-from proxy.sip.endpoint import Arrived, Stray
+from proxy.sip.endpoint import Arrived
 from proxy.sip.routing import route
 from tests.conversations.wire import Wire
 
@@ -61,23 +61,3 @@ def test_without_a_source_a_relayed_via_is_left_alone(wire: Wire) -> None:
     wire.proxy.relay(request, route(request, wire.me), wire.callee.flow, None, wire.now)
     wire.drain()
     assert b";rport;" in wire.callee.gets("ACK").all("via")[1]
-
-
-def test_a_response_without_via_is_dropped(wire: Wire) -> None:
-    wire.callee.says(b"SIP/2.0 200 OK\r\nCSeq: 1 INVITE\r\n\r\n")
-    wire.callee.hears_nothing()
-    assert len(wire.events) == 1
-
-
-@pytest.mark.req("SIP-046")
-def test_a_stray_says_where_it_came_from(wire: Wire) -> None:
-    wire.callee.says(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.5;branch=z9hG4bKx\r\nCSeq: 1 INVITE\r\n\r\n")
-    (stray,) = wire.told(Stray)
-    assert stray.flow == wire.callee.flow and stray.response.status == 200
-
-
-def test_the_answer_to_a_cancel_that_nobody_sent_is_a_stray(wire: Wire) -> None:
-    wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.says(wire.callee.answers(100).replace(b"1 INVITE", b"1 CANCEL"))
-    assert len(wire.told(Stray)) == 1

@@ -162,13 +162,13 @@ def outcome(ground: Ground, short: bool, made: bytes, fields: dict[bytes, Any], 
     metrics = ground.app.calls.world.metrics
     slots = [slot for name in COUNTED for slot in metrics.counters(name).slots.values()]
     kept, counted = len(ground.rows), [metrics.cells[slot] for slot in slots]
-    calls = ground.app.calls
-    active, calls._active = calls._active, calls._active.copy()  # each of the two ends the call
+    ongoing = ground.app.calls.ongoing
+    active, ongoing._calls = ongoing._calls, ongoing._calls.copy()  # each of the two ends the call
     reading, room.read_plain = room.read_plain, room.read_plain if short else lambda data: None
     try:
         out = ground.runner.run(heard())  # type: ignore[attr-defined]
     finally:
-        room.read_plain, calls._active = reading, active
+        room.read_plain, ongoing._calls = reading, active
     # Our own branches and tags differ, and so do the sender's two branches.
     sent = [(re.sub(rb"z9hG4bK[-.0-9a-zA-Z]+|;tag=[0-9a-zA-Z]{16,}|;rw=[^>]+", b"drawn", data), flow) for data, flow in out]
     ended = [(row.call_id, row.cause) for row in ground.rows[kept:]]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.sip.endpoint import Endpoint
 from proxy.sip.message import Response
+from proxy.sip.returning import Returning
 from tests.conversations.wire import SDP, Wire
 
 LINES = st.lists(
@@ -26,7 +26,7 @@ def outcome(short: bool, status: int, more: list[bytes], body: bytes, cut: int) 
     """What leaves and what is told, when the callee answers like this."""
     wire = Wire()
     if not short:
-        wire.proxy._plain = (lambda data: None,) * len(wire.proxy._plain)
+        wire.proxy._returning._plain = (lambda data: None,) * len(wire.proxy._returning._plain)
     wire.caller.invites()
     wire.callee.gets("INVITE")
     head, gap, _ = wire.callee.answers(status).partition(b"\r\nContent-Length")
@@ -52,6 +52,6 @@ def test_an_ordinary_answer_is_not_taken_apart(status: int, monkeypatch: pytest.
     wire.caller.invites()
     wire.callee.gets("INVITE")
     answer = wire.callee.answers(status)
-    monkeypatch.setattr(Endpoint, "_response", fails)
+    monkeypatch.setattr(Returning, "taken_apart", fails)
     wire.callee.says(answer)
     assert wire.caller.hears(status)

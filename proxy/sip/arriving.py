@@ -1,0 +1,145 @@
+"""What the user agents send: each request opens a server transaction, or moves the one that is open (RFC 3261 sections
+16.10, 17.2.3), and is refused where its bytes have faults. What is done about a new one is the user's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from proxy.sip import reply, timers, transactions
+from proxy.sip.branches import Branches
+from proxy.sip.context import (
+    Acked,
+    Arrived,
+    Cancelled,
+    Context,
+    Loose,
+    PlainAcked,
+    PlainArrived,
+    Refused,
+    Retransmitted,
+)
+from proxy.sip.errors import ParseError
+from proxy.sip.flow import Flow
+from proxy.sip.layer import Layer, Transaction
+from proxy.sip.matching import server_key
+from proxy.sip.message import Request
+from proxy.sip.options import Options
+from proxy.sip.parser import answerable
+from proxy.sip.plain import Plain
+from proxy.sip.upstream import Upstream
+
+
+class Arriving:
+    """The requests of an endpoint."""
+
+    __slots__ = ("_branches", "_layer", "_options", "_up")
+
+    def __init__(self, options: Options, layer: Layer, up: Upstream, branches: Branches) -> None:
+        self._options, self._layer, self._up, self._branches = options, layer, up, branches
+
+    def plain(self, plain: Plain, data: bytes, flow: Flow, now: float) -> bool:
+        """Report a plain request of a dialog, or end a refused INVITE with its ACK; False where it is no new one."""
+        layer, pending = self._layer, self._up.pending
+        server = layer.servers.get(plain.key)
+        if plain.method == b"ACK":
+            if server is None or server.state == transactions.ACCEPTED:
+                pending.append(PlainAcked(plain, flow, data))
+            else:
+                layer.feed(server, transactions.ACK, now)
+            return True
+        if server is not None or len(layer.servers) >= self._options.max_transactions:
+            return False
+        to = flow  # as reply.way_back has it
+        if flow.connection or not plain.rport:
+            to = Flow(flow.listener, flow.host, plain.hop.port or reply.DEFAULT_PORT, flow.connection)
+        context = Context(transactions.SERVER, transactions.TRYING, plain.key, layer.servers, to, None, flow, data)
+        context.soon = layer.timers.start(timers.LATE_100, context, "100", now)
+        layer.servers[plain.key] = context
+        pending.append(PlainArrived(context, plain, flow))
+        return True
+
+    def request(self, request: Request, flow: Flow, now: float) -> None:
+        """Report a new request; one that came again, an ACK and a CANCEL move the transaction that they belong to."""
+        method = request.method
+        layer, pending = self._layer, self._up.pending
+        key = server_key(request)
+        server = layer.servers.get(key)
+        if method == "ACK":
+            if server is None or server.state == transactions.ACCEPTED:
+                tag = request.to_tag
+                if tag is None or not tag.startswith(reply.STATELESS) or tag != reply.stateless_tag(request):
+                    pending.append(Acked(request, flow))
+            else:
+                layer.feed(server, transactions.ACK, now)
+            return
+        if server is not None:
+            layer.feed(server, transactions.REQUEST, now)
+            pending.append(Retransmitted(False))
+            return
+        if method == "CANCEL":
+            self._cancel(request, flow, key, now)
+            return
+        room = self._options.max_transactions
+        if len(layer.servers) >= room and (
+            request.to_tag is None or len(layer.servers) >= room + room // 4
+        ):
+            pending.append(Refused(flow, ParseError("too many transactions are open", 503, request), request))
+            return
+        to = reply.way_back(request.via, flow)
+        if method == "INVITE":
+            context = Context(
+                transactions.INVITE_SERVER, transactions.PROCEEDING, key, layer.servers, to, request, flow
+            )
+            context.soon = layer.timers.start(timers.AT_ONCE, context, "100", now)
+        else:
+            context = Context(transactions.SERVER, transactions.TRYING, key, layer.servers, to, request, flow)
+            context.soon = layer.timers.start(timers.LATE_100, context, "100", now)
+        layer.servers[key] = context
+        pending.append(Arrived(context, request, flow))
+
+    def _cancel(self, request: Request, flow: Flow, key: Hashable, now: float) -> None:
+        """Section 16.10: answered at once, then every pending branch is cancelled."""
+        layer, up = self._layer, self._up
+        context = layer.servers.get(server_key(request, "INVITE"))
+        if not isinstance(context, Context):
+            up.pending.append(Loose(request, flow))
+            return
+        own = Transaction(
+            transactions.SERVER, transactions.TRYING, key, layer.servers, reply.way_back(request.via, flow)
+        )
+        layer.servers[key] = own
+        layer.feed(own, transactions.SEND_2XX, now, reply.answer(request, flow, 200, "OK", up.tag(context)))
+        if context.dead or context.cancelled:
+            return
+        context.cancelled = True
+        context.reasons = tuple(
+            line for line, name in zip(request.lines, request.names, strict=True) if name == "reason"
+        )
+        up.pending.append(Cancelled(context))
+        if not context.forwarded:
+            up.answer(context, 487, reply.PHRASES[487], now)
+        for branch in context.branches:
+            self._branches.cancel(branch, now)
+
+    def faulty(self, error: ParseError, flow: Flow, now: float) -> None:
+        """Bytes with a fault: a 400 or its like without state; silence where no answer is possible (SIP-016)."""
+        partial = error.partial
+        if partial is not None and partial.method != "ACK":
+            vital = self._options.vital
+            if vital is not None and error.status != 505 and vital(partial.target):
+                try:
+                    answerable(partial)
+                    self.request(partial, flow, now)
+                    return
+                except ParseError:
+                    pass
+            if partial.line("via") is not None:
+                phrase = reply.PHRASES.get(error.status, reply.PHRASES[400])
+                tag = reply.stateless_tag(partial)
+                try:
+                    back = reply.way_back(partial.via, flow)
+                except ParseError:
+                    back = flow
+                self._layer.out.append((reply.answer(partial, flow, error.status, phrase, tag), back))
+        self._up.pending.append(Refused(flow, error, partial))

@@ -1,0 +1,74 @@
+"""Answered calls are remembered until they end, are forgotten, or are another process's."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from policy.call import Call
+from proxy import ongoing
+from proxy.metrics import Metrics
+from proxy.ongoing import Answered, Ongoing
+
+CALL = Call(caller="12025550101", callee="12025550199")
+
+
+class Memory:
+    """What is remembered of callers."""
+
+    def __init__(self) -> None:
+        self.ended_calls: list[tuple[Call, float | None, int, float]] = []
+
+    def ended(self, call: Call, talked: float | None, status: int, now: float) -> None:
+        self.ended_calls.append((call, talked, status, now))
+
+
+@pytest.fixture
+def world() -> Any:
+    return SimpleNamespace(metrics=Metrics(), following=Memory(), now=lambda: 7.0)
+
+
+def test_the_end_of_a_call_from_outside_says_how_long_was_talked(world: Any) -> None:
+    calls = Ongoing(world)
+    calls.begun(b"a", Answered(1000.0, 1010.0, CALL))
+    assert len(calls) == 1 and calls.get(b"a") == (1000.0, 1010.0, CALL, False)
+    calls.over(b"a", 1040.0)
+    calls.over(b"a", 1041.0)  # a second BYE of it
+    assert world.following.ended_calls == [(CALL, 30.0, 200, 7.0)]
+    assert len(calls) == 0 and calls.get(b"a") is None
+    assert world.metrics.counter_value("outbound_ends", "at-once") == 0
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_talk(world: Any) -> None:
+    calls = Ongoing(world)
+    calls.begun(b"a", Answered(1000.0, 1010.0, CALL))
+    calls.over(b"a", 1005.0)
+    assert world.following.ended_calls == [(CALL, 0.0, 200, 7.0)]
+
+
+@pytest.mark.parametrize(("talked", "how"), [(3.9, "at-once"), (4.0, "later")])
+def test_a_call_of_ours_counts_by_how_soon_it_was_over(talked: float, how: str, world: Any) -> None:
+    calls = Ongoing(world)
+    calls.begun(b"a", Answered(1000.0, 1010.0, None, outbound=True))
+    calls.over(b"a", 1010.0 + talked)
+    assert world.metrics.counter_value("outbound_ends", how) == 1
+    assert world.following.ended_calls == []
+
+
+def test_the_oldest_is_forgotten_beyond_the_bound(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ongoing, "MOST", 2)
+    calls = Ongoing(world)
+    for call_id in (b"a", b"b", b"c"):
+        calls.begun(call_id, Answered(0.0, 0.0, None))
+    assert calls.get(b"a") is None and calls.get(b"c") is not None and len(calls) == 2
+
+
+def test_who_follows_takes_over_what_is_handed_over_once(world: Any) -> None:
+    former, new = Ongoing(world), Ongoing(world)
+    former.begun(b"a", Answered(1000.0, 1010.0, CALL, outbound=True))
+    rows = former.hand_over()
+    assert rows == [(b"a", 1000.0, 1010.0)] and len(former) == 0 and former.hand_over() == []
+    new.take_over(rows)
+    assert new.get(b"a") == Answered(1000.0, 1010.0, None)
