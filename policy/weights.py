@@ -53,12 +53,12 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
         "verstat": 30,
     }
 )
-"""Default weights by slug, or by the part of it before the first `-`."""
+"""Default weights by slug, or by the name of its family, which ends before a `-`."""
 
 
 class Weights(dict[str, int]):
-    """The weight of each slug: its own, or else that of its family (`identity-…`). Slugs are a closed set: what
-    is worked out once is kept.
+    """The weight of each slug: its own, or else that of its nearest family (`identity-…`, `caller-id-…`). Slugs are a
+    closed set: what is worked out once is kept.
     """
 
     def __init__(self, weights: Mapping[str, int]) -> None:
@@ -66,8 +66,8 @@ class Weights(dict[str, int]):
         self._weights = weights
 
     def __missing__(self, slug: str) -> int:
-        found = self._weights.get(slug)
-        if found is None:
-            found = self._weights.get(slug.partition("-")[0], 0)
-        self[slug] = found
+        family = slug
+        while family and family not in self._weights:
+            family = family.rpartition("-")[0]
+        found = self[slug] = self._weights.get(family, 0)
         return found

@@ -9,7 +9,7 @@ from policy.call import Call
 from policy.checks.recorded import check
 from policy.decide import decide
 from policy.grounds import CITATIONS, ground
-from policy.lists import DAY
+from policy.lists import DAY, NumberSet
 from policy.rulebook import Profile, Rulebook
 from policy.verdict import Class
 
@@ -51,7 +51,8 @@ def test_only_a_written_agreement_that_still_holds_excuses_a_recording(records: 
 def test_it_stands_on_the_paragraph_of_the_recorded_message_and_begins_in_shadow() -> None:
     assert ground("recorded-unagreed").startswith("16 CFR 310.4(b)(1)(v):")
     assert "recorded" in CITATIONS["16 CFR 310.4(b)(1)(v)"] and "abandoned" in CITATIONS["16 CFR 310.4(b)(1)(iv)"]
-    verdict = decide(CALL, Rulebook(), Profile(), "enforce")
+    assert CALL.caller is not None
+    verdict = decide(CALL, Rulebook(own=NumberSet.of(CALL.caller)), Profile(), "enforce")
     assert (verdict.action, verdict.rehearsed) == ("allow", "tag")
     enforced = Rulebook(checks={"recorded": "enforce"}, weights={"recorded-unagreed": 80})
     assert decide(CALL, enforced, Profile(), "enforce").action == "reject"
