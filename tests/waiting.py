@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-SECONDS = 15.0
+SECONDS = 60.0
 """That anything may take on a busy machine."""
 PAUSE = 0.01
 

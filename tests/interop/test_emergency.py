@@ -54,7 +54,7 @@ reject_at = 1
 def strict(text: str) -> str:
     """Every check that a file can make strict rejects."""
     text = text.replace('[profile.demo]\ntags = ["attestation-c"]\n', STRICT)
-    text = text.replace("[identity]\n", "[identity]\nrequired = true\n")
+    text = text.replace("[identity]\n", "[identity]\nrequired = true\n").replace("deadline_ms = 5000", "deadline_ms = 300")
     text = text.replace("[policy.codes]\n", "[policy.codes]\nidentity-missing = 428\nidentity-unreachable = 436\n")
     return text.replace("[lists]\n", '[lists]\ndeny = ["listed"]\ndno = ["listed"]\n')
 

@@ -44,10 +44,7 @@ async def test_auto_starts_a_worker_for_each_core_that_we_may_use(tmp_path: Path
 
 
 async def test_calls_from_one_address_are_shared_and_counted_together(tmp_path: Path) -> None:
-    def patient(text: str) -> str:
-        return text + "\n[load]\nunscreened_ms = 0\n"  # thirty at once, on a machine that may be busy: none goes unscreened
-
-    async with World(tmp_path, workers=WORKERS, amend=patient) as world:
+    async with World(tmp_path, workers=WORKERS) as world:
         calls = [call(world, f"1301555{number:04}") for number in range(100, 130)]
         outcomes = await asyncio.gather(*(world.carrier.call(one, world.proxy) for one in calls))
         assert [one.status for one in outcomes] == [200] * len(calls)
