@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.programs import Program, free_port, wait
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
+from tests.interop.patient import Ringwarden
 from tests.interop.test_registration import NUMBER, PATIENCE, registrar
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "asterisk"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.programs import Program, free_port, wait
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
 from certs.lab import Authority
+from tests.interop.patient import Ringwarden
 
 pytestmark = pytest.mark.peer("baresip")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.programs import Program, free_port, wait
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
 from certs.lab import Authority
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone as Caller
+from tests.interop.patient import Ringwarden
 from tests.interop.test_baresip import Phone
 
 HERE = Path(__file__).parent

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import feed, sipp
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.stage import Stage
+from tests.interop.patient import Ringwarden
 
 pytestmark = pytest.mark.peer("sipp")
 CALLS, RATE = 2_000, 200.0

@@ -10,11 +10,11 @@ import pytest
 
 from benchmarks import feed
 from benchmarks.programs import Program, free_port
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sender import Planned, alive, place
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
 from certs.lab import Authority
+from tests.interop.patient import Ringwarden
 
 MODULE = Path("/usr/lib/x86_64-linux-gnu/kamailio/modules/tls.so")
 HERE = Path(__file__).parent
