@@ -82,13 +82,14 @@ async def counted(world: World, line: str, value: float) -> None:
 
 
 async def recorded(journal: Path, call_id: str, whole: Callable[[Record], object] = lambda record: True) -> Record:
-    """The record of a call, once the journal has it and it is `whole`: it is written beside the calls."""
+    """The one record of a call (or of a refusal), once the journal has it and it is `whole`: it is written beside the calls."""
 
     def look() -> Record | None:
         try:
             records = find(journal, call_id)
         except (JournalError, OSError):
             return None  # nothing is written yet
+        assert len(records) <= 1, records
         return records[0] if records and whole(records[0]) else None
 
     record = await comes(lambda: asyncio.to_thread(look), f"a record of {call_id}")

@@ -7,7 +7,6 @@ import contextlib
 import re
 import socket
 import ssl
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,28 +16,13 @@ from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World, free_port
+from tests.waiting import SECONDS, counted
 
 CONFIG = "ringwarden.toml"
 
 
 def call(world: World, caller: str = UTILITY) -> Invitation:
     return Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", f"<sip:+{caller}@carrier.example.net>")
-
-
-async def counted(world: World, line: str, value: float) -> None:
-    """Waits until a metric says so."""
-
-    def read() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{world.ports['admin']}/metrics", timeout=5) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    async with asyncio.timeout(15):
-        while True:
-            found = re.search(rf"^{re.escape(line)} (\S+)$", await asyncio.to_thread(read), re.MULTILINE)
-            if found is not None and float(found[1]) == value:
-                return
-            await asyncio.sleep(0.02)
 
 
 async def test_a_reload_swaps_the_lists_and_open_calls_go_on(tmp_path: Path) -> None:
@@ -108,7 +92,7 @@ async def test_a_reload_brings_all_that_the_file_names(tmp_path: Path) -> None:
         urgent = Invitation(f"sip:120@127.0.0.1:{world.ports['proxy']}", "<sip:+12025550100@pbx.example.com>")
         assert (await pbx.call(urgent, world.proxy)).status == 200
         assert (await world.carrier.hears("INVITE", call_id=urgent.call_id)).header("identity") is None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             notice = await asyncio.get_running_loop().sock_recv(desk, 65_536)
         assert b"Room 7" in notice
         assert await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", secure)) != shown

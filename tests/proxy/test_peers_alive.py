@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World
+from tests.waiting import comes
 
 
 def two(second: int) -> Callable[[str], str]:
@@ -42,10 +42,11 @@ async def peers(world: World) -> dict[str, dict[str, Any]]:
         return {row["peer"]: row for row in json.loads(await answer.text())["peers"]}
 
 
-async def until(world: World, name: str, state: str, seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
-        while (await peers(world))[name]["state"] != state:  # noqa: ASYNC110 - a condition with a deadline
-            await asyncio.sleep(0.05)
+async def until(world: World, name: str, state: str) -> None:
+    async def stands() -> bool:
+        return bool((await peers(world))[name]["state"] == state)
+
+    await comes(stands, f"{name} is {state}")
 
 
 @pytest.mark.req("SIP-114")

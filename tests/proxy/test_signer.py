@@ -23,8 +23,8 @@ from proxy.screening.signing import Signed, Wanted
 from proxy.signer import PATH, SigningService, question, read
 from shaken import identity, passport
 from shaken.sign import Signer, load_key
-from tests.proxy.test_app import counted
 from tests.shaken.tokens import IAT, KEY, URL
+from tests.waiting import counted
 
 OURS = "12025550100"
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"

@@ -17,7 +17,8 @@ from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World, free_port
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
-from tests.proxy.test_app import CONFIG, call, counted
+from tests.proxy.test_app import CONFIG, call
+from tests.waiting import counted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 WORKERS = 3

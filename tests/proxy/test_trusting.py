@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from certs.fetch import Fetched
@@ -23,6 +21,7 @@ from proxy.settings import Settings, read
 from proxy.trusting import Watch, courier, errands, sources
 from shaken.credential import Anchors, CredentialFailure
 from shaken.revocation import Revocations
+from tests.waiting import counted
 
 UTC = 1_767_225_600.0
 URL = "https://sti-pa.example.com:8443/ca-list"
@@ -193,15 +192,15 @@ async def test_a_running_ringwarden_fetches_its_roots_and_learns_what_was_taken_
             answer = await world.carrier.call(one.with_lines(f"Identity: {world.sign(caller, [CALLEE])}"), world.proxy)
             assert answer.status == 200
 
-        await told(world, "ringwarden_trust_roots 1.0")
+        await counted(world, "ringwarden_trust_roots", 1)
         await call()
-        await told(world, 'ringwarden_verify_total{attest="A",result="passed"} 1.0')
+        await counted(world, 'ringwarden_verify_total{attest="A",result="passed"}', 1)
         crl.write_bytes(pa.crl([world.carrier_leaf.certificate], 2))
-        await told(world, "ringwarden_crl_entries 1.0")
-        await told(world, "ringwarden_crl_generation 2.0")
+        await counted(world, "ringwarden_crl_entries", 1)
+        await counted(world, "ringwarden_crl_generation", 2)
         await call()
-        await told(world, 'ringwarden_verify_total{attest="A",result="passed"} 1.0')
-        await told(world, 'ringwarden_verify_total{attest="none",result="identity-revoked"} 1.0')
+        await counted(world, 'ringwarden_verify_total{attest="A",result="passed"}', 1)
+        await counted(world, 'ringwarden_verify_total{attest="none",result="identity-revoked"}', 1)
         assert world.repository.hits["/carrier.pem"] == 1  # known from the list, not fetched again
 
 
@@ -213,19 +212,8 @@ async def test_keys_that_are_exchanged_sign_the_next_call_of_a_running_ringwarde
         leaf = world.authority.leaf("810K")
         world.repository.put("pbx.pem", leaf.chain_pem())
         leaf.save(tmp_path, "pbx")
-        await told(world, "ringwarden_signing_generation 2.0")
+        await counted(world, "ringwarden_signing_generation", 2)
         assert (await place(case, world))[1] == []
-
-
-async def told(world: World, line: str) -> None:
-    """Waits until the metrics hold this line."""
-    async with asyncio.timeout(15), aiohttp.ClientSession() as client:
-        while True:
-            async with client.get(f"{world.admin}/metrics") as answer:
-                text = await answer.text()
-                if line in text.splitlines():
-                    return
-            await asyncio.sleep(0.05)
 
 
 async def test_a_store_is_told_through_the_watch(tmp_path: Path) -> None:

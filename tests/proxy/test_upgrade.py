@@ -20,7 +20,8 @@ from proxy import cli
 from proxy.lab.world import World, free_port
 from proxy.workers.legacy import until
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
-from tests.proxy.test_app import CONFIG, call, counted
+from tests.proxy.test_app import CONFIG, call
+from tests.waiting import counted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no memory files")
 ALLOWED = 'ringwarden_decisions_total{action="allow",attest="none",direction="inbound",reason="none"}'

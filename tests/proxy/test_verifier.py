@@ -28,8 +28,8 @@ from proxy.verifier import PATH, Dialect, VerificationService, read, read_all
 from shaken.number import Plan
 from shaken.sign import Signer
 from shaken.verify import Rules
-from tests.proxy.test_app import counted
 from tests.shaken.tokens import IAT, KEY, URL
+from tests.waiting import counted
 
 ORIG, DEST, ON = "12025550101", "12025550199", "12025550188"
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"

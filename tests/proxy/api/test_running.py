@@ -14,7 +14,7 @@ import pytest
 
 from proxy.lab.cases import CALLEE
 from proxy.lab.world import World, free_port
-from tests.proxy.test_app import counted
+from tests.waiting import counted
 
 
 def post(port: int, path: str, body: Any) -> Any:
