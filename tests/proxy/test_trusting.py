@@ -80,12 +80,12 @@ async def test_what_changes_reaches_the_store_and_what_is_wrong_is_said_once(tmp
     await office.watch.look()
     assert [anchors.count for anchors in office.told.anchors] == [2] and office.told.revocations == [(1, "")]
     assert office.said == ["roots-changed", "revocations-changed"]
-    assert (office.watch.roots, office.watch.revoked, office.watch.complaints) == (2, 1, 0)
+    assert (office.watch.standing.roots, office.watch.standing.revoked, office.watch.complaints) == (2, 1, 0)
     assert len(list((tmp_path / "good").iterdir())) == 2
     office.list.write_bytes(b"garbage, and longer than before")
     for _ in range(3):
         await office.watch.look()
-    assert office.said[2:] == ["trust"] and office.watch.complaints == 1 and office.watch.roots == 2
+    assert office.said[2:] == ["trust"] and office.watch.complaints == 1 and office.watch.standing.roots == 2
 
 
 @pytest.mark.req("STI-093")
@@ -163,6 +163,39 @@ def _bare(found: Sources) -> Trust:
     trust = Trust()
     trust.sources = found
     return trust
+
+
+@pytest.mark.req("LAB-13")
+async def test_the_figures_say_nothing_that_the_calls_do_not_know_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files are read in a thread, which may take long: the store goes by what was there before until it is told."""
+    leaf = Authority(UTC, seed="ours").leaf("810K")
+    pair = Pair(tmp_path / "ours.key", "https://cr.example.net/ours.pem", tmp_path / "ours.pem")
+    leaf.save(tmp_path, "ours")
+    office = Office(tmp_path, {"": pair})
+    await office.watch.look()
+    before = office.watch.standing
+    assert (before.roots, before.revoked, before.keys_generation) == (1, 0, 1)
+    other = Authority(UTC, seed="another")
+    office.list.write_bytes(office.pa.trust_list([office.authority.root.certificate, other.root.certificate], 2))
+    office.crl.write_bytes(office.pa.crl([other.root.certificate], 2))
+    other.leaf("810K").save(tmp_path, "ours")
+    look, meanwhile = office.ring.look, []
+
+    def looked() -> bool:
+        changed = look()
+        assert changed and office.trust.anchors is not None and office.trust.anchors.count == 2
+        meanwhile.append((office.watch.standing, len(office.told.anchors), office.resigned))
+        return changed
+
+    monkeypatch.setattr(office.ring, "look", looked)
+    await office.watch.look()
+    assert meanwhile == [(before, 0, 0)]
+    after = office.watch.standing
+    assert (after.roots, after.revoked, after.keys_generation) == (2, 1, 2) and office.resigned == 1
+    generations = (after.roots_generation, after.lists_generation)
+    assert generations == (before.roots_generation + 1, before.lists_generation + 1)
 
 
 @pytest.mark.req("STI-089", "STI-091", "TRAP-86", "LAB-13")
