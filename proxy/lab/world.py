@@ -25,7 +25,7 @@ from proxy.lab.phone import Phone
 from proxy.lab.repository import Repository
 from shaken.sign import Signer
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 """How long ringwarden may take to start on a slow machine."""
 STOP_SECONDS = 30.0
 SPC = "709J"
