@@ -21,7 +21,7 @@ from benchmarks import cpu
 
 POLL = 0.02
 """Seconds between two looks at a condition."""
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that a program may take to become ready."""
 GRACE = 8.0
 """Seconds between the polite signal and the last one."""

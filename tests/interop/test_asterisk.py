@@ -20,6 +20,7 @@ from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from tests.interop.patient import Ringwarden
 from tests.interop.test_registration import NUMBER, PATIENCE, registrar
+from tests.waiting import SECONDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "asterisk"
 SEVERAL = 4
@@ -98,7 +99,7 @@ class Asterisk:
     def says(self, order: str) -> str:
         """What its console answers."""
         done = subprocess.run(
-            ["asterisk", "-C", str(self.folder / "asterisk.conf"), "-rx", order], capture_output=True, text=True, check=False, timeout=20
+            ["asterisk", "-C", str(self.folder / "asterisk.conf"), "-rx", order], capture_output=True, text=True, check=False, timeout=SECONDS
         )
         return done.stdout + done.stderr
 

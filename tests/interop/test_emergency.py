@@ -26,12 +26,12 @@ from proxy.lab.world import World, free_port
 from proxy.storage.find import JournalError, find
 from proxy.storage.rows import Row
 from shaken.sign import Signer
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 LISTED = "13015550166"
 LINE = "12025550177"
 TARGETS = ("911", "9911", "933", "112", "+1911", "urn:service:sos", "urn:service:sos.fire", "urn:service:test.sos")
-PATIENCE = 20.0
+PATIENCE = SECONDS
 """Seconds: a call that was read by a process which died is sent again, and again."""
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"
 
@@ -151,7 +151,7 @@ async def test_all_peers_of_the_emergency_route_are_tried(tmp_path: Path) -> Non
             return text.replace('carrier = ["', f'carrier = [{before}, "')
 
         async with World(tmp_path, amend=four) as world:
-            outcome = await world.pbx.call(call(world, "911", LINE), world.proxy, seconds=10)
+            outcome = await world.pbx.call(call(world, "911", LINE), world.proxy, seconds=PATIENCE)
             assert outcome.status == 200
             await silent.hears("INVITE", call_id=outcome.call_id)
             await unwilling.hears("INVITE", call_id=outcome.call_id)

@@ -24,6 +24,7 @@ from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from tests.interop.patient import Ringwarden
 from tests.interop.test_registration import NUMBER, PATIENCE, registrar
+from tests.waiting import SECONDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "freeswitch"
 CALLER, CALLED = "13015550101", "12125550147"
@@ -106,7 +107,7 @@ class FreeSwitch:
     def says(self, order: str) -> str:
         done = subprocess.run(
             ["fs_cli", "-H", "127.0.0.1", "-P", str(self.control), "-p", "lab", "-x", order],
-            capture_output=True, text=True, check=False, timeout=20,
+            capture_output=True, text=True, check=False, timeout=SECONDS,
         )  # fmt: skip
         return done.stdout + done.stderr
 

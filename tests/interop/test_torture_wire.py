@@ -27,10 +27,11 @@ from proxy.sip.errors import ParseError
 from proxy.sip.framing import Framer
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
+from tests.waiting import SECONDS
 
 FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "torture"
 ROWS: list[dict[str, Any]] = tomllib.loads((FOLDER / "expected.toml").read_text(encoding="utf-8"))["message"]
-PATIENCE = 5.0
+PATIENCE = SECONDS
 NOTICED = ("requests", "parse_errors", "strays", "retransmissions")
 """The counters of which one moves with every message that arrives."""
 

@@ -17,6 +17,7 @@ from proxy.cnam import LONGEST, NOBODY_SECONDS, REST, TRIES, NameService, read
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
+from tests.serving import served
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ONE = "13015550101"
@@ -41,15 +42,9 @@ class Base:
 @pytest_asyncio.fixture
 async def base() -> AsyncIterator[Base]:
     one = Base()
-    app = web.Application()
-    app.router.add_get("/{number}", one.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    one.url = f"http://127.0.0.1:{runner.addresses[0][1]}/{{number}}"
-    yield one
-    await runner.cleanup()
+    async with served(one.take, "/{number}", "GET") as url:
+        one.url = f"{url}/{{number}}"
+        yield one
 
 
 class Desk:

@@ -29,6 +29,7 @@ from shaken.number import Plan
 from shaken.sign import Signer
 from shaken.verify import Rules
 from tests.shaken.tokens import IAT, KEY, URL
+from tests.serving import served
 from tests.waiting import counted
 
 ORIG, DEST, ON = "12025550101", "12025550199", "12025550188"
@@ -83,14 +84,9 @@ class Service:
 @pytest_asyncio.fixture
 async def service() -> AsyncIterator[Service]:
     one = Service()
-    app = web.Application()
-    app.router.add_post("/{any:.*}", one.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    one.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield one
-    await runner.cleanup()
+    async with served(one.take) as url:
+        one.url = url
+        yield one
 
 
 async def judged(service: Service, *values: str, target: str = DEST, dialect: Dialect = "atis") -> tuple[Case, list[str]]:
