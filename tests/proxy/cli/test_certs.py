@@ -16,20 +16,10 @@ from proxy.cli import NEGATIVE, OK, USAGE, main
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
+from tests.two_peers import LOOPBACK
 from tests.waiting import counted
 
-CONFIG = """
-[[listen]]
-address = "127.0.0.1:5060"
-[[peer]]
-name = "carrier"
-side = "carrier"
-hops = ["127.0.0.1:5071"]
-[[peer]]
-name = "pbx"
-side = "pbx"
-hops = ["127.0.0.2:5072"]
-[identity]
+CONFIG = LOOPBACK + """[identity]
 anchors = "anchors.pem"
 [paths]
 state = "state"
