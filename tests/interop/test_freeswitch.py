@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,14 +19,13 @@ from benchmarks.programs import Program, free_port, wait
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
-from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from tests.interop.patient import Ringwarden
+from tests.interop.switches import CALLED, calling, suspicious
 from tests.interop.test_registration import NUMBER, PATIENCE, registrar
 from tests.waiting import SECONDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "freeswitch"
-CALLER, CALLED = "13015550101", "12125550147"
 MODULES = ("commands", "console", "dialplan_xml", "dptools", "event_socket", "sofia", "tone_stream")
 CONFIG = """\
 <document type="freeswitch/xml">
@@ -128,14 +126,11 @@ async def test_a_freeswitch_with_our_snippets_registers_is_called_and_calls(work
             wait(lambda: "REGED" in switch.says("sofia status gateway carrier"), PATIENCE, "the registration")
             assert kamailio.says("registered <sip:rwc-")
             async with Phone("127.0.0.5") as caller:
-                call = Invitation(f"sip:{NUMBER}@{carrier}", f"<sip:+{CALLER}@{carrier.host}>")
+                call = calling(carrier)
                 for _ in range(4):
                     assert (await caller.call(call, (carrier.host, carrier.port), seconds=PATIENCE)).status == 200
                 wait(lambda: program.says(f"reached {NUMBER} verdict allow"), PATIENCE, "the verdict in the dialplan")
-                token = stage.impostor.identity(
-                    orig=CALLER, dest=(NUMBER,), iat=int(time.time()), attest="A", origid="00000000-0000-4000-8000-000000000001"
-                )
-                suspect = call.with_lines(f"Identity: {token.decode()}")
+                suspect = suspicious(call, stage)
                 assert (await caller.call(suspect, (carrier.host, carrier.port), seconds=PATIENCE)).status == 200
                 wait(lambda: program.says("play_and_get_digits(1 1 1 5000"), PATIENCE, "the question")
             switch.says(f"originate {{origination_caller_id_number=19085550101}}sofia/gateway/carrier/+{CALLED} &park")
