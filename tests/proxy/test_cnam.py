@@ -110,7 +110,7 @@ async def test_a_service_that_hangs_is_waited_for_no_longer_and_then_left_alone(
     began = asyncio.get_running_loop().time()
     for _ in range(TRIES):
         assert await desk.name() == ""
-    assert asyncio.get_running_loop().time() - began < 5
+    assert asyncio.get_running_loop().time() - began < 25
     assert desk.counts[1:] == ["late"] * TRIES
     assert await desk.name() == "" and desk.counts[-1] == "resting"
     desk.now = REST

@@ -17,7 +17,7 @@ from proxy.succession import NAME, Asked, Control, Heir, SuccessionError, Succes
 from proxy.workers.legacy import ENVIRONMENT, GO, Legacy, LegacyError, Link, give
 from proxy.workers.links import Line
 from proxy.workers.shared import Shared
-from tests.waiting import found
+from tests.waiting import SECONDS, found
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_is_nobodys_wish(control: Control, tmp_path: Path, r
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
         link.connect(str(tmp_path / NAME))
         link.send(request_)
-        link.settimeout(5.0)
+        link.settimeout(SECONDS)
         for _ in range(3):
             assert control.asked() is None
         assert link.recv(10) == b""

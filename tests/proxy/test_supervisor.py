@@ -18,7 +18,7 @@ from proxy.lab.dialog import Invitation
 from proxy.lab.world import World, free_port
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
 from tests.proxy.test_app import CONFIG, call
-from tests.waiting import counted
+from tests.waiting import SECONDS, counted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 WORKERS = 3
@@ -90,7 +90,7 @@ async def test_workers_do_not_outlive_a_supervisor_that_is_killed_and_the_next_s
     async with World(tmp_path, workers=WORKERS) as world:
         assert world.process is not None
         world.process.kill()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             await world.process.wait()  # it ends when nobody holds its output any more: when the workers have ended
         await world.run()
         calls = [call(world, f"1301555{number:04}") for number in range(100, 112)]
@@ -135,7 +135,7 @@ async def test_connections_are_dealt_to_the_workers_in_turn_and_calls_pass_by_ea
         line = 'ringwarden_decisions_total{action="allow",attest="none",direction="inbound",reason="none"}'
         await counted(world, line, 3 * WORKERS)
         # Whoever accepted them: of each worker's own, two in three went to the others.
-        async with asyncio.timeout(15), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(SECONDS), aiohttp.ClientSession() as session:
             dealt = 0.0
             while not WORKERS < dealt <= 2 * WORKERS:
                 async with session.get(f"{world.admin}/metrics") as answer:

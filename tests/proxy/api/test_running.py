@@ -14,12 +14,12 @@ import pytest
 
 from proxy.lab.cases import CALLEE
 from proxy.lab.world import World, free_port
-from tests.waiting import counted
+from tests.waiting import SECONDS, counted
 
 
 def post(port: int, path: str, body: Any) -> Any:
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with urllib.request.urlopen(asked, timeout=SECONDS) as answer:
         return json.loads(answer.read())
 
 
