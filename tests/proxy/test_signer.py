@@ -23,8 +23,8 @@ from proxy.screening.signing import Signed, Wanted
 from proxy.signer import PATH, SigningService, question, read
 from shaken import identity, passport
 from shaken.sign import Signer, load_key
-from tests.shaken.tokens import IAT, KEY, URL
 from tests.serving import served
+from tests.shaken.tokens import IAT, KEY, URL
 from tests.waiting import counted
 
 OURS = "12025550100"

@@ -28,8 +28,8 @@ from proxy.verifier import PATH, Dialect, VerificationService, read, read_all
 from shaken.number import Plan
 from shaken.sign import Signer
 from shaken.verify import Rules
-from tests.shaken.tokens import IAT, KEY, URL
 from tests.serving import served
+from tests.shaken.tokens import IAT, KEY, URL
 from tests.waiting import counted
 
 ORIG, DEST, ON = "12025550101", "12025550199", "12025550188"
