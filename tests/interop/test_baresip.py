@@ -47,7 +47,7 @@ class Phone:
 
     def __init__(self, name: str, host: str, number: str, authority: Authority, folder: Path) -> None:
         self.name, self.host, self.port = name, host, free_port(host) & ~1
-        self.control = free_port(host, socket.SOCK_STREAM)
+        self.control = free_port(host)
         self.folder = folder / name
         self.folder.mkdir()
         issued = authority.tls((host,))
@@ -103,7 +103,7 @@ def test_a_call_by_tls_comes_up_and_its_rtp_is_untouched(tmp_path: Path) -> None
     authority = Authority(seed="baresip")
     (tmp_path / "ca.pem").write_bytes(authority.web_ca_pem)
     authority.tls(("127.0.0.1",)).save(tmp_path, "ours")
-    port = free_port("127.0.0.1", socket.SOCK_STREAM)
+    port = free_port("127.0.0.1")
     tables = (
         f'[[listen]]\ntransport = "tls"\naddress = "127.0.0.1:{port}"\n'
         f'[tls]\ncertificate = "{tmp_path}/ours.pem"\nkey = "{tmp_path}/ours.key"\nca = "{tmp_path}/ca.pem"\n'

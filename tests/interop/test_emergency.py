@@ -22,7 +22,8 @@ from proxy.lab.calling import Answer, Outcome
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from proxy.storage.find import JournalError, find
 from proxy.storage.rows import Row
 from shaken.sign import Signer

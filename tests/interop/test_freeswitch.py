@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +71,7 @@ class FreeSwitch:
     """One FreeSWITCH with the files of deploy/freeswitch, its addresses filled in."""
 
     def __init__(self, folder: Path, me: Address, ours: Address, carrier: Address) -> None:
-        self.me, self.folder, self.control = me, folder / "freeswitch", free_port("127.0.0.1", socket.SOCK_STREAM)
+        self.me, self.folder, self.control = me, folder / "freeswitch", free_port("127.0.0.1")
         for name in ("conf", "log", "db", "run", "storage"):
             (self.folder / name).mkdir(parents=True)
 

@@ -19,7 +19,8 @@ from benchmarks.programs import Program
 from benchmarks.sipp import Address, bound
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from tests.waiting import SECONDS, until
 
 ROOT = Path(__file__).resolve().parents[2]

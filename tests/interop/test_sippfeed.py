@@ -13,7 +13,7 @@ from proxy.lab.load.fleet import Callees
 from proxy.lab.load.plan import Address
 from proxy.lab.load.stand import Stand
 from proxy.lab.load.trust import Trust
-from proxy.lab.world import free_port
+from proxy.lab.ports import free_port
 from tests.waiting import SECONDS
 
 

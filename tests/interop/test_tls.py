@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 
@@ -21,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def tcp_port(host: str) -> int:
-    return free_port(host, socket.SOCK_STREAM)
+    return free_port(host)
 
 
 def certificates(folder: Path, **hosts: str) -> None:

@@ -15,7 +15,8 @@ from proxy import cli
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from tests.waiting import SECONDS, counted
 
 CONFIG = "ringwarden.toml"
@@ -54,7 +55,7 @@ async def test_a_bad_configuration_leaves_everything_as_it_was(tmp_path: Path) -
 @pytest.mark.req("EMG-001", "EMG-005")
 async def test_a_reload_brings_all_that_the_file_names(tmp_path: Path) -> None:
     """Trunks, next hops, keys, emergency strings, where lines are and how people are told; and no socket is touched."""
-    secure = free_port(socket.SOCK_STREAM)
+    secure = free_port()
     first = f'[[listen]]\ntransport = "tls"\naddress = "127.0.0.1:{secure}"\n\n[tls]\ncertificate = "repository.pem"\nkey = "repository.key"\n\n'
     desk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     async with World(tmp_path, amend=lambda text: first + text) as world, Phone(user="new") as pbx, contextlib.AsyncExitStack() as last:

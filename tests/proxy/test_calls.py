@@ -22,7 +22,8 @@ from proxy.lab.calling import Answer
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from shaken.sign import Signer
 from tests.waiting import SECONDS, metrics, until
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 from pathlib import Path
 
 import aiohttp
@@ -15,7 +14,8 @@ import pytest
 from proxy import cli
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
 from tests.proxy.test_app import CONFIG, call
 from tests.waiting import SECONDS, counted
@@ -125,7 +125,7 @@ async def test_a_request_for_another_workers_transaction_is_handed_over(tmp_path
 
 
 async def test_connections_are_dealt_to_the_workers_in_turn_and_calls_pass_by_each(tmp_path: Path) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     async with World(
         tmp_path, workers=WORKERS, amend=lambda text: another(text, "tcp", f"127.0.0.1:{port}", "127.0.0.2")
     ) as world:

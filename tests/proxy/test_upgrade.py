@@ -18,7 +18,8 @@ import pytest
 
 from proxy import cli
 from proxy.lab.calling import Answer
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from proxy.workers.legacy import until
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
 from tests.proxy.test_app import CONFIG, call
@@ -100,7 +101,7 @@ class Connection:
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(tmp_path: Path, workers: int) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     async with World(
         tmp_path, workers=workers, amend=lambda text: another(text, "tcp", f"127.0.0.1:{port}", "127.0.0.2")
     ) as world, ending(tmp_path):

@@ -5,7 +5,6 @@ target. It runs in a process of its own, as an operator runs it, with policy, me
 from __future__ import annotations
 
 import secrets
-import socket
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.lab.load.plan import Address
 from proxy.lab.load.trust import Program, Trust
-from proxy.lab.world import ORIGID, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import ORIGID
 
 CONFIG = """\
 # Written by `ringwarden bench`. Loopback only: nothing of it is fit for a network.
@@ -82,7 +82,7 @@ class Stand:
     ) -> None:
         """carrier: where calls come from; pbx: who answers. Raises LoadError."""
         self.me = Address("127.0.0.1", free_port())
-        self.admin = free_port(socket.SOCK_STREAM)
+        self.admin = free_port()
         (folder / "state").mkdir(parents=True, exist_ok=True)
         path = folder / "ringwarden.toml"
         path.write_text(

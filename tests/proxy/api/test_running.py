@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 import urllib.request
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 import pytest
 
 from proxy.lab.cases import CALLEE
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from tests.waiting import SECONDS, counted
 
 
@@ -25,7 +25,7 @@ def post(port: int, path: str, body: Any) -> Any:
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_what_it_signs_it_verifies_with_the_certificate_that_it_fetches(tmp_path: Path, workers: int) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     more = f'\n[api]\naddress = "127.0.0.1:{port}"\nsign = "asked"\n'
     async with World(tmp_path, amend=lambda text: text + more, workers=workers) as world:
         now = int(time.time())

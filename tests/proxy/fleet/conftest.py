@@ -13,13 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from proxy.lab.ports import free_port
 from tests.waiting import SECONDS, found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def listens(port: int, running: Callable[[], bool]) -> None:
