@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-RATES = (200.0, 50.0, 12.5)
+RATES = (200.0, 50.0, 12.5, 3.0)
 """Calls a second; the next one is for a machine that was too busy."""
 BUSY = 0.3
 """Of the time, in which somebody could have run and found no core."""
