@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +17,11 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmarks import cpu
+from proxy.lab.ports import free_port as free_port
 
 POLL = 0.02
 """Seconds between two looks at a condition."""
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that a program may take to become ready."""
 GRACE = 8.0
 """Seconds between the polite signal and the last one."""
@@ -51,13 +51,6 @@ def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
             raise ProgramError(f"{what}: not within {seconds:g} s")
         time.sleep(POLL)
 
-
-def free_port(host: str = "127.0.0.1", kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port that nobody held a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Program:

@@ -6,7 +6,6 @@ allow the test authority and a repository on loopback, and nothing else.
 
 from __future__ import annotations
 
-import socket
 import sys
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +70,7 @@ class Ringwarden:
         """
         # Before there were workers, next hops were written without a transport.
         alone = not (tree / "proxy" / "workers").is_dir()
-        self.me, self.admin = me or stage.proxy, free_port(kind=socket.SOCK_STREAM)
+        self.me, self.admin = me or stage.proxy, free_port()
         run = folder / name
         (run / "state").mkdir(parents=True, exist_ok=True)
         path = run / "ringwarden.toml"

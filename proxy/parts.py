@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from certs.fetch import Limits
+from certs.fetch import DEFAULT, Limits
 from certs.files import FileError, read
 from certs.keys import Keyring
 from certs.trust import Trust
@@ -131,9 +131,12 @@ def prepare(settings: Settings) -> Parts:
 
 
 def fetching(settings: Settings, parts: Parts) -> Limits:
-    """What a fetch of a certificate may do."""
+    """What a fetch of a certificate may do. A call that waits long is not left by its fetch before."""
     hosts = frozenset(host.lower() for host in settings.identity.hosts) or None
-    return Limits(ports=settings.identity.ports, hosts=hosts, lab=settings.lab.enabled, tls_ca=parts.tls_ca)
+    return Limits(
+        seconds=max(DEFAULT.seconds, settings.identity.deadline_ms / 1000),
+        ports=settings.identity.ports, hosts=hosts, lab=settings.lab.enabled, tls_ca=parts.tls_ca,
+    )  # fmt: skip
 
 
 def care(settings: Settings, secret: bytes) -> Care:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from certs.courier import MAX_LIST, SECONDS, Courier
@@ -80,6 +81,19 @@ def _path(settings: Settings, where: Path | str) -> Path:
     return settings.paths.state / FOLDER / (hashlib.sha256(where.encode()).hexdigest()[:16] + ".list")
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What counts for the calls. The files may be further already: they are read in a thread, and told afterwards."""
+
+    roots: int
+    roots_generation: int
+    roots_since: float
+    """Unix seconds."""
+    revoked: int
+    lists_generation: int
+    keys_generation: int
+
+
 class Watch:
     """Looks at the files, and tells the store what counts now, and the signing side (`resign`) that other keys do.
 
@@ -103,6 +117,7 @@ class Watch:
         # Those of the start are said with its remarks.
         self._complaints = frozenset(trust.complaints(utc())) | frozenset(keyring.complaints(utc()))
         self._serving = frozenset(keyring.serving(utc()))
+        self.standing = self._stands()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -136,6 +151,7 @@ class Watch:
             self._say("revocations-changed", level="info", generation=trust.lists.generation, revoked=revoked)
         if trust.lists.generation != lists or trust.withheld(utc) != self._withheld:
             self.apply()
+        self.standing = self._stands()
         if (trust.roots.generation, trust.lists.generation) != (roots, lists):
             await self.kept()
         self._complain(utc)
@@ -146,6 +162,7 @@ class Watch:
         self._withheld = self.trust.withheld(utc)
         if store is not None:
             store.replace_revocations(self.trust.revocations, self._withheld)
+        self.standing = self._stands()
         if self._withheld:
             self._say("nothing-proved", level="error", why=self._withheld)
 
@@ -157,18 +174,18 @@ class Watch:
             except OSError as error:
                 self._say("lists-unkept", level="warning", fault=str(error))
 
-    @property
-    def roots(self) -> int:
-        return self.trust.anchors.count if self.trust.anchors is not None else 0
+    def _stands(self) -> Standing:
+        trust = self.trust
+        roots = trust.anchors.count if trust.anchors is not None else 0
+        return Standing(
+            roots, trust.roots.generation, trust.roots.since,
+            trust.revocations.count, trust.lists.generation, self.keyring.generation,
+        )  # fmt: skip
 
     @property
     def roots_age(self) -> float:
         """Seconds; 0 where there are none."""
-        return self._utc() - self.trust.roots.since if self.trust.roots.generation else 0.0
-
-    @property
-    def revoked(self) -> int:
-        return self.trust.revocations.count
+        return self._utc() - self.standing.roots_since if self.standing.roots_generation else 0.0
 
     @property
     def revoked_age(self) -> float:

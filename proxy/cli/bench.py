@@ -23,7 +23,7 @@ from proxy.lab.load.saturation import search
 from proxy.lab.load.sippfeed import Feed
 from proxy.lab.load.stand import Stand
 from proxy.lab.load.trust import Trust
-from proxy.lab.world import free_port
+from proxy.lab.ports import free_port
 from shaken.errors import SigningError
 
 FAST = 100_000.0

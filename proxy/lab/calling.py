@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from proxy.lab.dialog import Dialog, Peer
 from proxy.sip.message import Request, Response
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds that a wait lasts unless it is told otherwise; on loopback everything comes in milliseconds."""
 
 

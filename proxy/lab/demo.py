@@ -20,7 +20,7 @@ from proxy.storage.rows import Row
 
 NOTE = Path(".ringwarden") / "demo-journal"
 """Below the home folder: which journal `explain` reads when it is told none."""
-JOURNAL_SECONDS = 10.0
+JOURNAL_SECONDS = 60.0
 """How long a row may take to be in the journal."""
 BEAT = 0.02
 

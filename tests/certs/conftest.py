@@ -12,6 +12,7 @@ from certs.fetch import Fetcher, Limits
 from certs.lab import Authority
 from proxy.lab.repository import Repository
 from tests.certs.library import URL, UTC, Library
+from tests.waiting import SECONDS
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,7 @@ async def fetching() -> AsyncIterator[Callable[[Limits], Fetcher]]:
 
 @pytest.fixture
 def fetcher(fetching: Callable[[Limits], Fetcher], authority: Authority) -> Fetcher:
-    return fetching(Limits(lab=True, tls_ca=authority.web_ca_pem))
+    return fetching(Limits(lab=True, tls_ca=authority.web_ca_pem, seconds=SECONDS))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from certs.aside import Aside
 from certs.fetch import FetchError, Limits
 from certs.lab import Authority
 from proxy.lab.repository import Repository
+from tests.waiting import SECONDS
 
 
 def threads() -> list[str]:
@@ -19,7 +20,7 @@ def threads() -> list[str]:
 
 @pytest.mark.req("STI-071")
 async def test_answers_and_failures_are_those_of_the_fetcher(repository: Repository, authority: Authority) -> None:
-    aside = Aside(Limits(lab=True, tls_ca=authority.web_ca_pem))
+    aside = Aside(Limits(lab=True, tls_ca=authority.web_ca_pem, seconds=SECONDS))
     assert threads() == []  # nothing runs before the first fetch
     pem = authority.leaf().chain_pem()
     good, bad = repository.put("good.pem", pem), repository.put("bad.pem", pem, "status-503")
@@ -37,9 +38,9 @@ async def test_answers_and_failures_are_those_of_the_fetcher(repository: Reposit
 
 
 async def test_the_end_ends_what_hangs(repository: Repository, authority: Authority) -> None:
-    aside = Aside(Limits(lab=True, tls_ca=authority.web_ca_pem, seconds=60.0))
+    aside = Aside(Limits(lab=True, tls_ca=authority.web_ca_pem, seconds=SECONDS))
     hanging = asyncio.create_task(aside.fetch(repository.put("a.pem", b"", "hang")))
-    await asyncio.wait_for(repository.waiting.wait(), 10)
+    await asyncio.wait_for(repository.waiting.wait(), SECONDS)
     await aside.close()
     with pytest.raises(asyncio.CancelledError):
         await hanging
@@ -47,7 +48,7 @@ async def test_the_end_ends_what_hangs(repository: Repository, authority: Author
 
 
 async def test_a_caller_that_gives_up_ends_his_fetch(repository: Repository, authority: Authority) -> None:
-    aside = Aside(Limits(lab=True, tls_ca=authority.web_ca_pem, seconds=60.0))
+    aside = Aside(Limits(lab=True, tls_ca=authority.web_ca_pem, seconds=SECONDS))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await aside.fetch(repository.put("a.pem", b"", "hang"))

@@ -11,6 +11,7 @@ import pytest
 
 from certs.lab import Authority
 from certs.lab_pa import Administrator, distribution
+from tests.waiting import SECONDS
 
 UTC = 1_767_225_600.0
 
@@ -32,7 +33,7 @@ def test_openssl_believes_its_revocation_list(authority: Authority, tmp_path: Pa
     (tmp_path / "pem").write_bytes(pa.crl_pem)
     done = subprocess.run(
         ["openssl", "crl", "-inform", "DER", "-in", str(tmp_path / "crl"), "-CAfile", str(tmp_path / "pem"), "-noout", "-text"],
-        capture_output=True, text=True, check=False, timeout=20,
+        capture_output=True, text=True, check=False, timeout=SECONDS,
     )  # fmt: skip
     assert "verify OK" in done.stdout + done.stderr
     assert "Indirect CRL" in done.stdout and "Certificate Issuer" in done.stdout

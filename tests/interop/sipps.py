@@ -14,6 +14,7 @@ from xml.sax.saxutils import quoteattr
 
 from benchmarks.programs import Program, ProgramError
 from benchmarks.sipp import Address, Statistics, bound, read
+from tests.waiting import SECONDS
 
 CALLER, CALLEE = "13015550101", "12025550199"
 RINGS = (100, 180)
@@ -203,7 +204,7 @@ def _program(script: Script, me: Address, folder: Path, *more: str) -> tuple[lis
     path.write_text(script.xml())
     command = [
         "sipp", "-sf", str(path), "-i", me.host, "-p", str(me.port), "-t", "u1", "-nostdin", "-trace_stat", "-stf", str(statistics),
-        "-fd", "1", "-trace_err", "-error_file", str(statistics.with_suffix(".errors")), "-recv_timeout", "8000", *more,
+        "-fd", "1", "-trace_err", "-error_file", str(statistics.with_suffix(".errors")), "-recv_timeout", f"{SECONDS * 500:.0f}", *more,
     ]  # fmt: skip
     return command, statistics
 
@@ -216,11 +217,11 @@ def played(
     try:
         if callee is None:
             return _called(caller, me, proxy, folder, calls), None
-        command, statistics = _program(callee, pbx, folder, "-m", str(calls), "-timeout", "30")
+        command, statistics = _program(callee, pbx, folder, "-m", str(calls), "-timeout", f"{2 * SECONDS:.0f}")
         with Program(callee.name, command, folder) as program:
             program.ready(lambda: bound(pbx))
             ours = _called(caller, me, proxy, folder, calls)
-            program.finished(12)
+            program.finished(SECONDS)
         theirs = read(statistics)
         if theirs.successful != calls or theirs.failed or theirs.unexpected:
             raise ProgramError(f"{callee.name}: {theirs}")
@@ -231,9 +232,9 @@ def played(
 
 
 def _called(script: Script, me: Address, proxy: Address, folder: Path, calls: int) -> Statistics:
-    command, statistics = _program(script, me, folder, "-m", str(calls), "-r", "20", "-timeout", "25", str(proxy))
+    command, statistics = _program(script, me, folder, "-m", str(calls), "-r", "20", "-timeout", f"{SECONDS:.0f}", str(proxy))
     with Program(script.name, command, folder) as program:
-        program.finished(35)
+        program.finished(SECONDS + 10)
     found = read(statistics)
     if found.successful != calls or found.failed or found.unexpected:
         raise ProgramError(f"{script.name}: {found}")

@@ -5,7 +5,6 @@ acts on the verdict, and calls out, which is signed on the way. Debian 12 has no
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,18 +12,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks.programs import Program, free_port, wait
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
-from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
+from tests.interop.patient import Ringwarden
+from tests.interop.switches import CALLED, calling, suspicious
 from tests.interop.test_registration import NUMBER, PATIENCE, registrar
+from tests.waiting import SECONDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "asterisk"
 SEVERAL = 4
-CALLER = "13015550101"
-CALLED = "12125550147"
 ASTERISK = """\
 [directories]
 astetcdir => {0}
@@ -98,7 +96,7 @@ class Asterisk:
     def says(self, order: str) -> str:
         """What its console answers."""
         done = subprocess.run(
-            ["asterisk", "-C", str(self.folder / "asterisk.conf"), "-rx", order], capture_output=True, text=True, check=False, timeout=20
+            ["asterisk", "-C", str(self.folder / "asterisk.conf"), "-rx", order], capture_output=True, text=True, check=False, timeout=SECONDS
         )
         return done.stdout + done.stderr
 
@@ -119,14 +117,11 @@ async def test_an_asterisk_with_our_snippets_registers_is_called_and_calls(worke
             assert kamailio.says("registered <sip:rwc-")
             async with Phone("127.0.0.5") as caller:
                 for _ in range(SEVERAL):
-                    call = Invitation(f"sip:{NUMBER}@{carrier}", f"<sip:+{CALLER}@{carrier.host}>")
+                    call = calling(carrier)
                     outcome = await caller.call(call, (carrier.host, carrier.port), seconds=PATIENCE)
                     assert outcome.status == 200, asterisk.says("core show channels") + program.log()
                 wait(lambda: asterisk.log_has(f"verdict allow for {NUMBER}"), PATIENCE, "the verdict in the dialplan")
-                token = stage.impostor.identity(
-                    orig=CALLER, dest=(NUMBER,), iat=int(time.time()), attest="A", origid="00000000-0000-4000-8000-000000000001"
-                )
-                suspect = call.with_lines(f"Identity: {token.decode()}")
+                suspect = suspicious(call, stage)
                 assert (await caller.call(suspect, (carrier.host, carrier.port), seconds=PATIENCE)).status == 200
                 wait(lambda: asterisk.log_has("CALLERID(name)=SUSPECT") and asterisk.log_has("s@suspect:1"), PATIENCE, "the other way")
             wait(lambda: "Avail" in asterisk.says("pjsip show contacts"), PATIENCE, "our answer to its pings")

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.programs import Program, free_port, wait
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
 from certs.lab import Authority
+from tests.interop.patient import Ringwarden
+from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.peer("baresip")
 
@@ -46,7 +47,7 @@ class Phone:
 
     def __init__(self, name: str, host: str, number: str, authority: Authority, folder: Path) -> None:
         self.name, self.host, self.port = name, host, free_port(host) & ~1
-        self.control = free_port(host, socket.SOCK_STREAM)
+        self.control = free_port(host)
         self.folder = folder / name
         self.folder.mkdir()
         issued = authority.tls((host,))
@@ -68,7 +69,7 @@ class Phone:
         return self.port + 1
 
     def start(self, *more: str) -> Program:
-        command = ["baresip", "-f", str(self.folder), "-n", self.host, "-t", "40", *more]
+        command = ["baresip", "-f", str(self.folder), "-n", self.host, "-t", f"{3 * SECONDS:.0f}", *more]
         self.program = Program(self.name, command, self.folder)
         self.program.ready(lambda: self.program.says("baresip is ready"))
         return self.program
@@ -76,9 +77,9 @@ class Phone:
     def command(self, word: str) -> None:
         """Give an order as its console would."""
         text = json.dumps({"command": word})
-        with socket.create_connection((self.host, self.control), 5) as line:
+        with socket.create_connection((self.host, self.control), SECONDS) as line:
             line.sendall(b"%d:%s," % (len(text), text.encode()))
-            line.settimeout(5)
+            line.settimeout(SECONDS)
             line.recv(4096)
 
     def packets(self) -> tuple[int, int]:
@@ -102,7 +103,7 @@ def test_a_call_by_tls_comes_up_and_its_rtp_is_untouched(tmp_path: Path) -> None
     authority = Authority(seed="baresip")
     (tmp_path / "ca.pem").write_bytes(authority.web_ca_pem)
     authority.tls(("127.0.0.1",)).save(tmp_path, "ours")
-    port = free_port("127.0.0.1", socket.SOCK_STREAM)
+    port = free_port("127.0.0.1")
     tables = (
         f'[[listen]]\ntransport = "tls"\naddress = "127.0.0.1:{port}"\n'
         f'[tls]\ncertificate = "{tmp_path}/ours.pem"\nkey = "{tmp_path}/ours.key"\nca = "{tmp_path}/ca.pem"\n'
@@ -119,11 +120,11 @@ def test_a_call_by_tls_comes_up_and_its_rtp_is_untouched(tmp_path: Path) -> None
         callee.start(),
         caller.start("-e", f"/dial sip:+19085550123@127.0.0.1:{port};transport=tls"),
     ):  # fmt: skip
-        wait(lambda: callee.program.says("Call established") and caller.program.says("Call established"), 15, "the call")
-        wait(lambda: callee.program.says("incoming rtp") and caller.program.says("incoming rtp"), 15, "sound")
+        wait(lambda: callee.program.says("Call established") and caller.program.says("Call established"), SECONDS, "the call")
+        wait(lambda: callee.program.says("incoming rtp") and caller.program.says("incoming rtp"), SECONDS, "sound")
         wait(lambda: ours.count("ringwarden_active_calls") == 1, 5, "the call is seen")
         callee.command("hangup")
-        wait(lambda: callee.program.says("packets:") and caller.program.says("packets:"), 15, "the end")
+        wait(lambda: callee.program.says("packets:") and caller.program.says("packets:"), SECONDS, "the end")
         for phone in (caller, callee):
             sent, received = phone.packets()
             assert sent > 0 and received > 0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.stage import Stage
+from tests.interop.patient import Ringwarden
 from tests.interop.sipps import CALLEE, CALLER, PAUSE, Script, played, sdp
 
 pytestmark = pytest.mark.peer("sipp")

@@ -22,16 +22,17 @@ from proxy.lab.calling import Answer, Outcome
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from proxy.storage.find import JournalError, find
 from proxy.storage.rows import Row
 from shaken.sign import Signer
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 LISTED = "13015550166"
 LINE = "12025550177"
 TARGETS = ("911", "9911", "933", "112", "+1911", "urn:service:sos", "urn:service:sos.fire", "urn:service:test.sos")
-PATIENCE = 20.0
+PATIENCE = SECONDS
 """Seconds: a call that was read by a process which died is sent again, and again."""
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"
 
@@ -54,7 +55,7 @@ reject_at = 1
 def strict(text: str) -> str:
     """Every check that a file can make strict rejects."""
     text = text.replace('[profile.demo]\ntags = ["attestation-c"]\n', STRICT)
-    text = text.replace("[identity]\n", "[identity]\nrequired = true\n")
+    text = text.replace("[identity]\n", "[identity]\nrequired = true\n").replace("deadline_ms = 5000", "deadline_ms = 300")
     text = text.replace("[policy.codes]\n", "[policy.codes]\nidentity-missing = 428\nidentity-unreachable = 436\n")
     return text.replace("[lists]\n", '[lists]\ndeny = ["listed"]\ndno = ["listed"]\n')
 
@@ -151,7 +152,7 @@ async def test_all_peers_of_the_emergency_route_are_tried(tmp_path: Path) -> Non
             return text.replace('carrier = ["', f'carrier = [{before}, "')
 
         async with World(tmp_path, amend=four) as world:
-            outcome = await world.pbx.call(call(world, "911", LINE), world.proxy, seconds=10)
+            outcome = await world.pbx.call(call(world, "911", LINE), world.proxy, seconds=PATIENCE)
             assert outcome.status == 200
             await silent.hears("INVITE", call_id=outcome.call_id)
             await unwilling.hears("INVITE", call_id=outcome.call_id)

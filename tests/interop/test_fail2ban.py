@@ -16,6 +16,7 @@ from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World
 from proxy.log import formatted
+from tests.waiting import SECONDS
 
 FILTER = Path(__file__).resolve().parents[2] / "deploy" / "fail2ban" / "filter.d" / "ringwarden.conf"
 JAIL = FILTER.parents[1] / "jail.d" / "ringwarden.conf"
@@ -76,7 +77,7 @@ def test_fail2ban_reads_it_the_same_way(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_text("\n".join([*COUNTED, *filter(None, PASSED_OVER)]) + "\n")
     command = [shutil.which("fail2ban-regex") or "", "--print-all-matched", "-o", "ip", str(path), str(FILTER)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * SECONDS, check=False)
     assert sorted(done.stdout.split()) == sorted(COUNTED.values()), done.stdout + done.stderr
 
 

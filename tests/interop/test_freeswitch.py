@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.programs import Program, free_port, wait
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
-from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
+from tests.interop.patient import Ringwarden
+from tests.interop.switches import CALLED, calling, suspicious
 from tests.interop.test_registration import NUMBER, PATIENCE, registrar
+from tests.waiting import SECONDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "freeswitch"
-CALLER, CALLED = "13015550101", "12125550147"
 MODULES = ("commands", "console", "dialplan_xml", "dptools", "event_socket", "sofia", "tone_stream")
 CONFIG = """\
 <document type="freeswitch/xml">
@@ -73,7 +71,7 @@ class FreeSwitch:
     """One FreeSWITCH with the files of deploy/freeswitch, its addresses filled in."""
 
     def __init__(self, folder: Path, me: Address, ours: Address, carrier: Address) -> None:
-        self.me, self.folder, self.control = me, folder / "freeswitch", free_port("127.0.0.1", socket.SOCK_STREAM)
+        self.me, self.folder, self.control = me, folder / "freeswitch", free_port("127.0.0.1")
         for name in ("conf", "log", "db", "run", "storage"):
             (self.folder / name).mkdir(parents=True)
 
@@ -106,7 +104,7 @@ class FreeSwitch:
     def says(self, order: str) -> str:
         done = subprocess.run(
             ["fs_cli", "-H", "127.0.0.1", "-P", str(self.control), "-p", "lab", "-x", order],
-            capture_output=True, text=True, check=False, timeout=20,
+            capture_output=True, text=True, check=False, timeout=SECONDS,
         )  # fmt: skip
         return done.stdout + done.stderr
 
@@ -127,14 +125,11 @@ async def test_a_freeswitch_with_our_snippets_registers_is_called_and_calls(work
             wait(lambda: "REGED" in switch.says("sofia status gateway carrier"), PATIENCE, "the registration")
             assert kamailio.says("registered <sip:rwc-")
             async with Phone("127.0.0.5") as caller:
-                call = Invitation(f"sip:{NUMBER}@{carrier}", f"<sip:+{CALLER}@{carrier.host}>")
+                call = calling(carrier)
                 for _ in range(4):
                     assert (await caller.call(call, (carrier.host, carrier.port), seconds=PATIENCE)).status == 200
                 wait(lambda: program.says(f"reached {NUMBER} verdict allow"), PATIENCE, "the verdict in the dialplan")
-                token = stage.impostor.identity(
-                    orig=CALLER, dest=(NUMBER,), iat=int(time.time()), attest="A", origid="00000000-0000-4000-8000-000000000001"
-                )
-                suspect = call.with_lines(f"Identity: {token.decode()}")
+                suspect = suspicious(call, stage)
                 assert (await caller.call(suspect, (carrier.host, carrier.port), seconds=PATIENCE)).status == 200
                 wait(lambda: program.says("play_and_get_digits(1 1 1 5000"), PATIENCE, "the question")
             switch.says(f"originate {{origination_caller_id_number=19085550101}}sofia/gateway/carrier/+{CALLED} &park")

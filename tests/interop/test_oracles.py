@@ -20,6 +20,7 @@ from shaken.hearing import conclude, open_hearing
 from shaken.sign import Signer
 from shaken.tnauthlist import TNAuthList
 from shaken.verify import Claim, Rules
+from tests.waiting import SECONDS
 
 TOKENS = 1000
 END = b"-----END CERTIFICATE-----\n"
@@ -144,7 +145,7 @@ def test_openssl_agrees_about_signatures(tmp_path: Path) -> None:
 
 
 def openssl(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["openssl", *options], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(["openssl", *options], cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
 def test_what_pyjwt_refuses_to_read_we_refuse_too() -> None:

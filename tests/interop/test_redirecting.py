@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import feed, sipp
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.stage import Stage
+from tests.interop.patient import Ringwarden
 from tests.interop.sipps import CALLEE, CALLER, Script, played, sdp
+from tests.pace import paced
 
 pytestmark = pytest.mark.peer("sipp")
 LISTED, OURS, FAR = "13015550166", "19085550123", "12125550147"
@@ -128,13 +129,17 @@ def test_asked_they_are_let_go_on_answered_302_or_603(go_on: int, tmp_path: Path
 def test_three_hundred_questions_are_answered_in_turn(tmp_path: Path) -> None:
     # As an SBC asks: one after the other, different callers, none of them answered by anybody but us.
     change = amend(tmp_path, 'shell = "redirect"')
-    with Stage(tmp_path) as stage, Ringwarden(stage, tmp_path, mode="enforce", amend=change) as ours:
-        calls = feed.signed(300, stage.signer, time.time())
-        path = feed.write(tmp_path / "calls.feed", calls)
-        text = (sipp.SCENARIOS / "refused.xml").read_text().replace('response="438"', 'response="404"')
-        (tmp_path / "asked.xml").write_text(text)
-        done = sipp.call(
-            stage.carrier, ours.me, path, calls=300, rate=200, folder=tmp_path, scenario=str(tmp_path / "asked")
-        )
-        assert done.clean and done.successful == 300, done
-        assert ours.count("ringwarden_verify_total", result="passed") == 300
+    text = (sipp.SCENARIOS / "refused.xml").read_text().replace('response="438"', 'response="404"')
+    (tmp_path / "asked.xml").write_text(text)
+
+    def asked(rate: float) -> tuple[sipp.Statistics, float]:
+        folder = tmp_path / f"{rate:g}"
+        folder.mkdir()
+        with Stage(folder) as stage, Ringwarden(stage, folder, mode="enforce", amend=change) as ours:
+            path = feed.write(folder / "calls.feed", feed.signed(300, stage.signer, time.time()))
+            scenario = str(tmp_path / "asked")
+            done = sipp.call(stage.carrier, ours.me, path, calls=300, rate=rate, folder=folder, scenario=scenario)
+            return done, ours.count("ringwarden_verify_total", result="passed")
+
+    done, passed = paced(asked, lambda found: found[0].clean and found[1] == 300)
+    assert done.clean and done.successful == passed == 300, done

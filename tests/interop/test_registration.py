@@ -11,18 +11,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks.programs import Program, free_port, wait
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sender import alive
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
 from certs.lab import Authority
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone as Caller
+from tests.interop.patient import Ringwarden
 from tests.interop.test_baresip import Phone
+from tests.waiting import SECONDS
 
 HERE = Path(__file__).parent
 NUMBER = "12025550123"
-PATIENCE = 15.0
+PATIENCE = SECONDS
 
 
 class Pbx(Phone):
@@ -62,7 +63,7 @@ def captured(folder: Path, ports: tuple[int, ...]) -> Iterator[Path]:
 
 def may_listen() -> bool:
     dumpcap = shutil.which("dumpcap")
-    return dumpcap is not None and not subprocess.run([dumpcap, "-D"], capture_output=True, timeout=10, check=False).returncode
+    return dumpcap is not None and not subprocess.run([dumpcap, "-D"], capture_output=True, timeout=SECONDS, check=False).returncode
 
 
 def seen(path: Path, ports: tuple[int, ...]) -> list[tuple[str, str, bytes]]:
@@ -73,7 +74,7 @@ def seen(path: Path, ports: tuple[int, ...]) -> list[tuple[str, str, bytes]]:
             "tshark", "-r", str(path), *ways, "-T", "fields", "-e", "ip.src", "-e", "udp.srcport", "-e", "ip.dst", "-e", "udp.dstport",
             "-e", "udp.payload",
         ],
-        capture_output=True, text=True, check=False, timeout=30,
+        capture_output=True, text=True, check=False, timeout=SECONDS,
     ).stdout  # fmt: skip
     rows = [line.split("\t") for line in text.splitlines()]
     return [(f"{row[0]}:{row[1]}", f"{row[2]}:{row[3]}", bytes.fromhex(row[4])) for row in rows if len(row) == 5 and row[4]]

@@ -10,9 +10,9 @@ import pytest
 
 from benchmarks import feed
 from benchmarks.kamailio import Kamailio, Mode
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sender import Planned, place
 from benchmarks.stage import Stage
+from tests.interop.patient import Ringwarden
 
 pytestmark = pytest.mark.peer("kamailio")
 

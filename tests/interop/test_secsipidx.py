@@ -14,6 +14,7 @@ from proxy.cli import main
 from shaken.credential import Anchors, validate
 from shaken.sign import Signer
 from shaken.verify import Claim, Rules, examine, judge
+from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.peer("secsipidx")
 URL = "https://cr.example.net/a.pem"
@@ -21,7 +22,7 @@ ORIG, DEST = "12025550101", "12025550199"
 
 
 def secsipidx(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["secsipidx", *options], capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(["secsipidx", *options], capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
 @pytest.mark.req("STI-012", "STI-024")

@@ -13,7 +13,8 @@ from proxy.lab.load.fleet import Callees
 from proxy.lab.load.plan import Address
 from proxy.lab.load.stand import Stand
 from proxy.lab.load.trust import Trust
-from proxy.lab.world import free_port
+from proxy.lab.ports import free_port
+from tests.waiting import SECONDS
 
 
 @pytest.mark.peer("sipp")
@@ -35,14 +36,14 @@ def test_each_call_of_sipp_has_a_token_that_is_verified(tmp_path: Path) -> None:
             done = subprocess.run(
                 [
                     *command[: command.index('-r')], "-i", carrier.host, "-p", str(carrier.port), "-r", "50", "-m", str(calls), "-nostdin",
-                    "-timeout", "25", str(stand.me),
+                    "-timeout", f"{SECONDS:.0f}", str(stand.me),
                 ],
-                cwd=tmp_path, capture_output=True, timeout=60, check=False,
+                cwd=tmp_path, capture_output=True, timeout=2 * SECONDS, check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr[-2000:]
             assert stand.count("ringwarden_verify_total", result="passed") == calls
             keeping.send_signal(signal.SIGINT)
-            assert keeping.wait(10) == 0
+            assert keeping.wait(SECONDS) == 0
         finally:
             keeping.kill()
             keeping.communicate()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 
@@ -10,18 +9,18 @@ import pytest
 
 from benchmarks import feed
 from benchmarks.programs import Program, free_port
-from benchmarks.ringwarden import Ringwarden
 from benchmarks.sender import Planned, alive, place
 from benchmarks.sipp import Address
 from benchmarks.stage import Stage
 from certs.lab import Authority
+from tests.interop.patient import Ringwarden
 
 MODULE = Path("/usr/lib/x86_64-linux-gnu/kamailio/modules/tls.so")
 HERE = Path(__file__).parent
 
 
 def tcp_port(host: str) -> int:
-    return free_port(host, socket.SOCK_STREAM)
+    return free_port(host)
 
 
 def certificates(folder: Path, **hosts: str) -> None:

@@ -22,15 +22,17 @@ from aiohttp import ClientSession
 from proxy.lab.calling import Answer
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation, as_caller, opening
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from proxy.sip.errors import ParseError
 from proxy.sip.framing import Framer
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
+from tests.waiting import SECONDS
 
 FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "torture"
 ROWS: list[dict[str, Any]] = tomllib.loads((FOLDER / "expected.toml").read_text(encoding="utf-8"))["message"]
-PATIENCE = 5.0
+PATIENCE = SECONDS
 NOTICED = ("requests", "parse_errors", "strays", "retransmissions")
 """The counters of which one moves with every message that arrives."""
 
@@ -126,7 +128,7 @@ async def by_udp_over_ipv6(folder: Path) -> AsyncIterator[tuple[World, Carry, Pl
 @asynccontextmanager
 async def by_tcp(folder: Path) -> AsyncIterator[tuple[World, Carry, Place]]:
     """A connection for each message, from an address of its own; the ordinary call goes by TCP too."""
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     async with World(folder, amend=lambda text: another(text, "tcp", f"127.0.0.1:{port}", "127.0.0.2")) as world:
         async def carry(data: bytes) -> None:
             _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))

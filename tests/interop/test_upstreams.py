@@ -4,7 +4,6 @@ operator wrote, except what must never be blocked; and nobody else notices.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 import time
@@ -19,8 +18,7 @@ from proxy.lab.calling import Outcome
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World
-from proxy.storage.find import JournalError, find
-from proxy.storage.rows import Record
+from tests.waiting import comes, recorded
 
 LINE, CALLER, CENTRE = "12025550177", "13015550101", "12025550191"
 REASON = "FCC notice DA-25-1"
@@ -45,18 +43,6 @@ async def placed(phone: Phone, world: World, target: str = f"+{LINE}", caller: s
     uri = target if target.startswith("urn:") else f"sip:{target}@127.0.0.1:{world.ports['proxy']}"
     identity = f"<sip:+{caller}@upstream.example.net>"
     return await phone.call(Invitation(uri, identity, lines=(f"P-Asserted-Identity: {identity}", *lines)), world.proxy)
-
-
-async def kept(world: World, call_id: str) -> Record:
-    """What the journal has of a call; it is written a moment later, and beside the calls."""
-    for _ in range(500):
-        try:
-            if found := find(world.journal, call_id):
-                return found[0]
-        except JournalError:
-            pass
-        await asyncio.sleep(0.02)
-    raise AssertionError("the journal has nothing of this call")
 
 
 @pytest.mark.req("REG-008", "REG-009", "REG-010", "REG-019")
@@ -87,7 +73,7 @@ async def test_a_blocked_upstream_is_refused_since_its_day_and_911_is_not(tmp_pa
                 counted = re.findall(r"^ringwarden_decisions_total\{(.*)\} (\S+)$", await answer.text(), re.MULTILINE)
             rejected = {labels: float(figure) for labels, figure in counted if 'reason="upstream-blocked"' in labels}
             assert sum(figure for labels, figure in rejected.items() if 'action="reject"' in labels) == 2
-            record = await kept(world, refused.call_id)
+            record = await recorded(world.journal, refused.call_id)
             row = record.row
             assert (row.trunk, row.source, row.reason, row.status) == ("bad", f"127.0.0.1:{bad.port}", "upstream-blocked", 403)
             assert (row.caller, row.callee, row.verify) == (CALLER, LINE, "unsigned") and row.refusal and record.utc_offset is not None
@@ -98,9 +84,11 @@ async def test_a_blocked_upstream_is_refused_since_its_day_and_911_is_not(tmp_pa
             # The operator lifts it: no restart, and the next call passes.
             world.config.write_text(world.config.read_text().replace("\n".join(blocked(-2)) + "\n", ""))
             world.process.send_signal(signal.SIGHUP)
-            async with asyncio.timeout(10):
-                while (await placed(bad, world)).status != 200:  # noqa: ASYNC110 - what is waited for is a call that passes
-                    await asyncio.sleep(0.02)
+
+            async def passes() -> bool:
+                return (await placed(bad, world)).status == 200
+
+            await comes(passes, "a call passes")
 
 
 @pytest.mark.req("REG-040", "REG-042")

@@ -18,8 +18,9 @@ from proxy.lab.calling import Answer, Outcome
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation, Peer
 from proxy.lab.phone import Phone
+from proxy.lab.ports import free_port
 from proxy.lab.relay import Relay, Weather
-from proxy.lab.world import World, free_port
+from proxy.lab.world import World
 from proxy.sip.message import Request
 
 WEATHER = Weather(loss=0.1, double=0.05, late=0.15, seconds=0.2)

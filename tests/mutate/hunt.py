@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 import time
 from collections import Counter, defaultdict
@@ -24,20 +23,13 @@ import pytest
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
 
+from tests.mutation.children import end, ended, forget, split
+
 TESTS = ("tests/proxy/sip", "tests/conversations")
 WORDS = ("-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-p", "tests.mutation.few", "--rootdir=.")
 PATIENCE, SECONDS = 10.0, 5.0
 """A child may take that many times what its tests take unchanged, and some seconds: a change may well make a loop endless."""
 LOST = ("proxy.", "policy.", "shaken.", "certs.", "tests.")
-
-
-def forget() -> None:
-    """What was remembered of the unchanged code would hide a change."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(LOST):
-            for value in list(vars(module).values()):
-                if hasattr(value, "cache_clear"):
-                    value.cache_clear()
 
 
 def function_of(change: str) -> str:
@@ -46,27 +38,12 @@ def function_of(change: str) -> str:
 
 def noticed(work: Callable[[], int], seconds: float) -> str:
     """A child does the work: "survived" if it returns 0, "killed" if it ends otherwise, or "timeout"."""
-    child = os.fork()
-    if not child:
-        status = 3
-        try:
-            hush = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(hush, 1)
-            os.dup2(hush, 2)
-            status = work()
-        finally:
-            os._exit(status)
-    end = time.monotonic() + seconds
-    pause = 0.001
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return "survived" if os.waitstatus_to_exitcode(status) == 0 else "killed"
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.02)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "timeout"
+    child = split(work)
+    codes = ended((child,), seconds)
+    if not codes:
+        end(child)
+        return "timeout"
+    return "killed" if codes[child] else "survived"
 
 
 class Hunt:
@@ -95,7 +72,7 @@ class Hunt:
         enter: dict[str, list[int]] = defaultdict(list)
         took: list[float] = []
         for at, item in enumerate(session.items):
-            forget()
+            forget(LOST)
             state()._stats.clear()
             began = time.perf_counter()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
@@ -106,7 +83,7 @@ class Hunt:
         if session.testsfailed:
             return True
         set_mutant_under_test("")
-        forget()
+        forget(LOST)
         gc.collect()
         gc.freeze()  # what the children inherit is not looked through in each of them
         if self._seconds:

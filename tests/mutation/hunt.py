@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 import time
 from collections import defaultdict
@@ -23,10 +22,11 @@ from typing import Any
 
 import pytest
 
+from tests.mutation.children import end, ended, forget, split
 from tests.mutation.faults import ROOT, Fault, living
 
 SHAKEN = str(ROOT / "shaken") + os.sep
-OURS = (str(ROOT / "shaken"), str(ROOT / "tests"), str(ROOT / "certs"))
+OURS = ("shaken", "tests", "certs")
 PATIENCE = 20.0
 """A child may take that many times what its tests take without a fault, and some seconds: a fault may well make a loop
 endless."""
@@ -34,15 +34,6 @@ SECONDS = 5.0
 
 Place = tuple[str, str]
 """A file and the outermost function in it, by qualified name."""
-
-
-def forget() -> None:
-    """What was remembered before the fault would hide it."""
-    for module in list(sys.modules.values()):
-        if (getattr(module, "__file__", None) or "").startswith(OURS):
-            for value in list(vars(module).values()):
-                if hasattr(value, "cache_clear"):
-                    value.cache_clear()
 
 
 @contextmanager
@@ -69,26 +60,11 @@ def watching(entered: set[Place]) -> Iterator[None]:
 
 def exchanged(fault: Fault) -> bool:
     """Puts the fault into the living module; False if it has no such function."""
-    forget()
+    forget(OURS)
     functions = living(importlib.import_module(fault.path[:-3].replace("/", ".")), fault.function)
     for function in functions:
         function.__code__ = fault.code
     return bool(functions)
-
-
-def split(work: Callable[[], int]) -> int:
-    """A child that does the work and ends with what it returned; its process id."""
-    child = os.fork()
-    if child:
-        return child
-    status = 3
-    try:
-        hush = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(hush, 1)
-        os.dup2(hush, 2)
-        status = work()
-    finally:
-        os._exit(status)
 
 
 class Children:
@@ -109,17 +85,16 @@ class Children:
             self._look()
 
     def _look(self) -> None:
-        for child, (fault, end) in list(self._living.items()):
-            done, status = os.waitpid(child, os.WNOHANG)
-            if not done:
-                if time.monotonic() < end:
-                    continue
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-            elif os.waitstatus_to_exitcode(status) == 0:
+        """Wait until one has ended, or its time has."""
+        first = min(until for _, until in self._living.values())
+        for child, code in ended(self._living, first - time.monotonic()).items():
+            fault, _ = self._living.pop(child)
+            if code == 0:
                 self.unnoticed.append(fault)
+        now = time.monotonic()
+        for child in [child for child, (_, until) in self._living.items() if until <= now]:
+            end(child)
             del self._living[child]
-        time.sleep(0.003)
 
 
 class Hunt:
@@ -139,7 +114,7 @@ class Hunt:
         enter: dict[Place, list[int]] = defaultdict(list)
         took: list[float] = []
         for at, item in enumerate(session.items):
-            forget()
+            forget(OURS)
             entered: set[Place] = set()
             began = time.perf_counter()
             with watching(entered):

@@ -7,7 +7,6 @@ import contextlib
 import re
 import socket
 import ssl
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -16,29 +15,15 @@ from proxy import cli
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
+from tests.waiting import SECONDS, counted
 
 CONFIG = "ringwarden.toml"
 
 
 def call(world: World, caller: str = UTILITY) -> Invitation:
     return Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", f"<sip:+{caller}@carrier.example.net>")
-
-
-async def counted(world: World, line: str, value: float) -> None:
-    """Waits until a metric says so."""
-
-    def read() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{world.ports['admin']}/metrics", timeout=5) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    async with asyncio.timeout(15):
-        while True:
-            found = re.search(rf"^{re.escape(line)} (\S+)$", await asyncio.to_thread(read), re.MULTILINE)
-            if found is not None and float(found[1]) == value:
-                return
-            await asyncio.sleep(0.02)
 
 
 async def test_a_reload_swaps_the_lists_and_open_calls_go_on(tmp_path: Path) -> None:
@@ -70,7 +55,7 @@ async def test_a_bad_configuration_leaves_everything_as_it_was(tmp_path: Path) -
 @pytest.mark.req("EMG-001", "EMG-005")
 async def test_a_reload_brings_all_that_the_file_names(tmp_path: Path) -> None:
     """Trunks, next hops, keys, emergency strings, where lines are and how people are told; and no socket is touched."""
-    secure = free_port(socket.SOCK_STREAM)
+    secure = free_port()
     first = f'[[listen]]\ntransport = "tls"\naddress = "127.0.0.1:{secure}"\n\n[tls]\ncertificate = "repository.pem"\nkey = "repository.key"\n\n'
     desk = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     async with World(tmp_path, amend=lambda text: first + text) as world, Phone(user="new") as pbx, contextlib.AsyncExitStack() as last:
@@ -108,7 +93,7 @@ async def test_a_reload_brings_all_that_the_file_names(tmp_path: Path) -> None:
         urgent = Invitation(f"sip:120@127.0.0.1:{world.ports['proxy']}", "<sip:+12025550100@pbx.example.com>")
         assert (await pbx.call(urgent, world.proxy)).status == 200
         assert (await world.carrier.hears("INVITE", call_id=urgent.call_id)).header("identity") is None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             notice = await asyncio.get_running_loop().sock_recv(desk, 65_536)
         assert b"Room 7" in notice
         assert await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", secure)) != shown

@@ -22,8 +22,10 @@ from proxy.lab.calling import Answer
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from shaken.sign import Signer
+from tests.waiting import SECONDS, metrics, until
 
 
 def call(world: World, caller: str, dialled: str = f"+{CALLEE}", *lines: str, callee: str = "") -> Invitation:
@@ -313,7 +315,7 @@ async def test_a_full_disk_stops_no_call_and_is_counted(tmp_path: Path) -> None:
         for caller, status in (("13015550102", 200), (UTILITY, 603)):
             assert (await world.carrier.call(call(world, caller), world.proxy)).status == status
         assert (await world.pbx.call(call(world, "12025550100", "911"), world.proxy)).status == 200
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(SECONDS):
             while not any('"journal-down"' in line for line in world.said):
                 assert (await world.carrier.call(call(world, "13015550103"), world.proxy)).status == 200
         async with aiohttp.ClientSession() as session, session.get(f"{world.admin}/healthz") as answer:
@@ -345,11 +347,6 @@ async def test_a_repository_that_hangs_costs_the_call_its_deadline_and_no_more(t
         assert outcome.statuses[0] == 100  # at once, because a wait was ahead
         heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
         assert "verstat=No-TN-Validation" in (heard.header("p-asserted-identity") or "")
-
-
-async def metrics(world: World) -> str:
-    async with aiohttp.ClientSession() as session, session.get(f"{world.admin}/metrics") as answer:
-        return await answer.text()
 
 
 def diverting(by: str) -> Callable[[str], str]:
@@ -386,6 +383,4 @@ async def test_callers_are_remembered_and_their_patterns_rehearsed(tmp_path: Pat
                 except sqlite3.OperationalError:
                     return False  # nothing is written yet
 
-        async with asyncio.timeout(10):
-            while not noticed():  # noqa: ASYNC110  # another process writes it
-                await asyncio.sleep(0.05)
+        await until(noticed, "the pattern is in the journal")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import pytest
 from proxy.lab.cases import UTILITY
 from proxy.lab.phone import Phone
 from proxy.lab.world import World
-from tests.proxy.test_app import call, counted
+from tests.proxy.test_app import call
 from tests.proxy.test_supervisor import children
+from tests.waiting import comes, counted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -32,15 +33,14 @@ async def rows(world: World) -> dict[str, dict[str, Any]]:
     return {row["target"]: row for row in (await asked(world, "GET", "/peers"))["peers"]}
 
 
-async def when(condition: Any) -> None:
-    async with asyncio.timeout(15):
-        while True:
-            try:
-                if await condition():
-                    return
-            except (aiohttp.ClientError, OSError, AssertionError):
-                pass  # who is asked is being started again
-            await asyncio.sleep(0.02)
+async def when(condition: Callable[[], Awaitable[bool]]) -> None:
+    async def asked() -> bool:
+        try:
+            return await condition()
+        except (aiohttp.ClientError, OSError, AssertionError):
+            return False  # who is asked is being started again
+
+    await comes(asked, "what all workers say")
 
 
 async def present(world: World, count: int) -> bool:

@@ -17,20 +17,9 @@ from proxy.lists.kinds import FOLDER, bring_in
 from proxy.metrics import Metrics
 from proxy.settings import Settings, load
 from proxy.storage.database import Database
+from tests.two_peers import TWO_PEERS
 
-PROVIDER = """
-role = "originating"
-[[listen]]
-address = "192.0.2.10:5060"
-[[peer]]
-name = "carrier"
-side = "carrier"
-hops = ["198.51.100.7:5060"]
-[[peer]]
-name = "pbx"
-side = "pbx"
-hops = ["192.0.2.20:5060"]
-[policy]
+PROVIDER = 'role = "originating"' + TWO_PEERS + """[policy]
 telemarketing = true
 [policy.redress]
 tel = "+12025550100"

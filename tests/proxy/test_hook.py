@@ -15,6 +15,7 @@ from policy.decide import decide
 from policy.rulebook import Profile, Rulebook
 from policy.verdict import EMERGENCY, Verdict
 from proxy.hook import REST, TRIES, DecisionHook, question, read
+from tests.serving import served
 
 CALL = Call(caller="12025550100", callee="12025550199", call_id="a@example.com", attempts=31)
 BOOK = Rulebook(key=b"k")
@@ -41,15 +42,9 @@ class Service:
 @pytest_asyncio.fixture
 async def service() -> AsyncIterator[Service]:
     one = Service()
-    app = web.Application()
-    app.router.add_post("/call", one.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    one.url = f"http://127.0.0.1:{runner.addresses[0][1]}/call"
-    yield one
-    await runner.cleanup()
+    async with served(one.take, "/call") as url:
+        one.url = f"{url}/call"
+        yield one
 
 
 def says(**answer: object) -> Answer:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.log import MAX_LINE, Log, formatted, mask
+from tests.waiting import SECONDS
 
 
 @pytest.fixture
@@ -101,10 +102,10 @@ def test_a_blocked_standard_error_blocks_nobody(pipe: tuple[int, int]) -> None:
 
     swallower = threading.Thread(target=swallow)
     swallower.start()
-    log.close(seconds=10)
+    log.close(seconds=SECONDS)
     assert not log._thread.is_alive()
     os.close(writing)
-    swallower.join(10)
+    swallower.join(SECONDS)
 
 
 def test_a_closed_standard_error_is_counted(pipe: tuple[int, int]) -> None:

@@ -18,10 +18,8 @@ from proxy.lab.world import World
 from proxy.sip.message import Request, Response
 from proxy.strangers import ANSWERS, MOST, Buckets
 from tests.conversations.wire import Wire
-from tests.proxy.test_app import call, counted
-
-SECONDS = 8.0
-
+from tests.proxy.test_app import call
+from tests.waiting import SECONDS, counted, turns, until
 
 # Token buckets
 
@@ -94,9 +92,7 @@ async def test_a_scanner_hears_nothing_and_other_strangers_hear_no_more_than_a_f
             assert all(answer.message.start == b"SIP/2.0 403 Forbidden" for one in answered for answer in one.answers)
             # Emergency calls of strangers are carried whatever their rate.
             assert (await stranger.call(Invitation("sip:911@127.0.0.1", "<sip:100@127.0.0.1>"), world.proxy)).status == 200
-        async with asyncio.timeout(SECONDS):
-            while not any('"scanner":"friendly-scanner"' in line for line in world.said):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await turns(lambda: any('"scanner":"friendly-scanner"' in line for line in world.said), "the scanner is said")
 
 
 async def test_a_trunk_that_places_more_calls_than_it_may_is_told_to_wait(tmp_path: Path) -> None:
@@ -198,9 +194,7 @@ async def test_a_text_message_that_says_stop_is_heeded(tmp_path: Path) -> None:
         ).encode()
         await world.carrier.send(data, world.proxy)
         await world.pbx.hears("MESSAGE", call_id="stop-1")
-        async with asyncio.timeout(SECONDS):
-            while not [text for text in await asyncio.to_thread(texts, world.folder / "state") if "3015550101" in text]:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until(lambda: any("3015550101" in text for text in texts(world.folder / "state")), "the wish is written down")
 
 
 def texts(folder: Path) -> list[str]:

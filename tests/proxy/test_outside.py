@@ -10,6 +10,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from proxy.outside import ANSWER, MOST, REST, TRIES, Outside, Unanswered
+from tests.serving import served
 
 
 class Service:
@@ -30,14 +31,9 @@ class Service:
 @pytest_asyncio.fixture
 async def service() -> AsyncIterator[Service]:
     one = Service()
-    app = web.Application()
-    app.router.add_post("/{any:.*}", one.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    one.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield one
-    await runner.cleanup()
+    async with served(one.take) as url:
+        one.url = url
+        yield one
 
 
 def yes(answer: bytes) -> str:

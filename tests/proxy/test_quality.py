@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from proxy.quality import NOTE, Quality
 from proxy.sip.message import Response
 from proxy.sip.parser import parse
 from proxy.storage.database import Database
-from proxy.storage.find import JournalError, find, since, verified
+from proxy.storage.find import since, verified
 from proxy.storage.rows import End, Item, Note, Record, Row
 from proxy.storage.telling import flat
 from proxy.workers.links import RemoteJournal, rows_of
+from tests.waiting import recorded
 
 REPORT = (
     "VQSessionReport: CallTerm\r\nCallID: {call}\r\nLocalMetrics:\r\nSessionDesc:PT=0 PD=PCMU\r\n"
@@ -34,17 +35,9 @@ def on(text: str) -> str:
     return text.replace("[log]", "[journal]\nquality = true\n\n[log]")
 
 
-async def recorded(path: Path, call_id: str, count: int) -> Record:
-    """The record of a call once so many reports stand beside it."""
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                found = find(path, call_id)
-                if found and len(found[0].quality) == count and found[0].ended is not None:
-                    return found[0]
-            except (JournalError, sqlite3.Error):
-                pass  # nothing is written yet
-            await asyncio.sleep(0.05)  # another thread writes it
+def with_reports(count: int) -> Callable[[Record], bool]:
+    """Whether a call has ended and so many reports stand beside it."""
+    return lambda one: len(one.quality) == count and one.ended is not None
 
 
 async def test_reports_of_both_ways_are_in_the_record_of_the_call(tmp_path: Path) -> None:
@@ -65,7 +58,7 @@ async def test_reports_of_both_ways_are_in_the_record_of_the_call(tmp_path: Path
         assert got.status == 200
         # Of a call that a carrier has no part in nothing is believed: it is passed on, and that is all.
         assert (await world.carrier.call(replace(publish, call_id="x@lab"), world.proxy)).status
-        record = await recorded(tmp_path / "journal.db", sent.call_id, 2)
+        record = await recorded(tmp_path / "journal.db", sent.call_id, with_reports(2))
     shown = flat(record)
     assert (shown["mos"], shown["packet_loss"], shown["jitter_ms"], shown["round_trip_ms"]) == (4.0, 2.0, 12.0, 120.0)
     assert (shown["codec"], shown["heard_by"]) == ("PCMU", ["carrier", "pbx"])
@@ -79,7 +72,7 @@ async def test_without_the_setting_nothing_is_read(tmp_path: Path) -> None:
         outcome = await world.carrier.call(sent, world.proxy, hang_up=False)
         assert outcome.dialog is not None
         assert (await world.carrier.within(outcome.dialog, "BYE", lines=(STAT,))).status == 200
-        record = await recorded(tmp_path / "journal.db", sent.call_id, 0)
+        record = await recorded(tmp_path / "journal.db", sent.call_id, with_reports(0))
     assert flat(record)["mos"] is None and flat(record)["heard_by"] == []
 
 
@@ -138,12 +131,5 @@ async def test_the_record_of_a_listed_caller_says_how_old_the_list_is(tmp_path: 
         caller = f"<sip:+{UTILITY}@carrier.example.net>"
         sent = Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", caller, lines=(f"P-Asserted-Identity: {caller}",))
         assert (await world.carrier.call(sent, world.proxy)).status == 603
-        async with asyncio.timeout(10):
-            while True:
-                try:
-                    if found := find(tmp_path / "journal.db", sent.call_id):
-                        break
-                except JournalError:
-                    pass  # nothing is written yet
-                await asyncio.sleep(0.05)  # another thread writes it
-    assert found[0].row.campaign and flat(found[0])["list_age"] in (0.0, 1.0, 2.0)
+        record = await recorded(tmp_path / "journal.db", sent.call_id)
+    assert record.row.campaign and flat(record)["list_age"] in (0.0, 1.0, 2.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +11,7 @@ import pytest
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
-from proxy.storage.find import JournalError, find
-from proxy.storage.rows import Record
+from tests.waiting import recorded
 
 DENIED = "13015550190"
 
@@ -37,17 +35,6 @@ def refusing(folder: Path, *refusals: str, role: str = "enterprise") -> Callable
     return amend
 
 
-async def recorded(world: World, name: str) -> list[Record]:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                if found := find(world.journal, name):
-                    return found
-            except JournalError:
-                pass  # not there yet
-            await asyncio.sleep(0.05)  # another process writes it
-
-
 @pytest.mark.req("STI-124", "STI-118", "STI-125", "REG-013", "REG-014", "REG-019", "TRAP-94")
 async def test_each_603_plus_is_found_by_its_id_in_the_journal_and_a_subscribers_wish_is_none(tmp_path: Path) -> None:
     async with World(tmp_path, amend=refusing(tmp_path, role="terminating")) as world:
@@ -61,7 +48,7 @@ async def test_each_603_plus_is_found_by_its_id_in_the_journal_and_a_subscribers
             )
             assert said is not None
             assert outcome.final is not None and outcome.final.header("retry-after") is None
-            (record,) = await recorded(world, said[1])
+            record = await recorded(world.journal, said[1])
             assert record.row.call_id == one.call_id and record.row.status == 603
             assert record.row.reason == "campaign-number" and record.row.caller == UTILITY
         outcome = await world.carrier.call(call(world, DENIED), world.proxy)

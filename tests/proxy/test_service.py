@@ -12,13 +12,14 @@ import pytest
 from proxy import cli
 from proxy.lab.world import World
 from proxy.service import every, told
+from tests.waiting import SECONDS
 
 
 def test_systemd_is_told(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(path)
-        heard.settimeout(5)
+        heard.settimeout(SECONDS)
         assert told("READY=1", environ={"NOTIFY_SOCKET": path})
         assert heard.recv(100) == b"READY=1"
         assert told("RELOADING=1", monotonic=True, environ={"NOTIFY_SOCKET": path})
@@ -37,7 +38,7 @@ async def test_a_ringwarden_says_when_it_is_ready_reads_again_and_stops(
         words: list[bytes] = []
 
         async def until(word: bytes) -> None:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(SECONDS):
                 while not words or not words[-1].startswith(word):
                     words.append(await asyncio.get_running_loop().sock_recv(heard, 100))
 

@@ -23,8 +23,9 @@ from proxy.screening.signing import Signed, Wanted
 from proxy.signer import PATH, SigningService, question, read
 from shaken import identity, passport
 from shaken.sign import Signer, load_key
-from tests.proxy.test_app import counted
+from tests.serving import served
 from tests.shaken.tokens import IAT, KEY, URL
+from tests.waiting import counted
 
 OURS = "12025550100"
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"
@@ -62,14 +63,9 @@ class Service:
 @pytest_asyncio.fixture
 async def service() -> AsyncIterator[Service]:
     one = Service()
-    app = web.Application()
-    app.router.add_post("/{any:.*}", one.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    one.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield one
-    await runner.cleanup()
+    async with served(one.take) as url:
+        one.url = url
+        yield one
 
 
 async def signed(service: Service, url: str = "") -> Signed:

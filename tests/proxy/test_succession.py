@@ -8,8 +8,7 @@ import socket
 import stat
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from proxy.succession import NAME, Asked, Control, Heir, SuccessionError, Succes
 from proxy.workers.legacy import ENVIRONMENT, GO, Legacy, LegacyError, Link, give
 from proxy.workers.links import Line
 from proxy.workers.shared import Shared
+from tests.waiting import SECONDS, found
 
 
 @pytest.fixture
@@ -38,16 +38,6 @@ def legacy() -> Iterator[Legacy]:
         line.close()
 
 
-def soon(look: Callable[[], object]) -> object:
-    """What is found, once it is."""
-    until = time.monotonic() + 10.0
-    while time.monotonic() < until:
-        if found := look():
-            return found
-        time.sleep(0.005)
-    raise AssertionError("nothing came")
-
-
 def test_who_asks_says_how_the_new_version_is_started_and_hears_what_became_of_it(control: Control, tmp_path: Path) -> None:
     assert stat.S_IMODE(os.stat(tmp_path / NAME).st_mode) == 0o600
     told: list[tuple[bool, str]] = []
@@ -55,7 +45,7 @@ def test_who_asks_says_how_the_new_version_is_started_and_hears_what_became_of_i
         target=lambda: told.append(ask(tmp_path, ["new", "-m", "proxy.cli"], {"PATH": "/bin", "SECRET": "no"}))
     )
     asking.start()
-    asked = soon(control.asked)
+    asked = found(control.asked, "something came")
     assert isinstance(asked, Asked)
     assert (asked.command, asked.environment) == (["new", "-m", "proxy.cli"], {"PATH": "/bin"})
     asked.answer("not today", False)
@@ -68,7 +58,7 @@ def test_what_cannot_be_read_is_nobodys_wish(control: Control, tmp_path: Path, r
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
         link.connect(str(tmp_path / NAME))
         link.send(request_)
-        link.settimeout(5.0)
+        link.settimeout(SECONDS)
         for _ in range(3):
             assert control.asked() is None
         assert link.recv(10) == b""
@@ -96,7 +86,7 @@ def test_a_command_that_is_not_there_or_ends_at_once_is_no_successor(legacy: Leg
             started(["/nonexistent/ringwarden"], legacy, theirs)
         ends = started([sys.executable, "-c", "raise SystemExit(2)"], legacy, theirs)
         with pytest.raises(SuccessionError, match="code 2"):
-            soon(ends.ready)
+            found(ends.ready, "something came")
         assert ends.process.returncode == 2
 
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 from pathlib import Path
 
 import aiohttp
@@ -15,9 +14,11 @@ import pytest
 from proxy import cli
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
-from proxy.lab.world import World, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
-from tests.proxy.test_app import CONFIG, call, counted
+from tests.proxy.test_app import CONFIG, call
+from tests.waiting import SECONDS, counted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 WORKERS = 3
@@ -44,10 +45,7 @@ async def test_auto_starts_a_worker_for_each_core_that_we_may_use(tmp_path: Path
 
 
 async def test_calls_from_one_address_are_shared_and_counted_together(tmp_path: Path) -> None:
-    def patient(text: str) -> str:
-        return text + "\n[load]\nunscreened_ms = 0\n"  # thirty at once, on a machine that may be busy: none goes unscreened
-
-    async with World(tmp_path, workers=WORKERS, amend=patient) as world:
+    async with World(tmp_path, workers=WORKERS) as world:
         calls = [call(world, f"1301555{number:04}") for number in range(100, 130)]
         outcomes = await asyncio.gather(*(world.carrier.call(one, world.proxy) for one in calls))
         assert [one.status for one in outcomes] == [200] * len(calls)
@@ -92,7 +90,7 @@ async def test_workers_do_not_outlive_a_supervisor_that_is_killed_and_the_next_s
     async with World(tmp_path, workers=WORKERS) as world:
         assert world.process is not None
         world.process.kill()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             await world.process.wait()  # it ends when nobody holds its output any more: when the workers have ended
         await world.run()
         calls = [call(world, f"1301555{number:04}") for number in range(100, 112)]
@@ -127,7 +125,7 @@ async def test_a_request_for_another_workers_transaction_is_handed_over(tmp_path
 
 
 async def test_connections_are_dealt_to_the_workers_in_turn_and_calls_pass_by_each(tmp_path: Path) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     async with World(
         tmp_path, workers=WORKERS, amend=lambda text: another(text, "tcp", f"127.0.0.1:{port}", "127.0.0.2")
     ) as world:
@@ -137,7 +135,7 @@ async def test_connections_are_dealt_to_the_workers_in_turn_and_calls_pass_by_ea
         line = 'ringwarden_decisions_total{action="allow",attest="none",direction="inbound",reason="none"}'
         await counted(world, line, 3 * WORKERS)
         # Whoever accepted them: of each worker's own, two in three went to the others.
-        async with asyncio.timeout(15), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(SECONDS), aiohttp.ClientSession() as session:
             dealt = 0.0
             while not WORKERS < dealt <= 2 * WORKERS:
                 async with session.get(f"{world.admin}/metrics") as answer:

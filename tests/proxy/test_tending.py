@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from proxy.sip.endpoint import Listener
 from proxy.sip.flow import Flow
 from proxy.tending import Tending
 from proxy.tokens import RandomTokens
+from tests.waiting import turns
 
 LISTENERS = (Listener("UDP", "127.0.0.1", 5060, "127.0.0.1", 5060),)
 
@@ -56,12 +57,6 @@ class Keeper:
         await self.names.close()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - a condition with a deadline
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 async def server() -> AsyncIterator[NameServer]:
     async with NameServer() as made:
@@ -78,7 +73,7 @@ async def test_names_are_found_at_the_start_and_followed_when_their_time_is_over
     try:
         assert keeper.targets() == ["udp:127.0.0.7:5070", "udp:127.0.0.8:5060"]
         server.put("pbx.example", "A", "127.0.0.9", ttl=1)
-        await until(lambda: keeper.targets()[0] == "udp:127.0.0.9:5070")
+        await turns(lambda: keeper.targets()[0] == "udp:127.0.0.9:5070", "the peers are as they should be")
     finally:
         await keeper.close()
 
@@ -103,7 +98,7 @@ async def test_targets_are_pinged_and_what_the_network_refuses_is_down(server: N
     keeper.works = False
     await keeper.tending.start()
     try:
-        await until(lambda: keeper.directory.rows(0.0)[0].state == "down")
+        await turns(lambda: keeper.directory.rows(0.0)[0].state == "down", "the peers are as they should be")
         assert keeper.sent[0][0].startswith(b"OPTIONS sip:127.0.0.8:5060 SIP/2.0") and keeper.sent[0][1] == Flow(0, "127.0.0.8", 5060)
     finally:
         await keeper.close()
@@ -117,6 +112,6 @@ async def test_at_a_reload_the_new_peers_have_their_targets_at_once_and_are_ping
     try:
         await keeper.tending.take([Peer("new", "pbx", (Hop("new.example", 5060),))])
         assert keeper.targets() == ["udp:127.0.0.5:5060"]
-        await until(lambda: any(flow.host == "127.0.0.5" for _, flow in keeper.sent))
+        await turns(lambda: any(flow.host == "127.0.0.5" for _, flow in keeper.sent), "the peers are as they should be")
     finally:
         await keeper.close()

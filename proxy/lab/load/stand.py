@@ -5,7 +5,6 @@ target. It runs in a process of its own, as an operator runs it, with policy, me
 from __future__ import annotations
 
 import secrets
-import socket
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.lab.load.plan import Address
 from proxy.lab.load.trust import Program, Trust
-from proxy.lab.world import ORIGID, free_port
+from proxy.lab.ports import free_port
+from proxy.lab.world import ORIGID
 
 CONFIG = """\
 # Written by `ringwarden bench`. Loopback only: nothing of it is fit for a network.
@@ -70,6 +70,9 @@ enabled = true
 PATIENT = "[load]\nunscreened_ms = 0\n"
 """No call goes on unscreened, however long it has waited."""
 
+PATIENCE = 60.0
+"""Seconds that a look at the metrics may take on a busy machine."""
+
 
 class Stand:
     """One ringwarden. Use it in a `with` block."""
@@ -79,11 +82,11 @@ class Stand:
     ) -> None:
         """carrier: where calls come from; pbx: who answers. Raises LoadError."""
         self.me = Address("127.0.0.1", free_port())
-        self.admin = free_port(socket.SOCK_STREAM)
+        self.admin = free_port()
         (folder / "state").mkdir(parents=True, exist_ok=True)
         path = folder / "ringwarden.toml"
         path.write_text(
-            CONFIG.format(
+            CONFIG.replace("[identity]\n", "[identity]\ndeadline_ms = 5000\n").format(
                 secret=secrets.token_hex(24), me=self.me, carrier=carrier, pbx=pbx, transport=transport,
                 anchors=trust.anchors.resolve(), web_ca=trust.web_ca.resolve(), key=trust.key.resolve(), url=trust.url,
                 origid=ORIGID, admin=self.admin, folder=folder.resolve(), mode="tag", pbx_mode="observe", more=PATIENT,
@@ -101,7 +104,7 @@ class Stand:
 
     def count(self, name: str, **labels: str) -> float:
         """The sum of the samples of /metrics of that name which carry these labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=PATIENCE) as answer:
             return total(answer.read().decode("utf-8"), name, **labels)
 
     def __enter__(self) -> Stand:

@@ -17,8 +17,8 @@ from proxy.lab.load.plan import Signing
 
 ROOT = str(Path(__file__).resolve().parents[3])
 """Where our packages are, for programs that are started from the source."""
-READY = 20.0
-GRACE = 5.0
+READY = 60.0
+GRACE = 15.0
 
 
 def environment() -> dict[str, str]:

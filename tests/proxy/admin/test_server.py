@@ -15,6 +15,7 @@ from proxy.admin.server import MAX_BODY, Admin
 from proxy.clock import LabClock
 from proxy.metrics import Metrics
 from proxy.storage.journal import Health
+from tests.waiting import SECONDS
 
 Start = Callable[..., Awaitable[Admin]]
 
@@ -135,9 +136,9 @@ async def test_a_busy_port_is_said_counted_and_tried_again(start: Start) -> None
         port = busy.getsockname()[1]
         admin = await start(port=port, say=say, restarted=count, first_pause=0.01)
         assert admin.address is None and said == ["admin-down"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             await twice.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         await up.wait()
     assert (await ask(admin, "/healthz"))[0] == 200
     assert said[:2] == ["admin-down", "admin-down"] and said[-1] == "admin-up"

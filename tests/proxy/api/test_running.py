@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 import urllib.request
 from pathlib import Path
@@ -13,19 +12,20 @@ from typing import Any
 import pytest
 
 from proxy.lab.cases import CALLEE
-from proxy.lab.world import World, free_port
-from tests.proxy.test_app import counted
+from proxy.lab.ports import free_port
+from proxy.lab.world import World
+from tests.waiting import SECONDS, counted
 
 
 def post(port: int, path: str, body: Any) -> Any:
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with urllib.request.urlopen(asked, timeout=SECONDS) as answer:
         return json.loads(answer.read())
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_what_it_signs_it_verifies_with_the_certificate_that_it_fetches(tmp_path: Path, workers: int) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     more = f'\n[api]\naddress = "127.0.0.1:{port}"\nsign = "asked"\n'
     async with World(tmp_path, amend=lambda text: text + more, workers=workers) as world:
         now = int(time.time())

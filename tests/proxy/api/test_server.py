@@ -24,6 +24,7 @@ from shaken import identity, passport
 from shaken.credential import Anchors
 from shaken.sign import Signer, token
 from shaken.verify import Rules
+from tests.waiting import SECONDS
 
 IAT = 1_767_225_600
 URL, ELSEWHERE, GONE = (f"https://cr.example.net/{name}.pem" for name in ("a", "stranger", "gone"))
@@ -233,7 +234,7 @@ async def test_a_body_without_a_length_is_refused(asker: Asker) -> None:
     assert asker.site.address is not None
     reader, writer = await asyncio.open_connection(*asker.site.address)
     writer.write(b"POST /stir/v1/signing HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n")
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), SECONDS)
     writer.close()
     assert answer.startswith(b"HTTP/1.1 411") and b"SVC4007" in answer
 

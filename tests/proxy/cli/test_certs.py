@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import time
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from certs.lab import Authority
@@ -18,19 +16,10 @@ from proxy.cli import NEGATIVE, OK, USAGE, main
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
+from tests.two_peers import LOOPBACK
+from tests.waiting import counted
 
-CONFIG = """
-[[listen]]
-address = "127.0.0.1:5060"
-[[peer]]
-name = "carrier"
-side = "carrier"
-hops = ["127.0.0.1:5071"]
-[[peer]]
-name = "pbx"
-side = "pbx"
-hops = ["127.0.0.2:5072"]
-[identity]
+CONFIG = LOOPBACK + """[identity]
 anchors = "anchors.pem"
 [paths]
 state = "state"
@@ -124,16 +113,6 @@ def test_wrong_use_is_said_with_its_cure(
     assert "[certificates] cache" in capsys.readouterr().err
 
 
-async def told(world: World, line: str) -> None:
-    """Waits until the metrics hold this line."""
-    async with asyncio.timeout(15), aiohttp.ClientSession() as client:
-        while True:
-            async with client.get(f"{world.admin}/metrics") as answer:
-                if line in (await answer.text()).splitlines():
-                    return
-            await asyncio.sleep(0.02)
-
-
 async def test_a_restart_and_a_reload_begin_with_what_is_kept(tmp_path: Path) -> None:
     async with World(tmp_path) as world:
         (tmp_path / "state").mkdir(exist_ok=True)
@@ -156,6 +135,6 @@ async def test_a_restart_and_a_reload_begin_with_what_is_kept(tmp_path: Path) ->
         # What is purged is forgotten with the next reload, and nothing else is.
         Shelf(tmp_path / "state" / "certificates").remove([url])
         world.process.send_signal(signal.SIGHUP)
-        await told(world, 'ringwarden_reloads_total{result="ok"} 1.0')
+        await counted(world, 'ringwarden_reloads_total{result="ok"}', 1)
         await verified()
         assert sum(world.repository.hits.values()) == hits + 1

@@ -18,6 +18,7 @@ from proxy.storage.database import Database
 from proxy.storage.find import notes, verified
 from proxy.storage.journal import End, Row
 from proxy.storage.telling import FIELDS
+from tests.two_peers import TWO_PEERS
 
 AT = moment("2025-11-20T14:03:00Z")
 CALL = Row(
@@ -116,19 +117,7 @@ def test_a_call_whose_numbers_were_hashed_is_found_with_the_secret(
     journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "ringwarden.toml"
-    config.write_text(f"""
-secret = "{'7' * 64}"
-[[listen]]
-address = "192.0.2.10:5060"
-[[peer]]
-name = "carrier"
-side = "carrier"
-hops = ["198.51.100.7:5060"]
-[[peer]]
-name = "pbx"
-side = "pbx"
-hops = ["192.0.2.20:5060"]
-[journal]
+    config.write_text(f"secret = '{'7' * 64}'" + TWO_PEERS + f"""[journal]
 mask_days = 30
 [paths]
 journal = "{journal}"

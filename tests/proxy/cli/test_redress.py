@@ -12,6 +12,7 @@ from proxy.cli import main
 from proxy.storage.database import Database
 from proxy.storage.find import notes, verified
 from proxy.storage.journal import Row
+from tests.two_peers import TWO_PEERS
 
 
 @pytest.fixture
@@ -19,18 +20,7 @@ def config(tmp_path: Path) -> Path:
     (tmp_path / "deny.txt").write_text("+12025550101\n")
     (tmp_path / "calls.csv").write_text("notified,called,caller,campaign,cites\n2025-11-20,2025-11-20,2025550101,Amazon,16 C.F.R. 310.4(b)(1)(v)\n")
     path = tmp_path / "ringwarden.toml"
-    path.write_text("""
-[[listen]]
-address = "192.0.2.10:5060"
-[[peer]]
-name = "carrier"
-side = "carrier"
-hops = ["198.51.100.7:5060"]
-[[peer]]
-name = "pbx"
-side = "pbx"
-hops = ["192.0.2.20:5060"]
-[lists]
+    path.write_text(TWO_PEERS + """[lists]
 bundled = false
 deny = ["deny.txt"]
 campaigns = ["calls.csv"]

@@ -15,25 +15,14 @@ from proxy.duties import remarks
 from proxy.settings import load
 from proxy.storage.database import Database
 from proxy.storage.journal import Row
+from tests.two_peers import TWO_PEERS
 
 AT = moment("2026-05-12T14:03:00Z")
 OUT = Row(
     AT, "out", direction="outbound", trunk="pbx", caller="12025550101", callee="12125550142", customer="clinic", action="tag",
     findings=(("opt-out", "duty", 80, "asked not to be called"),),
 )  # fmt: skip
-CONFIG = """
-role = "originating"
-[[listen]]
-address = "192.0.2.10:5060"
-[[peer]]
-name = "carrier"
-side = "carrier"
-hops = ["198.51.100.7:5060"]
-[[peer]]
-name = "pbx"
-side = "pbx"
-customer = "call centre"
-hops = ["192.0.2.20:5060"]
+CONFIG = 'role = "originating"' + TWO_PEERS + """customer = "call centre"
 [[customer]]
 name = "clinic"
 telemarketer = "Example Dialling"

@@ -8,31 +8,27 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-SECONDS = 20.0
-"""How long an engine may take to start."""
+from proxy.lab.ports import free_port
+from tests.waiting import SECONDS, found
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def listens(port: int, running: Callable[[], bool]) -> None:
+    """Returns once the engine can be reached."""
 
-
-def listens(port: int, running: Callable[[], bool]) -> bool:
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until and running():
+    def open() -> bool:
+        assert running(), "it did not start"
         try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            return True
+            socket.create_connection(("127.0.0.1", port), SECONDS).close()
         except OSError:
-            time.sleep(0.05)  # another program starts
-    return False
+            return False
+        return True
+
+    found(open, "the engine listens")
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +42,11 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL)
     try:
-        assert listens(port, lambda: process.poll() is None), "redis-server did not start"
+        listens(port, lambda: process.poll() is None)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -71,21 +67,19 @@ def postgres() -> Iterator[str]:
     try:
         subprocess.run(
             [bin / "initdb", "-D", data, "-U", "ringwarden", "--auth=trust", "--no-sync"],
-            check=True, capture_output=True, user=user, cwd=folder, timeout=60,
+            check=True, capture_output=True, user=user, cwd=folder, timeout=3 * SECONDS,
         )  # fmt: skip
         process = subprocess.Popen(
             [bin / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=folder,
         )  # fmt: skip
         try:
-            assert listens(port, lambda: process.poll() is None), "postgres did not start"
-            until = time.monotonic() + SECONDS
+            listens(port, lambda: process.poll() is None)
             ready = [bin / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
-            while subprocess.run(ready, capture_output=True, timeout=10).returncode and time.monotonic() < until:
-                time.sleep(0.1)  # another program starts
+            found(lambda: not subprocess.run(ready, capture_output=True, timeout=SECONDS).returncode, "postgres is ready")
             yield f"postgresql://ringwarden@127.0.0.1:{port}/postgres"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(SECONDS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -15,6 +15,7 @@ from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
 from proxy.parts import fleet_key, prepare
 from proxy.settings import SettingsError, read
+from tests.waiting import comes
 
 KEY = b"k" * 32
 ONE, TWO = "13015550101", "13015550102"
@@ -138,9 +139,7 @@ async def test_a_caller_too_often_on_another_machine_is_noticed_here_and_calls_g
             far.noted(caller, time.time())
         await far.exchange()
         await far.close()
-        async with asyncio.timeout(10):
-            while not await score():  # noqa: ASYNC110
-                await asyncio.sleep(0.1)  # the next exchange brings it
+        await comes(score, "the next exchange brings it")
 
 
 async def test_calls_go_on_without_redis(tmp_path: Path) -> None:

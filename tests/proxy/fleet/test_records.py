@@ -17,6 +17,7 @@ from proxy.lab.world import World
 from proxy.quality import NOTE
 from proxy.storage.database import Database
 from proxy.storage.rows import End, Item, Note, Row
+from tests.waiting import comes
 
 UTC = 1_760_000_000.0
 
@@ -148,16 +149,16 @@ async def test_a_running_ringwarden_copies_its_journal(workers: int, postgres: s
         identity = "<sip:+13015550101@carrier.example.net>"
         sent = Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", identity, lines=(f"P-Asserted-Identity: {identity}",))
         assert (await world.carrier.call(sent, world.proxy)).status == 200
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    rows = await asked(postgres, "SELECT machine, caller, ended FROM ringwarden_calls WHERE call_id = $1", sent.call_id)
-                except absent():
-                    rows = []
-                if rows and rows[0]["ended"] is not None:
-                    break
-                await asyncio.sleep(0.2)  # another process copies it
-    assert (rows[0]["machine"], rows[0]["caller"]) == ("edge", "13015550101")
+
+        async def copied() -> Any:
+            try:
+                rows = await asked(postgres, "SELECT machine, caller, ended FROM ringwarden_calls WHERE call_id = $1", sent.call_id)
+            except absent():
+                return None
+            return rows[0] if rows and rows[0]["ended"] is not None else None
+
+        copy = await comes(copied, "the whole row is in the database")
+    assert (copy["machine"], copy["caller"]) == ("edge", "13015550101")
 
 
 def absent() -> type[Exception]:

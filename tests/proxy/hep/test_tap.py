@@ -19,6 +19,7 @@ from proxy.settings.values import HepSettings
 from proxy.sip.flow import Flow
 from proxy.sip.options import Listener
 from tests.proxy.hep.test_chunks import read
+from tests.waiting import SECONDS, turns
 
 LISTENERS = (Listener("UDP", "0.0.0.0", 5060, "192.0.2.10", 5060), Listener("TLS", "192.0.2.10", 5061, "192.0.2.10", 5061))
 CARRIER, PBX = Flow(0, "198.51.100.7", 5070), Flow(1, "192.0.2.20", 5080)
@@ -58,7 +59,7 @@ class Desk:
 
     async def collected(self, count: int) -> list[dict[tuple[int, int], bytes]]:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             return [read(await loop.sock_recv(self.socket, 65_535)) for _ in range(count)]
 
 
@@ -142,9 +143,7 @@ async def test_long_messages_fill_the_queue_before_the_memory(desk: Desk) -> Non
         desk.tap.received(long, CARRIER)
     assert desk.tap.waiting == room.MAX_OCTETS // len(long) and desk.tap.dropped == 1000 - desk.tap.waiting
     task = running(desk.tap)
-    async with asyncio.timeout(20):
-        while desk.tap.waiting:  # noqa: ASYNC110  # a counter has no event
-            await asyncio.sleep(0.01)
+    await turns(lambda: not desk.tap.waiting, "all have left")
     assert desk.tap._octets == 0
     task.cancel()
 
@@ -166,10 +165,12 @@ async def test_a_dead_collector_is_said_once_and_counted(monkeypatch: pytest.Mon
     desk = Desk(port)
     desk.socket.close()
     task = running(desk.tap)
-    async with asyncio.timeout(10):
-        while desk.tap.failed < 3:
-            desk.tap.received(INVITE, CARRIER)
-            await asyncio.sleep(0.005)  # the kernel tells of the closed port when it likes
+
+    def fails() -> bool:
+        desk.tap.received(INVITE, CARRIER)  # the kernel tells of the closed port when it likes
+        return desk.tap.failed >= 3
+
+    await turns(fails, "three have failed")
     assert not task.done()
     assert [event for event, _ in desk.said] in (["hep-collector-dead"], [])
     task.cancel()
@@ -185,9 +186,7 @@ async def test_a_collector_whose_name_is_nobodys_is_tried_again(monkeypatch: pyt
     desk = Desk()
     desk.socket.close()
     task = running(desk.tap)
-    async with asyncio.timeout(10):
-        while desk.tap.failed < 3:  # noqa: ASYNC110  # a counter has no event
-            await asyncio.sleep(0.002)
+    await turns(lambda: desk.tap.failed >= 3, "three have failed")
     assert [event for event, _ in desk.said] == ["hep-collector-dead"] and not task.done()
     task.cancel()
 
@@ -196,7 +195,7 @@ async def test_what_a_collector_says_to_us_does_not_pile_up(desk: Desk) -> None:
     desk.tap.received(INVITE, CARRIER)
     task = running(desk.tap)
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         _, ours = await loop.sock_recvfrom(desk.socket, 65_535)
     for _ in range(100):
         desk.socket.sendto(b"chatter", ours)

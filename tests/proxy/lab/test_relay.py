@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.lab.relay import Relay, Weather
+from tests.waiting import SECONDS
 
 HOSTS = ("127.0.0.91", "127.0.0.92")
 
@@ -57,10 +58,10 @@ async def test_each_side_meets_the_other_at_its_port_and_octets_stay() -> None:
     with bound("127.0.0.93") as one, bound("127.0.0.94") as other:
         async with Relay(one.getsockname(), other.getsockname(), Weather(), 1, HOSTS) as relay:
             one.sendto(bytes(range(256)), relay.for_other)
-            data, source = await asyncio.wait_for(loop.sock_recvfrom(other, 4096), 5)
+            data, source = await asyncio.wait_for(loop.sock_recvfrom(other, 4096), SECONDS)
             assert data == bytes(range(256)) and source == relay.for_one == ("127.0.0.92", one.getsockname()[1])
             other.sendto(b"back", source)
-            data, source = await asyncio.wait_for(loop.sock_recvfrom(one, 4096), 5)
+            data, source = await asyncio.wait_for(loop.sock_recvfrom(one, 4096), SECONDS)
             assert data == b"back" and source == relay.for_other == ("127.0.0.91", other.getsockname()[1])
             assert (relay.toll.carried, relay.toll.lost) == (2, 0)
 
@@ -73,7 +74,7 @@ async def test_what_is_held_back_is_overtaken() -> None:
                 one.sendto(b"%d" % number, relay.for_other)
             got: list[int] = []
             while len(got) < 60 - relay.toll.lost + relay.toll.doubled or not got:
-                got.append(int((await asyncio.wait_for(loop.sock_recvfrom(other, 4096), 5))[0]))
+                got.append(int((await asyncio.wait_for(loop.sock_recvfrom(other, 4096), SECONDS))[0]))
             assert relay.toll.lost and relay.toll.doubled and relay.toll.late
             assert got != sorted(got) and len(set(got)) == 60 - relay.toll.lost
 
@@ -87,9 +88,9 @@ async def test_it_runs_as_a_program_and_tells_its_toll() -> None:
         )  # fmt: skip
         assert process.stdout is not None
         try:
-            assert await asyncio.wait_for(process.stdout.readline(), 20) == b"relay ready\n"
+            assert await asyncio.wait_for(process.stdout.readline(), SECONDS) == b"relay ready\n"
             one.sendto(b"gone", ("127.0.0.91", other.getsockname()[1]))
         finally:
             process.terminate()
-        said = await asyncio.wait_for(process.stdout.read(), 20)
+        said = await asyncio.wait_for(process.stdout.read(), SECONDS)
         assert await process.wait() == 0 and said.startswith(b'{"carried": 0, "lost": ')

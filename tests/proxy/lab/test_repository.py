@@ -14,6 +14,7 @@ import pytest
 
 from certs.lab import Authority
 from proxy.lab.repository import FAULTS, HUGE, Repository
+from tests.waiting import SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -99,7 +100,7 @@ async def test_what_hangs_answers_when_it_is_released(repository: Repository, cl
             return await response.read()
 
     asking = asyncio.create_task(ask())
-    await asyncio.wait_for(repository.waiting.wait(), 20)
+    await asyncio.wait_for(repository.waiting.wait(), SECONDS)
     assert not asking.done()
     repository.release()
     assert await asking == b"a chain"
@@ -108,7 +109,7 @@ async def test_what_hangs_answers_when_it_is_released(repository: Repository, cl
 async def test_what_hangs_does_not_hold_up_the_end(folder: Path, client: aiohttp.ClientSession) -> None:
     async with Repository(folder / "repository.pem", folder / "repository.key") as repository:
         asking = asyncio.create_task(client.get(repository.put("a.pem", b"", "hang")).__aenter__())
-        await asyncio.wait_for(repository.waiting.wait(), 20)
+        await asyncio.wait_for(repository.waiting.wait(), SECONDS)
     (result,) = await asyncio.gather(asking, return_exceptions=True)
     if isinstance(result, aiohttp.ClientResponse):
         result.close()
@@ -143,11 +144,11 @@ async def test_a_subprocess_says_where_it_is_and_ends_when_told(folder: Path, cl
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        base = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip()
+        base = (await asyncio.wait_for(process.stdout.readline(), SECONDS)).decode().strip()
         async with client.get(base + "/web-ca.pem") as response:
             assert await response.read() == (folder / "web-ca.pem").read_bytes()
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
     finally:
         if process.returncode is None:
             process.kill()

@@ -13,7 +13,8 @@ import pytest
 from policy.letter import parse
 from proxy import lists
 from proxy.lab.cases import FCC, UTILITY
-from proxy.lab.world import DEMO_PORTS, World, WorldError, free_port, is_free, ports, recent_campaigns
+from proxy.lab.ports import free_port, is_free
+from proxy.lab.world import DEMO_PORTS, World, WorldError, ports, recent_campaigns
 
 
 async def test_everything_that_was_started_is_stopped(tmp_path: Path) -> None:

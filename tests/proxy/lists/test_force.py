@@ -10,19 +10,9 @@ import pytest
 from proxy.cli import NEGATIVE, OK, USAGE, main
 from proxy.parts import prepare
 from proxy.settings import load
+from tests.two_peers import LOOPBACK
 
-CONFIG = """
-[[listen]]
-address = "127.0.0.1:5060"
-[[peer]]
-name = "carrier"
-side = "carrier"
-hops = ["127.0.0.2:5060"]
-[[peer]]
-name = "pbx"
-side = "pbx"
-hops = ["127.0.0.3:5060"]
-[paths]
+CONFIG = LOOPBACK + """[paths]
 state = "state"
 """
 

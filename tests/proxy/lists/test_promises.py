@@ -14,6 +14,7 @@ from policy.learned import Learned
 from policy.lists import DAY
 from policy.rulebook import Profile, Rulebook
 from proxy.lists.promises import Promises
+from tests.waiting import SECONDS
 
 UTC = 20_000 * DAY + 0.5
 US, THEM = "12025550100", "12125550147"
@@ -121,7 +122,7 @@ async def test_it_goes_on_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(one, "exchange", turn)
     task = asyncio.create_task(one.keep())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SECONDS):
         await turned.wait()
     task.cancel()
     assert (tmp_path / "lists" / "optout.csv").read_text().endswith(",any,stop\n")

@@ -13,6 +13,7 @@ from proxy.lists import upkeep
 from proxy.lists.copies import Copies
 from proxy.lists.kinds import FOLDER, bring_in
 from proxy.lists.upkeep import Upkeep
+from tests.waiting import SECONDS
 
 UTC = 20_000 * DAY
 
@@ -62,6 +63,6 @@ async def test_it_goes_on_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return []
 
     task = asyncio.create_task(world.upkeep.run(paths))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SECONDS):
         await turned.wait()
     task.cancel()

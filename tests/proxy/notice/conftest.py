@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.notice.content import Notice
+from tests.waiting import SECONDS
 
 UTC = 1_795_000_000.25
 
@@ -53,7 +54,7 @@ class Edge:
 
     async def settled(self) -> None:
         """All tasks have ended; one that does not is the test's failure."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             await asyncio.gather(*self.tasks)
 
 

@@ -16,6 +16,7 @@ from proxy.notice.sending import Undelivered
 from proxy.notice.syslog import MAX_DATAGRAM, Syslog, composed, escaped
 from proxy.settings import SyslogSettings
 from tests.proxy.notice.conftest import NOTICE
+from tests.waiting import SECONDS
 
 FORM = re.compile(
     rb'<(\d{1,3})>1 (\S+) (\S+) ringwarden (\d+) (\S+) \[notice@32473((?: \w+="(?:[^"\\\]]|\\["\\\]])*")*)\] \xef\xbb\xbf(.*)',
@@ -27,7 +28,7 @@ FORM = re.compile(
 async def test_a_notice_arrives_as_a_udp_datagram(notice: Notice) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind(("127.0.0.1", 0))
-        sink.settimeout(5)
+        sink.settimeout(SECONDS)
         port = sink.getsockname()[1]
         await Syslog(SyslogSettings(host="127.0.0.1", port=port, facility="authpriv")).send(notice)
         found = FORM.fullmatch(sink.recv(65_535))
@@ -46,7 +47,7 @@ async def test_a_notice_arrives_at_a_unix_socket(notice: Notice, tmp_path: Path)
         await way.send(notice)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sink:
         sink.bind(str(path))
-        sink.settimeout(5)
+        sink.settimeout(SECONDS)
         await way.send(replace(notice, test=True))
         assert sink.recv(65_535).startswith(b"<133>1 ")  # local0 (16) * 8 + notice (5)
     await way.close()

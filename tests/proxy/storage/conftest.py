@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +9,9 @@ from typing import Any
 import pytest
 
 from proxy.storage.journal import Journal, Pace, Row
+from tests.waiting import found
 
 QUICK = Pace(beat=0.005, patience=0.02, pauses=(0.005, 0.01), care=0.01)
-
-
-def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Returns as soon as a condition holds; fails when it never does."""
-    end = time.monotonic() + seconds
-    pause = threading.Event()
-    while not holds():
-        assert time.monotonic() < end, "it never came true"
-        pause.wait(0.002)
 
 
 class Said(list[tuple[str, dict[str, Any]]]):
@@ -41,7 +31,7 @@ def said() -> Said:
 
 @pytest.fixture
 def wait() -> Callable[[Callable[[], bool]], None]:
-    return until
+    return lambda holds: found(holds, "what the journal does beside us")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from proxy.storage import chain
 from proxy.storage.database import Database, note
 from proxy.storage.find import JournalError, find, latest, notes, since, verified
 from proxy.storage.journal import End, Journal, Note, Row
+from tests.waiting import SECONDS
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -103,7 +104,7 @@ def test_after_a_kill_the_chain_is_accepted_and_the_gap_named(
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == b"now\n"
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(SECONDS)
     assert not verified(path).faults
     journal = journal_at(path)
     journal.put(Row(9.0, "after"))

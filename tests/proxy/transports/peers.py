@@ -20,13 +20,11 @@ from proxy.sip.framing import Framer
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.transports import Streams
+from tests.waiting import SECONDS, turns
 
 CARRIER, PBX = "127.0.0.2", "127.0.0.3"
 PLAIN = {"address": "127.0.0.1:0"}
 """A listener by UDP and TCP."""
-PATIENCE = 10.0
-"""Seconds that anything may take here on a busy machine."""
-
 
 OPENED: list[Any] = []
 """What a test opened: closed when it ends."""
@@ -56,9 +54,7 @@ def on_uvloop(test: Test) -> Callable[..., None]:
 
 async def until(condition: Callable[[], object], what: str = "") -> None:
     """Wait for a condition."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110  # what is looked at tells nobody
-            await asyncio.sleep(0.005)
+    await turns(condition, what)
 
 
 class Line:
@@ -73,7 +69,7 @@ class Line:
     @classmethod
     async def open(cls, to: tuple[str, int], me: str = CARRIER, tls: ssl.SSLContext | None = None, name: str = "") -> Self:
         """name: asked for by SNI."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SECONDS):
             made = await asyncio.open_connection(
                 *to, local_addr=(me, 0), ssl=tls, server_hostname=name if tls is not None else None
             )
@@ -84,7 +80,7 @@ class Line:
 
     async def hears(self) -> Request | Response:
         """The next message."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SECONDS):
             while (message := self._framer.next()) is None:
                 octets = await self.reader.read(65_536)
                 assert octets, "the connection has ended"
@@ -93,7 +89,7 @@ class Line:
 
     async def ended(self) -> bytes:
         """What else comes until the connection ends."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SECONDS):
             try:
                 return await self.reader.read()
             except ConnectionError:
@@ -130,7 +126,7 @@ class Phone:
         return host, port
 
     async def line(self) -> Line:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SECONDS):
             return await self.lines.get()
 
 
@@ -156,7 +152,7 @@ class Datagrams:
 
     async def hears(self) -> Request | Response:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SECONDS):
             return parse(await loop.sock_recv(self.socket, 65_535))
 
 

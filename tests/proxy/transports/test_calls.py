@@ -24,6 +24,7 @@ from tests.proxy.transports.peers import (
     until,
     where,
 )
+from tests.waiting import SECONDS
 
 
 def hop(address: tuple[str, int], transport: str = "tcp") -> str:
@@ -93,10 +94,10 @@ async def test_a_ping_is_answered_with_one_line_end(run: Run) -> None:
     async with run(hop((PBX, 5060), "udp")) as app:
         line = await Line.open(where(app))
         line.send(b"\r\n\r\n")
-        assert await asyncio.wait_for(line.reader.readexactly(2), 10) == b"\r\n"
+        assert await asyncio.wait_for(line.reader.readexactly(2), SECONDS) == b"\r\n"
         line.send(b"\r\n")
         line.send(b"\r\n")
-        assert await asyncio.wait_for(line.reader.readexactly(2), 10) == b"\r\n"
+        assert await asyncio.wait_for(line.reader.readexactly(2), SECONDS) == b"\r\n"
 
 
 @pytest.mark.req("SIP-096")

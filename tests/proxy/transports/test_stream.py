@@ -20,9 +20,9 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.transports import Bounds, Room, Streams, Tls
 from tests.proxy.transports.peers import on_uvloop
+from tests.waiting import SECONDS, turns
 
 PING = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKx\r\nContent-Length: 0\r\n\r\n"
-PATIENCE = 5.0
 
 
 class Desk:
@@ -50,9 +50,7 @@ class Desk:
         )
 
     async def until(self, holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not holds():  # noqa: ASYNC110  # what is waited for is a number, and tells nobody
-                await asyncio.sleep(0.002)
+        await turns(holds, "what this desk waits for")
 
 
 @asynccontextmanager
@@ -79,14 +77,14 @@ async def test_messages_come_whole_and_pings_are_answered() -> None:
     async with desk() as one:
         reader, writer = await connected(one)
         writer.write(b"\r\n\r\n" + PING[:30])
-        assert await asyncio.wait_for(reader.readexactly(2), PATIENCE) == b"\r\n"
+        assert await asyncio.wait_for(reader.readexactly(2), SECONDS) == b"\r\n"
         writer.write(PING[30:] + PING)
         await one.until(lambda: len(one.heard) == 2)
         flow = one.heard[0][1]
         assert one.heard == [(PING, flow), (PING, flow)]
         assert flow.listener == 3 and flow.port == writer.get_extra_info("sockname")[1] and flow.connection
         assert one.streams.send(b"answer", flow._replace(port=5060))
-        assert await asyncio.wait_for(reader.readexactly(6), PATIENCE) == b"answer"
+        assert await asyncio.wait_for(reader.readexactly(6), SECONDS) == b"answer"
         writer.close()
         await one.until(lambda: len(one.streams) == 0)
 
@@ -127,7 +125,7 @@ async def test_a_stream_that_is_no_sip_is_told_of_and_closed() -> None:
     async with desk() as one:
         reader, writer = await connected(one)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+        assert await asyncio.wait_for(reader.read(), SECONDS) == b""
         assert one.counted["ended", "framing"] == 1 and one.broken[0][0].startswith(b"GET /") and one.heard == []
 
 
@@ -142,7 +140,7 @@ async def test_who_is_slow_or_silent_too_long_loses_the_connection(sent: bytes, 
         one.clock += seconds
         one.streams._sweep()
         try:
-            assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+            assert await asyncio.wait_for(reader.read(), SECONDS) == b""
         except ConnectionResetError:
             pass
         await one.until(lambda: len(one.streams) == 0)
@@ -155,7 +153,7 @@ async def test_one_address_cannot_take_all_connections() -> None:
         await one.until(lambda: len(one.streams) == 2)
         reader, _ = await connected(one)
         try:
-            assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+            assert await asyncio.wait_for(reader.read(), SECONDS) == b""
         except ConnectionResetError:
             pass
         await one.until(lambda: one.counted["refused", "source"] == 1)
@@ -208,7 +206,7 @@ async def test_tls_below_1_2_and_callers_without_a_certificate_are_refused(tls: 
         reader, writer = await connected(one, ssl=bare, server_hostname="127.0.0.1")
         writer.write(PING)
         try:
-            assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+            assert await asyncio.wait_for(reader.read(), SECONDS) == b""
         except (ssl.SSLError, ConnectionError):
             pass
         assert one.heard == []

@@ -14,6 +14,7 @@ from proxy.settings import TlsSettings
 from proxy.settings.network import NamedCertificate
 from proxy.transports import Tls
 from tests.proxy.transports.test_stream import connected, desk
+from tests.waiting import SECONDS
 
 
 async def shown(one: object, name: str) -> str:
@@ -49,7 +50,7 @@ async def test_new_certificates_serve_new_connections_and_open_ones_go_on(
         mine.renew()
         assert await shown(one, "sip.example.com") != before
         writer.write(b"\r\n\r\n")
-        assert await asyncio.wait_for(reader.readexactly(2), 5) == b"\r\n"
+        assert await asyncio.wait_for(reader.readexactly(2), SECONDS) == b"\r\n"
         # What cannot be read changes nothing.
         now = await shown(one, "sip.example.com")
         tls.certificate.write_text("no certificate")

@@ -10,6 +10,7 @@ import pytest
 from proxy.sip.endpoint import Listener
 from proxy.sip.flow import Flow
 from proxy.transports import Udp
+from tests.waiting import SECONDS
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_what_is_no_address_of_ours_is_a_failure_and_no_exception(udp: Udp, host
 def test_the_longest_datagram_goes_and_comes_and_a_longer_one_is_a_failure(udp: Udp) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(5)
+        peer.settimeout(SECONDS)
         there = Flow(0, *peer.getsockname())
         assert udp.send(b"x" * 65_507, there) is True
         assert len(peer.recv(65_535)) == 65_507

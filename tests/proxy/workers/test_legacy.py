@@ -13,6 +13,7 @@ import pytest
 from proxy.workers.legacy import GO, READY, Legacy, LegacyError, Link, give, received
 from proxy.workers.links import Line
 from proxy.workers.shared import Leaving, Shared
+from tests.waiting import SECONDS
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -23,7 +24,7 @@ def pair() -> Iterator[Pair]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         for one in (ours, theirs):
-            one.settimeout(5.0)
+            one.settimeout(SECONDS)
         yield ours, theirs
 
 

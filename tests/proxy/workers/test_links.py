@@ -29,6 +29,7 @@ from proxy.workers.links import (
 )
 from proxy.workers.seat import MAX_WAYS, Seat
 from proxy.workers.shared import Shared
+from tests.waiting import SECONDS
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ async def test_a_message_for_somebody_who_is_gone_comes_back_as_news_of_that(lin
     other.listen(None, lambda data, flow: None, lambda call_id, utc: None, {}, lambda data, flow: bool(sent.append(flow)) or flow == here)
     try:
         assert one.carry(b"x", here) and one.carry(b"x", gone)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while len(sent) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0)
     finally:

@@ -8,7 +8,7 @@ from proxy.lab.load.fleet import Callees, place
 from proxy.lab.load.plan import Address, Plan
 from proxy.lab.load.stand import Stand, total
 from proxy.lab.load.trust import Trust
-from proxy.lab.world import free_port
+from proxy.lab.ports import free_port
 
 
 def test_every_call_of_a_load_is_verified(tmp_path: Path) -> None:

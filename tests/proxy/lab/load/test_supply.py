@@ -11,6 +11,7 @@ from proxy.lab.load.plan import Address, Plan, Signing
 from proxy.lab.load.supply import BLOCK, Supply, calls, sign
 from shaken.identity import parse as identity
 from shaken.passport import parse
+from tests.waiting import SECONDS
 
 LEAF = Authority(seed="load").leaf("709J")
 URLS = ("https://127.0.0.1:1/a.pem", "https://127.0.0.1:1/b.pem")
@@ -47,7 +48,7 @@ def test_a_caller_is_given_what_the_process_beside_it_signs() -> None:
         supply.more()
         if (call := supply.take()) is not None:
             taken.append(call)
-    beside.join(5)
+    beside.join(SECONDS)
     assert len({call.identity for call in taken}) == count and taken[0].identity.endswith(b"ppt=shaken\r\n")
 
 
