@@ -130,8 +130,7 @@ class Inbox:
         if data[:1] in _LINE_END:
             data = data.lstrip(b"\r\n")  # the parser takes them off too
         if data[:7] == b"INVITE ":
-            target = data[7 : max(data.find(b" ", 7), 7)]
-            if self._vital(target):
+            if self.vital(data):
                 return True
             if not self._queue:
                 return False  # its turn comes at once
@@ -140,11 +139,14 @@ class Inbox:
             return self._awaited(data, flow) and self._callbacks.take(now)
         return data[:7] != b"CANCEL " or not self._queue
 
+    def vital(self, data: bytes) -> bool:
+        """Whether an INVITE is an emergency call."""
+        return self._vital(data[7 : max(data.find(b" ", 7), 7)])
+
     def unheard(self, data: bytes, flow: Flow) -> bool:
         """Whether an INVITE falls unheard, because the inbox is overfull and nothing says that it must not."""
         if (
-            data[:7] != b"INVITE " or data.find(TOKEN) >= 0
-            or self._vital(data[7 : max(data.find(b" ", 7), 7)]) or self._awaited(data, flow)
+            data[:7] != b"INVITE " or data.find(TOKEN) >= 0 or self.vital(data) or self._awaited(data, flow)
         ):  # fmt: skip
             return False
         self.shed += 1

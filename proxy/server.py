@@ -22,6 +22,8 @@ OVERSIZE = 1300
 """Octets above which a datagram may not arrive whole (RFC 3261 section 18.1.1); counted."""
 MOST = 512
 """Datagrams read at one time: what must not wait may be behind calls that do, and behind their repetitions."""
+SORTED = 128
+"""Of them sorted at one time, before those that need not wait are served."""
 TURN = 8
 """New calls served before the sockets are looked at again: the most that an emergency call waits for."""
 SOONEST = 0.001
@@ -112,8 +114,14 @@ class Server:
         self._work()
 
     def _read(self, index: int, udp: Udp) -> None:
+        """Sort what has arrived, then serve what need not wait; emergency calls are served at once. In a flood there
+        are ten refusals for each message that is served, and those that alternate find cold caches and take twice the
+        time.
+        """
         now = self._now()
-        elsewhere, admit, inbox = self._elsewhere, self._admit, self._inbox
+        elsewhere, inbox = self._elsewhere, self._inbox
+        urgent, put, vital = inbox.urgent, inbox.put, inbox.vital
+        first: list[tuple[bytes, Flow]] = []
 
         def take(data: bytes, host: str, port: int) -> None:
             if data[:4] == b"ACK " and ends(data):
@@ -122,9 +130,20 @@ class Server:
             if inbox.overfull and inbox.unheard(data, flow):
                 return
             if elsewhere is None or not elsewhere(data, flow):
-                admit(data, flow, now)
+                if not urgent(data, flow, now):
+                    put(data, flow, now)
+                elif data[:7] == b"INVITE " and vital(data):
+                    self._serve(data, flow, now)
+                else:
+                    first.append((data, flow))
 
-        udp.read(take, MOST)
+        for _ in range(MOST // SORTED):
+            count = udp.read(take, SORTED)
+            for data, flow in first:
+                self._serve(data, flow, now)
+            if count < SORTED:
+                break
+            first.clear()
 
     def _admit(self, data: bytes, flow: Flow, now: float) -> None:
         """Serve a message, or let it wait for its turn."""

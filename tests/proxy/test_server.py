@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.inbox import STALE
-from proxy.server import TURN, Server
+from proxy.server import MOST, SORTED, TURN, Server
 from proxy.sip.flow import Flow
 
 STREAM = Flow(0, "192.0.2.1", 40_000, 7)
@@ -79,3 +79,36 @@ async def test_who_waits_too_long_on_a_stream_is_told_so_and_who_waits_a_little_
     stage.time += 2 * STALE
     await stage.until(lambda: len(stage.refused) == 2)
     assert stage.refused == [f"INV{TURN}", f"INV{TURN + 1}"] and stage.server.shed == 2
+
+
+class Socket:
+    """A socket of datagrams that have arrived."""
+
+    def __init__(self, *waiting: bytes) -> None:
+        self.waiting = list(waiting)
+        self.reads: list[int] = []
+
+    def read(self, take: Callable[[bytes, str, int], None], most: int) -> int:
+        now, self.waiting = self.waiting[:most], self.waiting[most:]
+        self.reads.append(len(now))
+        for data in now:
+            take(data, "192.0.2.1", 5060)
+        return len(now)
+
+
+@pytest.mark.req("SIP-120", "EMG-003")
+async def test_of_what_arrived_together_emergency_calls_come_first_then_calls_in_progress_in_their_order_then_new_ones() -> None:
+    stage = Stage()
+    arrived = [message("INVITE", 1), message("ACK", 50), message("INVITE", 2), message("BYE", 50), message("INVITE", 911), message("BYE", 51)]
+    stage.server._readable(0, Socket(*arrived))  # type: ignore[arg-type]
+    assert stage.served == ["INV911", "ACK50", "BYE50", "BYE51", "INV1", "INV2"]
+
+
+async def test_so_many_are_sorted_at_one_time_and_so_many_read() -> None:
+    stage = Stage()
+    socket = Socket(*(message("BYE", number) for number in range(MOST + 1)))
+    stage.server._readable(0, socket)  # type: ignore[arg-type]
+    assert socket.reads == [SORTED] * (MOST // SORTED) and len(socket.waiting) == 1
+    assert stage.served == [f"BYE{number}" for number in range(MOST)]
+    stage.server._readable(0, socket)  # type: ignore[arg-type]
+    assert stage.served[-1] == f"BYE{MOST}"
