@@ -120,7 +120,6 @@ class Server:
         """
         now = self._now()
         elsewhere, inbox = self._elsewhere, self._inbox
-        urgent, put, vital = inbox.urgent, inbox.put, inbox.vital
         first: list[tuple[bytes, Flow]] = []
 
         def take(data: bytes, host: str, port: int) -> None:
@@ -130,19 +129,18 @@ class Server:
             if inbox.overfull and inbox.unheard(data, flow):
                 return
             if elsewhere is None or not elsewhere(data, flow):
-                if not urgent(data, flow, now):
-                    put(data, flow, now)
-                elif data[:7] == b"INVITE " and vital(data):
+                if not inbox.urgent(data, flow, now):
+                    inbox.put(data, flow, now)
+                elif data[:7] == b"INVITE " and inbox.vital(data):
                     self._serve(data, flow, now)
                 else:
                     first.append((data, flow))
 
-        for _ in range(MOST // SORTED):
-            count = udp.read(take, SORTED)
+        left = MOST
+        while left:
+            left = left - SORTED if udp.read(take, SORTED) == SORTED else 0
             for data, flow in first:
                 self._serve(data, flow, now)
-            if count < SORTED:
-                break
             first.clear()
 
     def _admit(self, data: bytes, flow: Flow, now: float) -> None:
