@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,8 @@ async def test_ctrl_c_takes_the_world_down(more: tuple[str, ...], until: bytes, 
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "proxy.cli", "demo", "--folder", str(folder), *more, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # What a shell starts in the background ignores Ctrl-C, and so do the children of that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     try:
         assert process.stdout is not None
