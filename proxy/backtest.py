@@ -29,7 +29,9 @@ TOLERATED = 0.1
 MISSED = 0.2
 """The same of one caller, of whom at least `MANY` calls would be newly blocked."""
 MANY = 30
-CHANGES = ("newly blocked", "newly allowed", "newly tagged", "no longer tagged")
+CHANGES = ("newly blocked", "newly diverted", "newly allowed", "newly tagged", "no longer tagged")
+AWAY = ("reject", "divert")
+"""What keeps a call from its callee: who is sent to a machine that asks is as good as refused, if he is a hospital."""
 
 
 class Example(NamedTuple):
@@ -50,30 +52,33 @@ class Difference:
     talks: int = 0
     blocked: list[int] = field(default_factory=lambda: [0, 0])
     """By the present policy, by the candidate."""
+    diverted: list[int] = field(default_factory=lambda: [0, 0])
     tagged: list[int] = field(default_factory=lambda: [0, 0])
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By change and check."""
+    away: int = 0
+    """Calls that are newly blocked or diverted and came through before."""
     lost: int = 0
-    """Newly blocked calls in which people talked."""
+    """Those of them in which people talked."""
     regained: int = 0
     """Newly allowed ones in which people talked, as far as that is known."""
     callers: dict[tuple[str, str], list[int]] = field(default_factory=dict)
-    """Newly blocked calls by number and name, and how many of them were talks."""
+    """Calls newly kept away by number and name, and how many of them were talks."""
     examples: dict[tuple[str, str], list[Example]] = field(default_factory=dict)
 
     @property
     def missed(self) -> list[tuple[str, str, int, int]]:
-        """Callers whom people talk with, and who would be blocked: number, name, calls, talks; the worst first."""
+        """Callers whom people talk with, and who would be kept away: number, name, calls, talks; the worst first."""
         found = [(*key, calls, talks) for key, (calls, talks) in self.callers.items()]
         kept = [one for one in found if one[2] >= MANY and one[3] >= MISSED * one[2]]
         return sorted(kept, key=lambda one: -one[3])
 
     @property
     def harmful(self) -> bool:
-        """Would it refuse callers whom people talk with?"""
-        blocked = self.count("newly blocked")
+        """Would it refuse or divert callers whom people talk with?"""
+        expected = TOLERATED * self.away
         # Three standard deviations above what is tolerated: a few calls more or less are chance.
-        return self.lost > TOLERATED * blocked + 3 * sqrt(TOLERATED * (1 - TOLERATED) * blocked) or bool(self.missed)
+        return self.lost > expected + 3 * sqrt((1 - TOLERATED) * expected) or bool(self.missed)
 
     def count(self, change: str) -> int:
         return sum(count for (kind, _), count in self.changes.items() if kind == change)
@@ -112,27 +117,33 @@ class Backtest:
             found.emergencies += 1
             return
         one, other = present.would, candidate.would
-        found.blocked[0] += one == "reject"
-        found.blocked[1] += other == "reject"
-        found.tagged[0] += one == "tag"
-        found.tagged[1] += other == "tag"
+        for counts, action in ((found.blocked, "reject"), (found.diverted, "divert"), (found.tagged, "tag")):
+            counts[0] += one == action
+            counts[1] += other == action
         if one == other:
             return
-        if other == "reject":
-            self._changed("newly blocked", candidate, past, present, candidate)
-            found.lost += talk
-            key = (call.caller or call.caller_text, call.display_name)
-            if key in found.callers or len(found.callers) < MOST_CALLERS:
-                counts = found.callers.setdefault(key, [0, 0])
-                counts[0] += 1
-                counts[1] += talk
-        elif one == "reject":
+        if other in AWAY:
+            change = "newly blocked" if other == "reject" else "newly diverted"
+            self._changed(change, candidate, past, present, candidate)
+            if one not in AWAY:
+                self._kept_away(call, talk)
+        elif one in AWAY:
             self._changed("newly allowed", present, past, present, candidate)
             found.regained += talk
         elif other == "allow":
             self._changed("no longer tagged", present, past, present, candidate)
         else:
             self._changed("newly tagged", candidate, past, present, candidate)
+
+    def _kept_away(self, call: Call, talk: bool) -> None:
+        found = self.difference
+        found.away += 1
+        found.lost += talk
+        key = (call.caller or call.caller_text, call.display_name)
+        if key in found.callers or len(found.callers) < MOST_CALLERS:
+            counts = found.callers.setdefault(key, [0, 0])
+            counts[0] += 1
+            counts[1] += talk
 
     def _changed(self, change: str, by: Verdict, past: PastCall, present: Verdict, candidate: Verdict) -> None:
         check = CHECK_OF.get(by.reason, by.reason)

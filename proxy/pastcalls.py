@@ -2,7 +2,8 @@
 
 The columns are those of the journal (`proxy.storage.rows.Row`), `utc` alone is needed. Lines and tables may hold more
 than a journal does: `print`, `purpose`, `customer`, `talked` (seconds since the answer) and `rings` (seconds until
-it); without `talked` the duration of the journal stands in, which counts from the INVITE. What cannot be read is
+it); without `talked` the duration of the journal stands in, which counts from the INVITE. What `ringwarden records`
+writes is read too, by the names that it gives (`start`, `to`, `verify_result`, `final_code`). What cannot be read is
 counted and left out, never guessed.
 """
 
@@ -30,6 +31,8 @@ from shaken.verdict import FAILURES, Fact, Judgement
 
 SQLITE = b"SQLite format 3\x00"
 MAX_LINE = 64 * 1024
+RECORDED = {"start": "utc", "to": "callee", "verify_result": "verify", "final_code": "status"}
+"""Names of a call's record (`storage.telling`) and the journal's for the same."""
 SLACK = 60.0
 """Seconds that a call may stand too late in a file: calls are written down when they are answered."""
 
@@ -132,8 +135,8 @@ class PastCalls:
 
         try:
             table = csv.DictReader(lines())
-            if "utc" not in (table.fieldnames or ()):
-                raise PastError(f"{self.path}: neither a journal nor JSON lines nor CSV with a column utc")
+            if not {"utc", "start"} & {*(table.fieldnames or ())}:
+                raise PastError(f"{self.path}: neither a journal nor JSON lines nor CSV with a column utc, or start")
             yield from table
         except csv.Error as error:
             raise PastError(f"{self.path}: not CSV ({error})") from error
@@ -141,6 +144,10 @@ class PastCalls:
 
 def past(row: Mapping[str, Any]) -> PastCall:
     """One call of its columns. Raises ValueError, TypeError, KeyError."""
+    if "utc" not in row and "start" in row:
+        row = {RECORDED.get(name, name): value for name, value in row.items()}
+        if host := row.get("x5u_host"):
+            row["x5u"] = f"https://{host}/"  # a record tells no more of it
     said: Callable[[str], str] = lambda name: str(row.get(name) or "")  # noqa: E731
     when = row["utc"]
     try:
@@ -158,7 +165,7 @@ def past(row: Mapping[str, Any]) -> PastCall:
         talked = row.get("duration")
     if said("action") == "reject":
         status, talked = 0, None
-    emergency = row.get("emergency")
+    emergency = row.get("emergency", said("action") == "emergency")
     call = Call(
         side="pbx" if said("direction") in ("outbound", "pbx") else "carrier",
         trunk=said("trunk"),

@@ -131,7 +131,7 @@ def certificates(settings: Settings) -> Known:
 
 
 def run(calls: str, candidate: str, config: str | None, as_json: bool) -> int:
-    """Replay, print; 1 if the candidate would refuse calls in which people talked."""
+    """Replay, print; 1 if the candidate would refuse or divert calls in which people talked."""
     try:
         past = opened(Path(calls), config)
         first = next(iter(past), None)
@@ -161,7 +161,8 @@ def plain(found: Difference, unread: int) -> dict[str, Any]:
     """All of it, as JSON has it."""
     return {
         "calls": found.calls, "emergencies": found.emergencies, "talks": found.talks, "unread": unread,
-        "blocked": found.blocked, "tagged": found.tagged, "lost_talks": found.lost, "regained_talks": found.regained,
+        "blocked": found.blocked, "diverted": found.diverted, "tagged": found.tagged,
+        "lost_talks": found.lost, "regained_talks": found.regained,
         "harmful": found.harmful,
         "changes": [
             {
@@ -194,7 +195,8 @@ def told(found: Difference, past: PastCalls, out: Console) -> None:
     if past.unread:
         out.print(f"{past.unread:,} lines could not be read, the first: {past.first_fault}", soft_wrap=True)
     sums = Table("", "present", "candidate", box=None, pad_edge=False)
-    for name, (present, candidate) in (("blocked", found.blocked), ("tagged", found.tagged)):
+    counts = {"blocked": found.blocked, "diverted": found.diverted, "tagged": found.tagged}
+    for name, (present, candidate) in counts.items():
         sums.add_row(name, f"{present:,}", f"{candidate:,}")
     for column in sums.columns[1:]:
         column.justify = "right"
@@ -221,13 +223,14 @@ def told(found: Difference, past: PastCalls, out: Console) -> None:
     out.print()
     missed = found.missed
     if missed:
-        out.print("callers whom people talk with, and who would be blocked:")
+        out.print("callers whom people talk with, and who would be blocked or diverted:")
         for caller, name, calls, talks in missed[:CALLERS]:
             out.print(f"  {caller or 'anonymous'} {name}: {calls:,} calls, {talks:,} of them talks", markup=False)
         if len(missed) > CALLERS:
             out.print(f"  and {len(missed) - CALLERS:,} more")
-    blocked = found.count("newly blocked")
-    share = found.lost / blocked if blocked else 0.0
-    word = "[red]HARMFUL[/]: of" if found.harmful else "of"
-    out.print(f"{word} {blocked:,} newly blocked calls {found.lost:,} were talks: {share:.1%}; {TOLERATED:.0%} is much")
+    share = found.lost / found.away if found.away else 0.0
+    word, what = "[red]HARMFUL[/]: of" if found.harmful else "of", "newly blocked"
+    if found.count("newly diverted"):
+        what += " or diverted"
+    out.print(f"{word} {found.away:,} {what} calls {found.lost:,} were talks: {share:.1%}; {TOLERATED:.0%} is much")
     out.print(f"{found.emergencies:,} emergency calls were left alone")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
 
 from policy.call import Call
 from policy.lists import NumberSet
-from policy.rulebook import CHECKS, Rulebook
+from policy.rulebook import CHECKS, Profile, Rulebook
+from policy.verdict import CheckMode
+from policy.weights import WEIGHTS
 from proxy.backtest import Difference, Policy, compared
 from proxy.lab.corpus import corpus
 from proxy.pastcalls import PastCall
@@ -36,6 +39,21 @@ def test_a_policy_that_would_block_a_hospital_is_found() -> None:
     assert ("newly blocked", "subscriber") in found.changes
     assert [(number, name) for number, name, *_ in found.missed] == [(hospital(), "CITY HOSPITAL")]
     assert found.examples["newly blocked", "subscriber"][0].call.caller == hospital()
+
+
+def test_a_policy_that_would_divert_a_hospital_is_as_harmful() -> None:
+    call = Call(caller=hospital(), display_name="MEDICARE", trunk="west", utc=1000.0)
+    month = [PastCall(call._replace(utc=1000.0 + 60 * at, call_id=str(at)), 60.0, 200, 3.0, False) for at in range(40)]
+    checks: Mapping[str, CheckMode] = MappingProxyType({**CHECKS, "brand": "enforce"})
+    book = Rulebook(checks=checks, weights={**WEIGHTS, "brand-unproved": 70})
+    machine = Policy(book, {"west": Profile(divert_at=60, divert_to="sip:ask@192.0.2.1")})
+    found = compared(month, PRESENT, machine)
+    assert (found.blocked, found.diverted, found.away, found.lost) == ([0, 0], [0, 40], 40, 40)
+    assert found.count("newly diverted") == 40 and found.harmful
+    assert found.missed == [(hospital(), "MEDICARE", 40, 40)]
+    refused = Policy(Rulebook(deny=NumberSet.of(hospital())), {})
+    assert compared(month, refused, machine).away == 0  # they were away before
+    assert compared(month, machine, PRESENT).regained == 40
 
 
 def test_a_policy_that_blocks_campaigns_is_not() -> None:

@@ -14,7 +14,9 @@ from policy.call import Call
 from proxy.lab.corpus import corpus
 from proxy.pastcalls import PastCall, PastCalls, PastError, past, written
 from proxy.storage.database import Database
+from proxy.storage.find import latest
 from proxy.storage.rows import End, Row
+from proxy.storage.telling import flat, lines
 
 PLAIN = {"utc": 1000.0, "caller": "12025550123", "callee": "12025550199"}
 
@@ -24,13 +26,13 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         PastCall(one.call, one.duration, one.status, one.rings, one.kind == "911") for one in corpus(61, 1000).placed
     ]
     rows = [written(one) for one in month]
-    lines, table = tmp_path / "calls.jsonl", tmp_path / "calls.csv"
-    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    objects, table = tmp_path / "calls.jsonl", tmp_path / "calls.csv"
+    objects.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with table.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    for path in (lines, table):
+    for path in (objects, table):
         read = PastCalls(path)
         found = list(read)
         assert (read.unread, len(found)) == (0, len(month))
@@ -43,6 +45,37 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
             assert (now.attestation, now.spc, now.host) == (then.attestation, then.spc, then.host)
             assert one.status == was.status and one.emergency == was.emergency
             assert one.talked == (None if was.talked is None else pytest.approx(was.talked, abs=0.1))
+
+
+def test_what_records_writes_is_read_as_the_journal_it_came_from(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    database = Database(path, 1.0)
+    database.write(
+        [
+            Row(1_800_000_000.0, "a", caller="12025550123", caller_kind="number", callee="12025550199", status=200,
+                attest="B", verify="passed", spc="709J", x5u="https://a.example/x.pem", trunk="west", action="allow"),
+            End("a", 1_800_000_100.0, 95.0),
+            Row(1_800_000_010.0, "b", caller="alice", caller_kind="uri", status=480, verify="unsigned", action="tag"),
+            Row(1_800_000_020.0, "c", caller="12025550123", caller_kind="number", action="reject", status=603),
+            Row(1_800_000_030.0, "d", direction="outbound", callee="911", emergency=True, action="emergency", status=200),
+        ]
+    )  # fmt: skip
+    database.close()
+    kept = list(PastCalls(path))
+    records = [flat(one) for one in latest(path, 10)][::-1]
+    for form in ("jsonl", "csv"):
+        told = tmp_path / f"records.{form}"
+        told.write_text("".join(line + "\n" for line in lines(records, form)))
+        read = PastCalls(told)
+        found = list(read)
+        assert (read.unread, read.kind) == (0, form)
+        for one, was in zip(found, kept, strict=True):
+            assert (one.talked, one.status, one.emergency) == (was.talked, was.status, was.emergency)
+            now, then = one.call, was.call
+            assert (now.utc, now.side, now.trunk, now.caller, now.caller_kind, now.callee) == (
+                then.utc, then.side, then.trunk, then.caller, then.caller_kind, then.callee,
+            )  # fmt: skip
+            assert (now.attestation, now.spc, now.host) == (then.attestation, then.spc, then.host)
 
 
 def test_a_journal_is_read_in_the_order_of_its_calls(tmp_path: Path) -> None:
