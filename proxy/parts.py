@@ -72,8 +72,10 @@ class Parts:
         return self.trust.anchors
 
 
-def prepare(settings: Settings) -> Parts:
-    """Read keys, anchors and lists. Raises SettingsError with everything that cannot serve."""
+def prepare(settings: Settings, *, make: bool = True) -> Parts:
+    """Read keys, anchors and lists. Raises SettingsError with everything that cannot serve. Not `make`: nothing is
+    written, not even the secret that a start would keep.
+    """
     wrong: list[str] = []
     remarks: list[str] = []
     lab, identity = settings.lab.enabled, settings.identity
@@ -109,7 +111,7 @@ def prepare(settings: Settings) -> Parts:
     for key, library in (("redis", "redis"), ("postgres", "asyncpg")):
         if settings.fleet is not None and getattr(settings.fleet, key) and find_spec(library) is None:
             wrong.append(f"{settings.file}: fleet.{key}: {library} is not installed; pip install 'ringwarden[fleet]'")
-    secret, kept = shared_secret(settings)
+    secret, kept = shared_secret(settings, make=make)
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
     book, inventory = Rulebook(), Inventory()

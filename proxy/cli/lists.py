@@ -174,6 +174,8 @@ def together(args: Namespace) -> int:
 
 
 def back(state: Path, kind: str) -> int:
+    if kind not in KINDS:
+        return complain(f"there is no list {kind}: name one of {', '.join(KINDS)}")
     made = Shelf(state / FOLDER, kind).roll_back()
     print(f"list {kind}: back to generation {made.number}, {made.entries:,} entries as of {written(made.as_of)}")
     print("in force after `ringwarden reload`, or at the next start")

@@ -12,6 +12,7 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+from policy.agreements import EVERYBODY
 from policy.grounds import CITATIONS
 from policy.rulebook import Rulebook
 from proxy.cli import NEGATIVE, OK, USAGE, complain
@@ -41,14 +42,18 @@ def _settings(args: Namespace) -> Settings | None:
         return None
 
 
-def _noted(settings: Settings, kind: str, number: str, said: dict[str, object]) -> None:
-    """Keep that it was done. Without a journal there is nothing to keep it in."""
+def _noted(settings: Settings, kind: str, number: str, said: dict[str, object]) -> bool:
+    """Keep that it was done. Without a journal in the configuration there is nothing to keep it in; False: it could
+    not be written, as before the first start, which makes the file as the service's user.
+    """
     if settings.paths.journal is None:
-        return
+        return True
     try:
         note(settings.paths.journal, Note(time.time(), kind, number, json.dumps(said, ensure_ascii=False)))
     except (sqlite3.Error, OSError) as error:
-        complain(f"the journal could not take it down: {error}")
+        complain(f"NOT kept on record: {error}")
+        return False
+    return True
 
 
 def listed(book: Rulebook, number: str, utc: float) -> list[str]:
@@ -72,6 +77,22 @@ def listed(book: Rulebook, number: str, utc: float) -> list[str]:
         for trait in book.casebook.traits:
             if trait.kind == "number" and trait.value.lstrip("+") == number:
                 found.append(f"campaign {trait.campaign}: one of its numbers since {iso(trait.notified)}")
+    for name, registry in (("dnc (the national registry)", book.national), ("dnc (a file of ours)", book.dnc)):
+        if registry is not None and registry.listed(number):
+            old = ", of an age at which it stops no call" if registry.stale(number, utc) else ""
+            found.append(f"on list {name}: calls that sell may not go there{old}")
+    if book.agreements is not None:
+        for asked in book.agreements.opt_outs(utc):
+            if asked.callee == number:
+                whom = "us" if asked.caller == EVERYBODY else f"+{asked.caller}"
+                what = "calls or messages" if asked.scope == "any" else asked.scope
+                how = f" ({asked.how})" if asked.how else ""
+                found.append(f"opted out on {iso(asked.at)}: wants no {what} from {whom}{how}")
+    if book.reassigned is not None:
+        for query in book.reassigned:
+            if query.number == number:
+                said = f"the database said on {iso(query.asked)}: {query.answer}"
+                found.append(f"reassigned since {iso(query.date)}? {said}")
     if book.complaints is not None and (told := book.complaints.told.get(number)) is not None:
         found.append(f"complaints: {told.times}, the last on {iso(told.last)}")
     if book.learned is not None and book.learned.knows(number, utc):
@@ -80,14 +101,14 @@ def listed(book: Rulebook, number: str, utc: float) -> list[str]:
 
 
 def why(args: Namespace) -> int:
-    """Say what is known of a number. 0, whatever it is."""
+    """Say what is known of a number. 0, whatever it is; 1: that it was asked could not be kept."""
     settings = _settings(args)
     if settings is None:
         return USAGE
     utc, lines = time.time(), []
     try:
         known = forms(args.number, settings)
-        book = prepare(settings).book
+        book = prepare(settings, make=False).book
         pardoned = kept(settings.paths.state).get(known[0])
         if pardoned is not None:
             lines.append(f"pardoned on {iso(pardoned.utc)} by {pardoned.by or '-'}: {pardoned.why}")
@@ -110,8 +131,7 @@ def why(args: Namespace) -> int:
         print(json.dumps({"number": known[0], "said": lines}, ensure_ascii=False))
     else:
         print("\n".join((f"+{known[0]}", *(f"  {line}" for line in lines))))
-    _noted(settings, "why", known[0], {"by": args.by, "said": lines})
-    return OK
+    return OK if _noted(settings, "why", known[0], {"by": args.by, "said": lines}) else NEGATIVE
 
 
 def pardon(args: Namespace) -> int:
@@ -123,22 +143,23 @@ def pardon(args: Namespace) -> int:
         return complain(f"{args.config}: paths.state is not set, and pardons are kept there")
     try:
         number = forms(args.number, None)[0]
-        before = listed(prepare(settings).book, number, time.time())
+        before = listed(prepare(settings, make=False).book, number, time.time())
         add(settings.paths.state, Pardon(number, time.time(), args.by, args.because))
-        after = listed(prepare(settings).book, number, time.time())
+        after = listed(prepare(settings, make=False).book, number, time.time())
     except (ValueError, SettingsError, OSError) as error:
         return complain(str(error))
-    _noted(settings, "pardon", number, {"by": args.by, "because": args.because, "before": before, "after": after})
+    said = {"by": args.by, "because": args.because, "before": before, "after": after}
+    kept_so = _noted(settings, "pardon", number, said)
     taken = [line for line in before if line not in after]
     if args.json:
         print(json.dumps({"number": number, "taken_off": taken, "left": after}, ensure_ascii=False))
-        return OK
+        return OK if kept_so else NEGATIVE
     print(f"+{number} is pardoned")
     for word, lines in (("was", taken), ("still", after)):
         for line in lines:
             print(f"  {word} {line}")
     print("in force after `ringwarden reload`, or at the next start")
-    return OK
+    return OK if kept_so else NEGATIVE
 
 
 HOURS = 24.0
@@ -158,7 +179,8 @@ def complaint(args: Namespace) -> int:
     except ValueError as error:
         return complain(str(error))
     kind = "complaint" if args.task == "complain" else "answered"
-    _noted(settings, kind, number, {"by": args.by, "because": args.because})
+    if not _noted(settings, kind, number, {"by": args.by, "because": args.because}):
+        return NEGATIVE
     print(f"+{number}: {kind}" + (f", to be answered within {HOURS:.0f} hours" if kind == "complaint" else ""))
     return OK
 

@@ -47,7 +47,7 @@ def check(file: str) -> int:
     if settings is None:
         return USAGE
     try:
-        parts = prepare(settings)
+        parts = prepare(settings, make=False)
     except SettingsError as error:
         return complain(str(error))
     for line in parts.remarks:

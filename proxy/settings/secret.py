@@ -16,8 +16,9 @@ SIZE = 32
 """Octets: as long as the key of the authenticator that it feeds is ever useful."""
 
 
-def shared_secret(settings: Settings) -> tuple[bytes, bool]:
-    """The secret and whether the next start will know it. Makes and keeps one where none is set.
+def shared_secret(settings: Settings, *, make: bool = True) -> tuple[bytes, bool]:
+    """The secret and whether the next start will know it. Makes and keeps one where none is set; not `make`: who only
+    looks writes nothing, since what another user made the service could not read.
 
     A state folder that cannot be used never stops the proxy: the secret is then this process's own, and
     calls that are up when it ends are screened as new ones afterwards. Raises SettingsError for a kept
@@ -30,6 +31,8 @@ def shared_secret(settings: Settings) -> tuple[bytes, bool]:
         return made, False
     path = settings.paths.state / FILE
     try:
+        if not make and not path.exists():
+            return made, True
         return kept(path, made), True
     except OSError:
         return made, False

@@ -57,6 +57,46 @@ def test_a_blocked_caller_learns_why_is_pardoned_and_both_are_kept(
     assert not verified(tmp_path / "calls.db").faults
 
 
+def test_why_asks_the_registry_and_what_people_wished(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "registry.txt").write_text("202,5550142\n")
+    (tmp_path / "ours.txt").write_text("2025550142\n")
+    (tmp_path / "optout.csv").write_text("caller,callee,at,scope,how\n,2025550142,2026-01-05,any,STOP\n")
+    (tmp_path / "rnd.csv").write_text("number,date,answer,asked\n2025550142,2026-01-05,yes,2026-11-01\n")
+    where = ["--config", str(config)]
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    for kind, name in (("dnc", "registry.txt"), ("optout", "optout.csv"), ("reassigned", "rnd.csv")):
+        assert main(["lists", "import", kind, str(tmp_path / name), "--as-of", today, *where]) == 0
+    config.write_text(config.read_text().replace('deny = ["deny.txt"]', 'deny = ["deny.txt"]\ndnc = ["ours.txt"]'))
+    capsys.readouterr()
+    assert main(["list", "why", "12025550142", *where]) == 0
+    told = capsys.readouterr().out
+    assert "on list dnc (the national registry)" in told and "on list dnc (a file of ours)" in told
+    assert "opted out on 2026-01-05T00:00:00" in told and "wants no calls or messages from us (stop)" in told
+    assert "reassigned since 2026-01-05" in told and "on no list" not in told
+    assert main(["list", "why", "12025550143", *where]) == 0
+    assert "on no list" in capsys.readouterr().out
+
+
+@pytest.mark.req("REG-012")
+def test_what_cannot_be_kept_on_record_was_not_done_well(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "calls.db").unlink()
+    where = ["--config", str(config)]
+    for task in (["complain", "--because", "x"], ["why"], ["pardon", "--because", "x"], ["answer", "--because", "x"]):
+        assert main(["list", task[0], "12025550101", *task[1:], *where]) == 1
+        assert "NOT kept on record" in capsys.readouterr().err
+
+
+def test_there_is_no_way_back_for_a_list_that_is_none(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("nosuch", "../../evil"):
+        assert main(["lists", "rollback", name, "--config", str(config)]) == 2
+        assert "there is no list" in capsys.readouterr().err
+    assert not (tmp_path / "evil").exists() and not (tmp_path / "state" / "lists").exists()
+
+
 @pytest.mark.req("REG-062")
 def test_the_version_of_a_list_that_was_brought_in_is_kept(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "registry.txt").write_text("202,5550100\n202,5550101\n")

@@ -21,6 +21,13 @@ def test_a_secret_is_made_once_and_kept_for_its_owner(small: dict[str, Any], tmp
     assert [item.name for item in path.parent.iterdir()] == ["secret"]
 
 
+def test_who_only_looks_makes_none(small: dict[str, Any], tmp_path: Path) -> None:
+    settings = read(small | {"paths": {"state": "deep/state"}}, folder=tmp_path)
+    assert shared_secret(settings, make=False)[1] and not (tmp_path / "deep").exists()
+    first = shared_secret(settings)
+    assert shared_secret(settings, make=False) == first
+
+
 def test_a_secret_that_is_set_is_used_as_it_is(small: dict[str, Any]) -> None:
     assert shared_secret(read(small | {"secret": "set by the operator"})) == (b"set by the operator", True)
 
