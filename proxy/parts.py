@@ -192,6 +192,10 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
     remarks += told
     senders, told = lists.senders(files.messages)
     remarks += told
+    if senders is not None and "MESSAGE" not in policy.methods:
+        remarks.append("lists.messages is set and policy.methods has no MESSAGE: no message is asked about")
+    if files.rmd and not any(trunk.rmd for trunk in settings.trunks):
+        remarks.append("lists.rmd is set and no [[peer]] has an rmd: nobody is looked up in it")
     profiles = {
         name: Profile(
             name, one.tag_at, one.reject_at, one.divert_at, one.divert_to,

@@ -89,8 +89,7 @@ def bring_in(
             lines = built.lines
             times = [min(registry.mapped(draft).days().values(), default=0) * DAY]  # the oldest area tells
         else:
-            made = checked(kind, paths)
-            progress(size(paths))
+            made = checked(kind, paths, progress)
             bad, entries, refused = made.bad, made.entries, len(made.bad)
             lines = entries + refused
             draft.write_text("\n".join(made.lines) + "\n", encoding="utf-8")
@@ -124,34 +123,40 @@ def _sound(
         )
 
 
-def checked(kind: str, paths: Sequence[Path]) -> Draft:
-    """Read text files of a kind into one content. Raises ListError."""
+def checked(kind: str, paths: Sequence[Path], progress: Callable[[int], None] = lambda octets: None) -> Draft:
+    """Read text files of a kind into one content; `progress` hears the octets of each. Raises ListError."""
     bad: list[Quarantined] = []
+
+    def opened(path: Path) -> str:
+        found = text(path)
+        progress(size((path,)))
+        return found
+
     if kind in NUMBERS:
         numbers = NumberSet()
         for path in paths:
-            found, faults = PARSERS[kind](text(path))
+            found, faults = PARSERS[kind](opened(path))
             numbers |= found
             bad += faults
         return Draft(tuple(lines_of(numbers)), len(numbers), tuple(bad))
     if kind in COLUMNS:
         records: dict[Record, None] = {}
         for path in paths:
-            rows, others = parse_agreements(kind, text(path))
+            rows, others = parse_agreements(kind, opened(path))
             records.update(dict.fromkeys(rows))
             bad += others
         return Draft(tuple(written(kind, records)), len(records), tuple(bad))
     if kind == REASSIGNED:
         asked: dict[Query, None] = {}
         for path in paths:
-            queries, unread = parse_reassigned(text(path))
+            queries, unread = parse_reassigned(opened(path))
             asked.update(dict.fromkeys(queries))
             bad += unread
         return Draft(tuple(written_reassigned(asked)), len(asked), tuple(bad))
     if kind == AREAS:
         areas: set[str] = set()
         for path in paths:
-            some, faults = dno.areas(text(path))
+            some, faults = dno.areas(opened(path))
             areas |= some
             bad += faults
         if len(areas) < dno.FEWEST_AREAS:
@@ -161,19 +166,20 @@ def checked(kind: str, paths: Sequence[Path]) -> Draft:
         calls: list[Row] = []
         for path in paths:
             table = import_letter(path)
+            progress(size((path,)))
             calls += table.rows
             bad += table.quarantined
         return Draft(tuple(table_lines(calls)), len(calls), tuple(bad))
     if kind == COMPLAINTS:
         try:
-            heard = complaints.parse(text(path) for path in paths)
+            heard = complaints.parse(opened(path) for path in paths)
         except ValueError as error:
             raise ListError(f"list {kind}: {error}") from error
         return Draft(tuple(complaints.written(heard.told)), len(heard.told), heard.quarantined)
     if kind == TRAITS:
         told: dict[Trait, None] = {}
         for path in paths:
-            cases = parse_traits(text(path))
+            cases = parse_traits(opened(path))
             told.update(dict.fromkeys(cases.traits))
             bad += cases.quarantined
             if cases.expected is not None and cases.expected != len(cases.traits):

@@ -84,12 +84,10 @@ class FreeSwitch:
                 text = text.replace(word, value)
             return re.sub(r"</?include>", "", text)
 
-        # Inline mode has its own extension for each call from a trunk that is screened in redirect mode: not this one.
-        dialplan = re.sub(r'<extension name="screen-ask">.*?</extension>', "", included("dialplan.xml"), flags=re.DOTALL)
         (self.folder / "conf" / "freeswitch.xml").write_text(
             CONFIG.format(
                 modules="".join(f'<load module="mod_{name}"/>' for name in MODULES), control=self.control, ours=ours, me=me,
-                gateway=included("gateway.xml"), dialplan=dialplan,
+                gateway=included("gateway.xml"), dialplan=included("dialplan.xml"),
             )
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,3 +39,18 @@ def test_what_is_tolerated_of_a_signer_is_the_operators_choice() -> None:
 def test_a_fetch_lasts_as_long_as_a_call_may_wait_for_it_and_two_seconds_at_least(patience: int, seconds: float) -> None:
     settings = read({"listen": [{"address": "192.0.2.10"}], "peer": PEERS, "identity": {"deadline_ms": patience}})
     assert fetching(settings, prepare(settings)).seconds == seconds
+
+
+def test_a_table_that_nothing_asks_is_remarked(tmp_path: Path) -> None:
+    (tmp_path / "messages.csv").write_text("number,campaign,use_case,status\n+12025550177,C1,delivery,approved\n")
+    (tmp_path / "rmd.csv").write_text("number,status\nRMD0001234,active\n")
+    lists = {"messages": ["messages.csv"], "rmd": ["rmd.csv"]}
+
+    def remarks(methods: list[str], carrier: dict[str, Any]) -> str:
+        raw = {"listen": [{"address": "192.0.2.10"}], "peer": [{**PEERS[0], **carrier}, PEERS[1]], "lists": lists}
+        return "\n".join(prepare(read({**raw, "policy": {"methods": methods}}, folder=tmp_path)).remarks)
+
+    idle = remarks(["INVITE"], {})
+    assert "no message is asked about" in idle and "nobody is looked up in it" in idle
+    asked = remarks(["INVITE", "MESSAGE"], {"rmd": "RMD0001234"})
+    assert "is asked about" not in asked and "looked up" not in asked

@@ -38,6 +38,13 @@ def written(folder: Path, text: str, name: str = "list.txt") -> Path:
     return path
 
 
+def test_progress_is_told_file_by_file(tmp_path: Path) -> None:
+    files = [written(tmp_path, f"12025550{number}\n", f"{number}.txt") for number in range(100, 104)]
+    told: list[int] = []
+    kinds.checked("deny", files, told.append)
+    assert told == [12] * 4
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_is_brought_in_and_in_force(kind: str, tmp_path: Path) -> None:
     path = written(tmp_path, FILES[kind])
