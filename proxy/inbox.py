@@ -158,7 +158,9 @@ class Inbox:
         MAX_WAITING the oldest falls.
         """
         queue = self._queue
-        if queue:
+        if not queue:
+            self._calm(now)  # also where nothing has come for long, so that nobody was asked whose turn it is
+        else:
             if not self._known(flow) and not self._strangers.take(now):
                 self.shed += 1
                 return
@@ -180,18 +182,24 @@ class Inbox:
     def take(self, now: float) -> Waiting | None:
         """Whose turn it is; None if nobody waits. What is stale falls; a CANCEL never is."""
         queue = self._queue
-        if not queue and now - self._fell > PACED:
-            self._well = now
+        if not queue:
+            self._calm(now)
         while queue:
             one = queue.popleft()
             waited = now - one.arrived
-            if waited <= HURRY and now - self._fell > PACED:
-                self._well = now
+            if waited <= HURRY:
+                self._calm(now)
             if waited <= STALE or one.data[:7] == b"CANCEL ":
                 self._count(now)
                 return one
             self._fall(one.data, one.flow, now)
+        self.overfull = False  # there is room, whether or not any of them was served
         return None
+
+    def _calm(self, now: float) -> None:
+        """Nobody waits, or not for long."""
+        if now - self._fell > PACED:
+            self._well = now
 
     def _count(self, now: float) -> None:
         """How many are served in a second: what may wait, and who may be refused, is measured by it."""
@@ -209,7 +217,7 @@ class Inbox:
             self._refusals -= 1
             self._refuse(data, flow)
         elif now - self._well >= LASTING:
-            self.overfull = True  # until one more is served
+            self.overfull = True  # until one more is served, or nobody waits
 
 
 _LINE_END = frozenset((b"\r", b"\n"))

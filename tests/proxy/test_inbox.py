@@ -147,14 +147,14 @@ def test_who_comes_too_late_falls_and_is_refused_only_when_that_lasts() -> None:
         return len(refused) - before
 
     # A pause of ours: their senders repeat them.
-    assert [late(100.5, 400), late(101.5, 400)] == [0, 0]
+    assert [late(100.5 + turn * 0.4, 400) for turn in range(4)] == [0] * 4
     # It goes on: what is saved up, and then so many for each that is served.
     saved = int(SAVED)
-    assert [late(103.0, saved + 400), late(103.5, 400)] == [saved, 0]
+    assert [late(102.2, saved + 400), late(102.6, 400)] == [saved, 0]
     for _ in range(10):
-        put(box, INVITE, 103.5)
-    assert all(box.take(103.5 + STALE * 0.9) for _ in range(10))
-    assert late(103.7, 400) == 10 * REFUSALS
+        put(box, INVITE, 102.6)
+    assert all(box.take(102.6 + STALE * 0.9) for _ in range(10))
+    assert late(102.8, 400) == 10 * REFUSALS
     # One is served in time: that was it.
     put(box, INVITE, 105.0)
     assert box.take(105.0) is not None and late(105.5, 400) == 0
@@ -202,6 +202,62 @@ def test_where_not_even_a_refusal_is_left_new_calls_fall_unheard_and_nobody_else
         pass
     put(box, INVITE, 110.0)
     assert box.take(110.0) and not box.overfull
+
+
+def heard(box: Inbox, now: float) -> int:
+    """Of three new calls that arrive together, how many are served, as the pump does it."""
+    for _ in range(3):
+        if not (box.overfull and box.unheard(INVITE, FLOW)):
+            put(box, INVITE, now)
+    served = 0
+    while box.take(now):
+        served += 1
+    return served
+
+
+@pytest.mark.req("SIP-120")
+def test_where_all_that_waited_has_fallen_new_calls_are_heard_again() -> None:
+    box = inbox()
+    assert box.take(100.0) is None
+    put(box, INVITE)
+    for turn in range(90):
+        box.take(100.0 + turn / 10)
+        for _ in range(100):
+            put(box, INVITE, 100.0 + turn / 10)
+    assert box.overfull
+    assert box.take(120.0) is None and not box.overfull  # nothing of it was served
+    assert heard(box, 130.0) == 3
+
+
+@pytest.mark.req("SIP-120")
+@pytest.mark.parametrize("quiet", [0.3, 3.0, 60.0, 86_400.0])
+def test_calls_that_arrive_together_after_a_quiet_time_are_all_served(quiet: float) -> None:
+    box = inbox()
+    box.take(100.0)
+    for number in range(1, 4):
+        assert heard(box, 100.0 + number * quiet) == 3
+    assert box.shed == 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 5.0), st.integers(0, 300), st.integers(0, 300)), max_size=60),
+    st.floats(2 * STALE, 100.0),
+)
+def test_whatever_came_before_who_comes_after_a_pause_is_served(turns: list[tuple[float, int, int]], pause: float) -> None:
+    box, now = inbox(), 100.0
+    for step, come, served in turns:
+        now += step
+        for _ in range(come):
+            if not (box.overfull and box.unheard(INVITE, FLOW)):
+                put(box, INVITE, now)
+        for _ in range(served):
+            if box.take(now) is None:
+                break
+    now += pause
+    while box.take(now):
+        pass
+    now += pause
+    assert heard(box, now) == 3
 
 
 @pytest.mark.req("SIP-120")
