@@ -25,7 +25,7 @@ from policy.learned import Learned
 from policy.lint import cautions, lint
 from policy.lists import NumberSet, parse_numbers
 from policy.profiles import Choice
-from policy.rulebook import CHECKS, Profile, Redress, Rulebook, Thresholds, Velocity
+from policy.rulebook import BRANDS, CHECKS, Profile, Redress, Rulebook, Thresholds, Velocity
 from policy.verdict import Class
 from policy.weights import WEIGHTS
 from proxy import duties, lists, numbering, zoning
@@ -249,8 +249,9 @@ def rulebook(settings: Settings, secret: bytes, utc: float | None = None) -> tup
         names=policy.names is not None,
         choice=choice(settings, profiles),
         telemarketing=policy.telemarketing,
-        limits=Thresholds(unknown_zone_is_open=policy.unknown_zone_is_open),
-        hours=zoning.load(utc),
+        limits=Thresholds(unknown_zone_is_open=policy.unknown_zone_is_open, **policy.limits),  # type: ignore[arg-type]
+        brands=BRANDS.union(policy.brands),
+        hours=zoning.load(utc, files=files.hours),
         emergency=emergency.strings(settings.numbers.emergency),
         key=hashlib.blake2b(secret, digest_size=32, person=b"rulebook").digest(),
     )

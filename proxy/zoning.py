@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from policy import hours, zones
 from policy.hours import Hours
 from policy.zones import Clock
+from proxy.lists import files as listed
 
 YEARS_BACK, YEARS_AHEAD = 1, 2
 """Years for which offsets are worked out: a start or a reload makes them anew."""
@@ -134,12 +135,19 @@ OWN: dict[str, str] = {
 """Exchanges that are named for no town in phonenumbers."""
 
 
-def load(utc: float, unknown: Iterable[str] = ()) -> Hours:
-    """Places, clocks and windows for calls around `utc` (Unix seconds), from the tables in the package. `unknown` zones
-    are added to the clocks. Raises ValueError for a damaged table."""
+def load(utc: float, unknown: Iterable[str] = (), files: Iterable[Path] = ()) -> Hours:
+    """Places, clocks and windows for calls around `utc` (Unix seconds), from the tables in the package; a state's week
+    in the operator's own files stands in the place of ours. `unknown` zones are added to the clocks. Raises ValueError
+    for a damaged table, ListError for a file.
+    """
     data = resources.files("policy").joinpath("data")
     places = zones.parse(data.joinpath("zones.csv").read_text(encoding="utf-8"))
     states = hours.parse(data.joinpath("hours.csv").read_text(encoding="utf-8"))
+    for path in files:
+        try:
+            states.update(hours.parse(listed.text(path)))
+        except ValueError as error:
+            raise listed.ListError(f"{path}: {error}") from error
     return Hours(places, {name: clock(name, utc) for name in sorted({*places.zones(), *unknown})}, states)
 
 

@@ -105,6 +105,8 @@ def settled(raw: Raw, file: Path, faults: Faults, environ: Mapping[str, str]) ->
             velocity=VelocitySettings(**policy["velocity"]),
             redress=RedressSettings(**policy["redress"]),
             checks=MappingProxyType(policy["checks"]),
+            limits=MappingProxyType({name: limit for name, limit in policy["limits"].items() if limit is not None}),
+            brands=tuple(name.strip().lower() for name in policy["brands"]),
             methods=policy["methods"],
             refusals=MappingProxyType({kind: code for kind, code in policy["refusals"].items() if code is not None}),
             telemarketing=policy["telemarketing"],

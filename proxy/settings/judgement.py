@@ -15,6 +15,8 @@ SHOWN = ("never", "missing", "always")
 DOINGS = ("allow", "deny", "tag")
 CLAIMS = ("subscriber", "deterministic")
 CLASSES = ("deterministic", "subscriber", "analytics", "identity", "duty", "note")
+MOST_ESTIMATED = 250
+"""Distinct numbers or names that are told apart (`policy.behaviour` estimates them): more would never be met."""
 CHECK_MODES = ("off", "shadow", "enforce")
 
 
@@ -119,6 +121,10 @@ class PolicySettings:
     hook: HookSettings | None = None
     countries: tuple[CountrySettings, ...] = ()
     names: NameSettings | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """From where on a figure of behaviour is a finding, where it is not the default (`rulebook.Thresholds`)."""
+    brands: tuple[str, ...] = ()
+    """More names that campaigns borrow, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,8 @@ class ListSettings:
     rmd: tuple[Path, ...] = ()
     countries: tuple[Path, ...] = ()
     """More rows for the table of countries."""
+    hours: tuple[Path, ...] = ()
+    """More rows for the table of calling hours."""
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -66,6 +66,20 @@ def integer(low: int, high: int) -> Kind:
     return kind
 
 
+def share(value: object, folder: Path) -> float:
+    """A part of a whole, from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise Wrong(f"{said(value)} is no share", "write a number from 0 to 1, as 0.8, without quotes")
+    return float(value)
+
+
+def positive(value: object, folder: Path) -> float:
+    """More than nothing, and no more than a hundred."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100:
+        raise Wrong(f"{said(value)} is out of range", "write a number over 0, 100 at most, without quotes")
+    return float(value)
+
+
 def one_of(*words: str) -> Kind:
     def kind(value: object, folder: Path) -> str:
         if text(value, folder) not in words:

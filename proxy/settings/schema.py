@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from proxy.settings import addresses, fleet, kinds
 from proxy.settings.callers import beginning, country, names_url
 from proxy.settings.certificates import origin
-from proxy.settings.judgement import CHECK_MODES, CLAIMS, CLASSES, DIVERSIONS, DOINGS, ENDS, JUDGED, SHOWN
+from proxy.settings.judgement import (
+    CHECK_MODES,
+    CLAIMS,
+    CLASSES,
+    DIVERSIONS,
+    DOINGS,
+    ENDS,
+    JUDGED,
+    MOST_ESTIMATED,
+    SHOWN,
+)
 from proxy.settings.kinds import flag, integer, many, one_of
 from proxy.settings.shapes import REQUIRED, Entry, Key, Named, Table, Tables
 from proxy.settings.values import (
@@ -219,6 +229,15 @@ SCHEMA = Table(
                     {"limit": Key(integer(1, 1_000_000), 30), "seconds": Key(integer(1, 3600), 60)}
                 ),
                 "checks": Named(Key(one_of(*CHECK_MODES))),
+                "limits": Table(
+                    {
+                        **dict.fromkeys(("callees", "names", "crowd"), Key(integer(1, MOST_ESTIMATED))),
+                        **dict.fromkeys(("sequence", "block", "ends", "dials"), Key(integer(1, 1_000_000))),
+                        **dict.fromkeys(("neighbours", "wasted", "strangers", "talked", "bad"), Key(kinds.share)),
+                        "blind": Key(kinds.positive),
+                    }
+                ),
+                "brands": Key(many(kinds.text), ()),
                 "methods": Key(many(one_of(*JUDGED)), ("INVITE",)),
                 "telemarketing": Key(flag, False),
                 "network_level": Key(many(kinds.name), (), names="reasons"),
@@ -270,6 +289,7 @@ SCHEMA = Table(
                 "messages": Key(many(kinds.existing), ()),
                 "rmd": Key(many(kinds.existing), ()),
                 "countries": Key(many(kinds.existing), ()),
+                "hours": Key(many(kinds.existing), ()),
             }
         ),
         "marking": Table(

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from policy.rulebook import Rulebook
+from policy.rulebook import BRANDS, Rulebook, Thresholds
 from proxy.parts import fetching, lanes, prepare
-from proxy.settings import read
+from proxy.settings import SettingsError, read
 from shaken.verify import Rules
 
 PEERS = [
@@ -39,6 +39,20 @@ def test_what_is_tolerated_of_a_signer_is_the_operators_choice() -> None:
 def test_a_fetch_lasts_as_long_as_a_call_may_wait_for_it_and_two_seconds_at_least(patience: int, seconds: float) -> None:
     settings = read({"listen": [{"address": "192.0.2.10"}], "peer": PEERS, "identity": {"deadline_ms": patience}})
     assert fetching(settings, prepare(settings)).seconds == seconds
+
+
+def test_limits_names_and_hours_are_the_operators(tmp_path: Path) -> None:
+    (tmp_path / "hours.csv").write_text("FL,daily,10:00-12:00\n")
+    raw: dict[str, Any] = {"listen": [{"address": "192.0.2.10"}], "peer": PEERS}
+    raw |= {"policy": {"limits": {"sequence": 9, "wasted": 0.9}, "brands": [" Acme Bank"]}, "lists": {"hours": ["hours.csv"]}}
+    book = prepare(read(raw, folder=tmp_path)).book
+    assert book.limits == Thresholds(sequence=9, wasted=0.9)
+    assert book.brands == BRANDS | {"acme bank"}
+    assert book.hours is not None
+    assert [book.hours.states[state][6].opens // 3600 for state in ("FL", "CT")] == [10, 9]
+    (tmp_path / "hours.csv").write_text("FL,sometimes,10:00-12:00\n")
+    with pytest.raises(SettingsError, match="hours.csv: line 1"):
+        prepare(read(raw, folder=tmp_path))
 
 
 def test_a_table_that_nothing_asks_is_remarked(tmp_path: Path) -> None:

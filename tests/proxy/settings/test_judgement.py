@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from policy import rulebook
-from proxy.settings import read
+from proxy.settings import SettingsError, read
 from proxy.settings.judgement import (
     CHECK_MODES,
     ListSettings,
@@ -26,6 +27,16 @@ def test_the_defaults_are_those_of_the_policy() -> None:
     velocity = rulebook.Velocity()
     assert VelocitySettings() == VelocitySettings(velocity.limit, int(velocity.seconds))
     assert set(rulebook.CHECKS.values()) <= set(CHECK_MODES)
+
+
+def test_each_limit_of_the_policy_is_a_setting(small: dict[str, Any]) -> None:
+    names = {one.name for one in fields(rulebook.Thresholds)} - {"unknown_zone_is_open"}
+    limits = {one: getattr(rulebook.Thresholds(), one) for one in names}
+    assert read(small | {"policy": {"limits": limits}}).policy.limits == limits
+    assert not read(small).policy.limits
+    for wrong in ({"names": 251}, {"wasted": 1.1}, {"talked": "0.1"}, {"blind": 0}, {"callers": 3}, {"bad": True}):
+        with pytest.raises(SettingsError, match=rf"policy\.limits\.{next(iter(wrong))}"):
+            read(small | {"policy": {"limits": wrong}})
 
 
 def test_only_calls_are_judged_unless_more_is_wanted(small: dict[str, Any]) -> None:
