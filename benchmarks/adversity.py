@@ -2,8 +2,8 @@
 
 Signed calls at 200 a second through one ringwarden whose decision hook takes questions and never answers, whose
 webhook for emergency calls is dead, whose imported deny list is damaged on the disk and whose configured one becomes
-unreadable before a reload. From the middle of the run on its files may not grow (as with a full disk), for the last
-quarter somebody else holds the journal's lock. Lost is every call that did not end as it should; that each fault was really felt is read
+unreadable before a reload. From the middle of the run on its files may not grow (as with a full disk), and for the last
+quarter somebody else holds the journal's lock besides: then all is broken at once. Lost is every call that did not end as it should; that each fault was really felt is read
 from the metrics.
 """
 
@@ -58,6 +58,7 @@ FELT = {
     "a damaged list": ("ringwarden_list_damaged", {"list": "deny"}),
     "reloads": ("ringwarden_reloads_total", {}),
     "emergency calls": ("ringwarden_emergency_calls_total", {}),
+    "notices that nobody took": ("ringwarden_notices_total", {"way": "webhook", "result": "retried"}),
 }
 
 
@@ -110,7 +111,6 @@ def run(folder: Path, seconds: float, rate: float) -> Outcome:
                 elif turn == 1:
                     resource.prlimit(proxy.program.pid, resource.RLIMIT_FSIZE, (FULL, resource.RLIM_INFINITY))
                 elif turn == 2:
-                    resource.prlimit(proxy.program.pid, resource.RLIMIT_FSIZE, (-1, resource.RLIM_INFINITY))
                     held = sqlite3.connect(journal, isolation_level=None, timeout=5.0)
                     held.execute("BEGIN EXCLUSIVE")
 
