@@ -24,6 +24,7 @@ QUESTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("verify", "verify", ()),
     ("decide", "decide", ()),
     ("dnc", "dnc", ()),
+    ("replay", "replay", ()),
     ("blackhole", "blackhole", ()),
     ("urls", "urls", ()),
     ("certificates", "certificates", ()),
