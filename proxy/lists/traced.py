@@ -1,0 +1,118 @@
+"""Long tables of traced calls: their rows read one after another, built into one file (`policy.packed`), and mapped.
+
+Building holds some hundred megabytes, however long the tables are: rows are sorted by number in runs on the disk, and
+what is told of a campaign is kept by its moments. Mapped pages belong to the system, so that all workers share one
+copy; a file that is in use is never written, a new one takes its name (`proxy.lists.shelf`).
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO
+
+from policy.letter import HEAD_LINES, each, promised
+from policy.lists import Quarantined
+from policy.packed import MAGIC, Packed
+from proxy.lists.areacodes import KEPT
+from proxy.lists.files import ListError
+from proxy.lists.packing import Packing
+
+MAX_LINE = 64 * 1024
+"""Characters: no row is longer; a file without ends of lines must not fill the memory."""
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What became of the tables."""
+
+    rows: int
+    numbers: int
+    refused: int
+    bad: tuple[Quarantined, ...] = field(repr=False, default=())
+
+
+def is_packed(path: Path) -> bool:
+    """Is it a file of ours, and no text? Raises ListError."""
+    try:
+        with path.open("rb") as file:
+            return file.read(3) == MAGIC.to_bytes(4, "little")[:3]
+    except OSError as error:
+        raise ListError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def mapped(path: Path) -> Packed:
+    """The table of a file. Raises ListError."""
+    try:
+        with path.open("rb") as file:
+            space = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    except (OSError, ValueError) as error:  # ValueError: an empty file
+        raise ListError(f"{path}: cannot be mapped ({error})") from None
+    # Look-ups fall anywhere: reading ahead would fetch what nobody asks for.
+    space.madvise(mmap.MADV_RANDOM)
+    try:
+        return Packed(memoryview(space))
+    except ValueError as error:
+        raise ListError(f"{path}: {error}") from None
+
+
+def build(paths: Sequence[Path], draft: Path, progress: Callable[[int], None] = lambda octets: None) -> Built:
+    """Read tables of traced calls, CSV with a heading each, into one file. Raises ListError, OSError; then the draft
+    is worth nothing."""
+    packing = Packing(draft.parent)
+    refused = 0
+    bad: list[Quarantined] = []
+
+    def refuse(one: Quarantined) -> None:
+        nonlocal refused
+        refused += 1
+        if len(bad) < KEPT:
+            bad.append(one)
+
+    for path in paths:
+        before, lost = packing.rows, refused
+        with _lines(path, progress) as lines:
+            head = list(islice(lines, HEAD_LINES))
+            for item in each(chain(head, lines)):
+                if isinstance(item, Quarantined):
+                    refuse(item)
+                    continue
+                told = item.told
+                packing.take(
+                    int(item.caller), told.notified, told.called,
+                    (told.campaign, told.source, told.confidence, told.origin, told.cites),
+                )  # fmt: skip
+        parsed, expected = packing.rows - before, promised(head)
+        if expected is not None and expected != parsed + refused - lost:
+            refuse(Quarantined(0, path.name, f"expected {expected}, parsed {parsed}"))
+    if not packing.rows:
+        return Built(0, 0, refused, tuple(bad))
+    made = packing.write(draft)
+    return Built(made.rows, made.numbers, refused, tuple(bad))
+
+
+@contextmanager
+def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[Iterator[str]]:
+    """The lines of a table, with what reading can meet in our words."""
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            yield _told_of(stream, path, progress)
+    except OSError as error:
+        raise ListError(f"{path}: cannot be read ({error.strerror}); correct the path or its permissions") from None
+    except UnicodeDecodeError as error:
+        raise ListError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+
+
+def _told_of(stream: IO[str], path: Path, progress: Callable[[int], None]) -> Iterator[str]:
+    read = 0
+    while line := stream.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise ListError(f"{path}: a line of it has no end; this is no table")
+        read += len(line)
+        if read >= 1 << 20:
+            progress(read)
+            read = 0
+        yield line
+    progress(read)
