@@ -83,20 +83,12 @@ class Told(NamedTuple):
     notified: float
     called: float
     campaign: str
-    written: str
+    source: str
     confidence: str
     origin: str
-    source: str
     cites: str
+    written: str
     evidence: str
-
-
-class Line(NamedTuple):
-    """A row where it stands."""
-
-    line: int
-    caller: str
-    told: Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +129,21 @@ def parse(text: str, expected: int | None = None) -> Table:
     lines = _LINES(text.removeprefix("\ufeff"))
     if expected is None:
         expected = promised(lines[:HEAD_LINES])
-    for item in each(line + "\n" for line in lines):
+    for item in each(line + "\n" for line in uncommented(lines)):
         if len(rows) == MAX_ROWS:
-            bad.append(Quarantined(item.line, "", f"from here on: a table holds {MAX_ROWS:,} rows"))
+            line = item.line if isinstance(item, Quarantined) else item[0]
+            bad.append(Quarantined(line, "", f"from here on: a table holds {MAX_ROWS:,} rows"))
             break
         if isinstance(item, Quarantined):
             bad.append(item)
-        else:
-            line, caller, (notified, called, campaign, *more) = item
-            rows.append(Row(len(rows) + len(bad) + 1, line, notified, called, caller, campaign, *more))
+            continue
+        line, caller, told = item
+        rows.append(
+            Row(
+                len(rows) + len(bad) + 1, line, told.notified, told.called, caller, told.campaign, told.written,
+                told.confidence, told.origin, told.source, told.cites, told.evidence,
+            )  # fmt: skip
+        )
     return Table(tuple(rows), tuple(bad), expected)
 
 
@@ -154,10 +152,15 @@ def promised(head: Iterable[str]) -> int | None:
     return next((int(found[1]) for line in head if (found := _EXPECTED(line))), None)
 
 
-def each(lines: Iterable[str]) -> Iterator[Line | Quarantined]:
-    """The rows of a table one after another, however long it is; `lines` with their ends. Never raises."""
-    # Comment lines become empty, so that line numbers stay true.
-    reader = csv.reader("\n" if line.startswith("#") else line for line in lines)
+def uncommented(lines: Iterable[str]) -> Iterator[str]:
+    """Comment lines become empty, so that line numbers stay true."""
+    return ("" if line.startswith("#") else line for line in lines)
+
+
+def each(lines: Iterable[str]) -> Iterator[tuple[int, str, Told] | Quarantined]:
+    """The rows of a table one after another, however long it is: line, number, and what is told of it. `lines`: with
+    their ends, without comments. Never raises."""
+    reader = csv.reader(lines)
     place: dict[str, int] | None = None
     known: dict[tuple[str, ...], Told] = {}
     at = 0
@@ -173,18 +176,22 @@ def each(lines: Iterable[str]) -> Iterator[Line | Quarantined]:
                     return
                 at = place["caller"]
                 continue
+            written = cells[at] if at < len(cells) else ""
             try:
-                caller = number(cells[at].strip() if at < len(cells) else "")
+                caller = number(written.strip())
                 if len(caller) < 7:
                     raise ValueError("the caller is no full number")
-                key = (*cells[:at], *cells[at + 1 :])
+                cells[at] = ""
+                key = tuple(cells)
                 if (told := known.get(key)) is None:
                     told = _told(cells, place)
                     if len(known) == KNOWN_ROWS:
                         known.clear()
                     known[key] = told
-                yield Line(reader.line_num, caller, told)
+                yield reader.line_num, caller, told
             except ValueError as error:
+                if written:
+                    cells[at] = written
                 yield Quarantined(reader.line_num, _cut(cells), str(error))
     except csv.Error as error:
         yield Quarantined(reader.line_num, "", f"from here on: not CSV ({error})")
@@ -212,8 +219,8 @@ def _told(cells: list[str], place: dict[str, int]) -> Told:
     if confidence not in CONFIDENCE:
         raise ValueError(f"confidence is one of {', '.join(CONFIDENCE)}")
     return Told(
-        notified, called, named(written), written, confidence, cell("origin"), cell("source").casefold() or "itg",
-        cited(cell("cites")) if cell("cites") else "", cell("evidence"),
+        notified, called, named(written), cell("source").casefold() or "itg", confidence, cell("origin"),
+        cited(cell("cites")) if cell("cites") else "", written, cell("evidence"),
     )  # fmt: skip
 
 

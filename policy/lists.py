@@ -120,7 +120,7 @@ def number(text: str) -> str:
     Ten digits are NANP. Without a plus only NANP numbers and short codes are taken: `442079460000` could be
     a mistyped anything.
     """
-    digits = text.translate(_SEPARATORS)
+    digits = text if text[1:].isdigit() else text.translate(_SEPARATORS)  # nearly all are written plainly
     plus = digits.startswith("+")
     digits = digits[plus:]
     if not (digits.isascii() and digits.isdigit()):

@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from functools import reduce
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 from policy.campaigns import label_key
 from policy.lists import VOICES
 from policy.packed import MOST_ROWS, NOBODY, PAGE, ROWS, STEPS, Column, Facts, Head, Text, columns
 from proxy.lists.files import ListError
-from proxy.lists.sorting import Sorter
+from proxy.lists.sorting import RUN, Sorter
 
 MOST_TOLD = 200_000
 """Campaigns with their sources, origins and so on: each process holds them."""
@@ -72,23 +71,25 @@ class Sources:
 class Moments:
     """What is told of campaigns, by the moment of the notice."""
 
-    def __init__(self, folder: Path, sources: Sources) -> None:
+    def __init__(self, folder: Path, sources: Sources, most: int = MOMENTS) -> None:
         self.count = 0
         """Steps are no more than these."""
         self._sorter = Sorter(_MOMENT.size, folder)
-        self._sources = sources
+        self._sources, self._most = sources, most
         self._held: dict[tuple[int, float], Moment] = {}
 
     def add(self, label: int, notified: float, row: Candidate, voice: int) -> None:
         key = label, notified
-        told = row, (row if voice else NONE), voice
         before = self._held.get(key)
         if before is None:
-            if len(self._held) == MOMENTS:
+            if len(self._held) == self._most:
                 self._spill()
-            self._held[key] = told
-        else:
-            self._held[key] = self._joined(before, told)
+            self._held[key] = row, (row if voice else NONE), voice
+            return
+        freshest, sure, voices = before
+        known = self._sources.joined(voices, voice) if voice else voices
+        if row > freshest or (voice and row > sure) or known != voices:
+            self._held[key] = max(row, freshest), max(row, sure) if voice else sure, known
 
     def _joined(self, one: Moment, other: Moment) -> Moment:
         return max(one[0], other[0]), max(one[1], other[1]), self._sources.joined(one[2], other[2])
@@ -122,11 +123,12 @@ class Moments:
 class Packing:
     """Rows under way into a file."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder`: where they are kept meanwhile. Raises OSError, as all of it may."""
+    def __init__(self, folder: Path, run: int = RUN, moments: int = MOMENTS) -> None:
+        """`folder`: where they are kept meanwhile; `run`, `moments`: how many in memory. Raises OSError, as all of it
+        may."""
         self.rows = 0
-        self._folder = folder
-        self._sorter = Sorter(_ROW.size, folder)
+        self._folder, self._moments = folder, moments
+        self._sorter = Sorter(_ROW.size, folder, run)
         self._told: dict[Facts, int] = {}
 
     def take(self, number: int, notified: float, called: float, facts: Facts) -> None:
@@ -147,7 +149,7 @@ class Packing:
         keys: dict[str, int] = {}
         labels = [keys.setdefault(label_key(one[0]), len(keys)) for one in facts]
         sources = Sources()
-        moments = Moments(self._folder, sources)
+        moments = Moments(self._folder, sources, self._moments)
         with path.open("w+b", buffering=0) as opened:
             file = opened.fileno()
             numbers = self._write_rows(file, [sources.of(one) for one in facts], labels, sources, moments)
@@ -213,18 +215,18 @@ class Writer:
     def __init__(self, file: int, laid: dict[str, Column], names: tuple[str, ...]) -> None:
         self._file = file
         self._places = [laid[name].begins for name in names]
-        self._held: list[array[Any]] = [array(laid[name].form) for name in names]
+        self._forms = [laid[name].form for name in names]
+        self._held: list[tuple[float, ...]] = []
 
     def add(self, *values: float) -> None:
         """One value of each column. Raises OSError."""
-        for held, value in zip(self._held, values):  # noqa: B905  # some seventy million times
-            held.append(value)
-        if len(self._held[0]) == WRITTEN:
+        self._held.append(values)
+        if len(self._held) == WRITTEN:
             self.flush()
 
     def flush(self) -> None:
-        for at, held in enumerate(self._held):
-            octets = held.tobytes()
+        for at, values in enumerate(zip(*self._held, strict=True)):
+            octets = array(self._forms[at], values).tobytes()
             os.pwrite(self._file, octets, self._places[at])
             self._places[at] += len(octets)
-            del held[:]
+        self._held.clear()

@@ -8,20 +8,23 @@ copy; a file that is in use is never written, a new one takes its name (`proxy.l
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from io import StringIO
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from policy.letter import HEAD_LINES, each, promised
-from policy.lists import Quarantined
+from policy.letter import HEAD_LINES, each, promised, uncommented
+from policy.lists import CampaignList, Quarantined
 from policy.packed import MAGIC, Packed
 from proxy.lists.areacodes import KEPT
-from proxy.lists.files import ListError
+from proxy.lists.files import ListError, import_letter
 from proxy.lists.packing import Packing
 
+PIECE = 1024 * 1024
+"""Characters that are read at a time."""
 MAX_LINE = 64 * 1024
 """Characters: no row is longer; a file without ends of lines must not fill the memory."""
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,11 @@ def is_packed(path: Path) -> bool:
             return file.read(3) == MAGIC.to_bytes(4, "little")[:3]
     except OSError as error:
         raise ListError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def campaigns(path: Path) -> CampaignList:
+    """The traced calls of a snapshot, packed or a text. Raises ListError."""
+    return CampaignList(packed=(mapped(path),)) if is_packed(path) else import_letter(path).campaigns()
 
 
 def mapped(path: Path) -> Packed:
@@ -73,46 +81,48 @@ def build(paths: Sequence[Path], draft: Path, progress: Callable[[int], None] = 
 
     for path in paths:
         before, lost = packing.rows, refused
-        with _lines(path, progress) as lines:
-            head = list(islice(lines, HEAD_LINES))
-            for item in each(chain(head, lines)):
+        with _opened(path) as stream:
+            pieces = _pieces(stream, path, progress)
+            first = next(pieces, [])
+            for item in each(chain(_uncommented(first), chain.from_iterable(map(_uncommented, pieces)))):
                 if isinstance(item, Quarantined):
                     refuse(item)
-                    continue
-                told = item.told
-                packing.take(
-                    int(item.caller), told.notified, told.called,
-                    (told.campaign, told.source, told.confidence, told.origin, told.cites),
-                )  # fmt: skip
-        parsed, expected = packing.rows - before, promised(head)
+                else:
+                    _, caller, told = item
+                    packing.take(int(caller), told.notified, told.called, told[2:7])
+        parsed, expected = packing.rows - before, promised(first[:HEAD_LINES])
         if expected is not None and expected != parsed + refused - lost:
             refuse(Quarantined(0, path.name, f"expected {expected}, parsed {parsed}"))
     if not packing.rows:
-        return Built(0, 0, refused, tuple(bad))
+        raise ListError("no row of the tables can be read" + "".join(f"; {one}" for one in bad[:3]))
     made = packing.write(draft)
     return Built(made.rows, made.numbers, refused, tuple(bad))
 
 
 @contextmanager
-def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[Iterator[str]]:
-    """The lines of a table, with what reading can meet in our words."""
+def _opened(path: Path) -> Iterator[IO[str]]:
+    """A text, and what reading can meet in our words."""
     try:
         with path.open(encoding="utf-8-sig") as stream:
-            yield _told_of(stream, path, progress)
+            yield stream
     except OSError as error:
         raise ListError(f"{path}: cannot be read ({error.strerror}); correct the path or its permissions") from None
     except UnicodeDecodeError as error:
         raise ListError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
 
 
-def _told_of(stream: IO[str], path: Path, progress: Callable[[int], None]) -> Iterator[str]:
-    read = 0
-    while line := stream.readline(MAX_LINE):
-        if len(line) == MAX_LINE:
+def _pieces(stream: IO[str], path: Path, progress: Callable[[int], None]) -> Iterator[list[str]]:
+    """The lines of a text with their ends, some thousand at a time."""
+    rest = ""
+    while piece := stream.read(PIECE):
+        progress(len(piece))
+        whole, end, rest = (rest + piece).rpartition("\n")
+        if len(rest) > MAX_LINE:
             raise ListError(f"{path}: a line of it has no end; this is no table")
-        read += len(line)
-        if read >= 1 << 20:
-            progress(read)
-            read = 0
-        yield line
-    progress(read)
+        yield list(StringIO(whole + end, newline="\n"))
+    if rest:
+        yield [rest]
+
+
+def _uncommented(lines: list[str]) -> Iterable[str]:
+    return uncommented(lines) if any("#" in line for line in lines) else lines
