@@ -10,6 +10,7 @@ import os
 import struct
 from array import array
 from collections.abc import Iterator
+from contextlib import closing
 from functools import reduce
 from itertools import groupby
 from pathlib import Path
@@ -100,9 +101,12 @@ class Moments:
         self.count += len(self._held)
         self._held.clear()
 
-    def close(self) -> None:
+    def whole(self) -> None:
         """No more of them come."""
         self._spill()
+
+    def close(self) -> None:
+        self._sorter.close()
 
     def steps(self) -> Iterator[tuple[int, float, int, int, int]]:
         """In order: campaign, since when, freshest row, freshest that may be enforced, sources; what changed nothing is
@@ -121,7 +125,7 @@ class Moments:
 
 
 class Packing:
-    """Rows under way into a file."""
+    """Rows under way into a file. Close it whatever happens."""
 
     def __init__(self, folder: Path, run: int = RUN, moments: int = MOMENTS) -> None:
         """`folder`: where they are kept meanwhile; `run`, `moments`: how many in memory. Raises OSError, as all of it
@@ -130,6 +134,10 @@ class Packing:
         self._folder, self._moments = folder, moments
         self._sorter = Sorter(_ROW.size, folder, run)
         self._told: dict[Facts, int] = {}
+
+    def close(self) -> None:
+        """Let go of what is kept meanwhile."""
+        self._sorter.close()
 
     def take(self, number: int, notified: float, called: float, facts: Facts) -> None:
         """Add a row. Raises ListError where there are too many."""
@@ -149,11 +157,13 @@ class Packing:
         keys: dict[str, int] = {}
         labels = [keys.setdefault(label_key(one[0]), len(keys)) for one in facts]
         sources = Sources()
-        moments = Moments(self._folder, sources, self._moments)
-        with path.open("w+b", buffering=0) as opened:
+        with (
+            closing(Moments(self._folder, sources, self._moments)) as moments,
+            path.open("w+b", buffering=0) as opened,
+        ):
             file = opened.fileno()
             numbers = self._write_rows(file, [sources.of(one) for one in facts], labels, sources, moments)
-            moments.close()
+            moments.whole()
             laid = columns(self.rows, moments.count)
             places = _write_steps(file, laid, moments)
             told = Text(facts, tuple(sources.sets), dict(zip(keys, places, strict=True)))

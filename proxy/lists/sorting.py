@@ -5,10 +5,12 @@ Octets are compared, so numbers stand in them with the most significant octet fi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from heapq import merge
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
 RUN = 500_000
 """Records of a run: some 50 MB while it is sorted."""
@@ -17,13 +19,14 @@ READ = 4096
 
 
 class Sorter:
-    """Add records, then take them in order, once."""
+    """Add records, then take them in order, once. Close it whatever happens."""
 
     def __init__(self, width: int, folder: Path, run: int = RUN) -> None:
         """`width`: octets of a record; `folder`: where the runs are kept. Raises OSError, as all of it may."""
         self._width, self._most = width, run
         self._records: list[bytes] = []
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115
+        self._folder = folder
+        self._file: IO[bytes] | None = None
         self._runs: list[tuple[int, int]] = []
 
     def add(self, record: bytes) -> None:
@@ -34,24 +37,30 @@ class Sorter:
     def _spill(self) -> None:
         """Sort what was added and lay it aside."""
         self._records.sort()
+        if self._file is None:
+            self._file = TemporaryFile(dir=self._folder)
         begins = self._file.tell()
         self._file.write(b"".join(self._records))
+        self._file.flush()
         self._runs.append((begins, self._file.tell()))
         self._records.clear()
 
     def ordered(self) -> Iterator[bytes]:
         """All records, in order."""
-        if self._runs:
-            self._spill()
-        self._records.sort()
-        yield from merge(self._records, *(self._run(begins, ends) for begins, ends in self._runs))
-        self._file.close()
+        if self._file is None:
+            return iter(sorted(self._records))
+        self._spill()
+        return merge(*(self._run(self._file.fileno(), begins, ends) for begins, ends in self._runs))
 
-    def _run(self, begins: int, ends: int) -> Iterator[bytes]:
+    def close(self) -> None:
+        """Let go of the runs."""
+        if self._file is not None:
+            self._file.close()
+
+    def _run(self, file: int, begins: int, ends: int) -> Iterator[bytes]:
         width = self._width
         while begins < ends:
-            self._file.seek(begins)
-            piece = self._file.read(min(READ * width, ends - begins))
+            piece = os.pread(file, min(READ * width, ends - begins), begins)
             begins += len(piece)
             for at in range(0, len(piece), width):
                 yield piece[at : at + width]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import chain
@@ -69,7 +69,6 @@ def mapped(path: Path) -> Packed:
 def build(paths: Sequence[Path], draft: Path, progress: Callable[[int], None] = lambda octets: None) -> Built:
     """Read tables of traced calls, CSV with a heading each, into one file. Raises ListError, OSError; then the draft
     is worth nothing."""
-    packing = Packing(draft.parent)
     refused = 0
     bad: list[Quarantined] = []
 
@@ -79,23 +78,24 @@ def build(paths: Sequence[Path], draft: Path, progress: Callable[[int], None] = 
         if len(bad) < KEPT:
             bad.append(one)
 
-    for path in paths:
-        before, lost = packing.rows, refused
-        with _opened(path) as stream:
-            pieces = _pieces(stream, path, progress)
-            first = next(pieces, [])
-            for item in each(chain(_uncommented(first), chain.from_iterable(map(_uncommented, pieces)))):
-                if isinstance(item, Quarantined):
-                    refuse(item)
-                else:
-                    _, caller, told = item
-                    packing.take(int(caller), told.notified, told.called, told[2:7])
-        parsed, expected = packing.rows - before, promised(first[:HEAD_LINES])
-        if expected is not None and expected != parsed + refused - lost:
-            refuse(Quarantined(0, path.name, f"expected {expected}, parsed {parsed}"))
-    if not packing.rows:
-        raise ListError("no row of the tables can be read" + "".join(f"; {one}" for one in bad[:3]))
-    made = packing.write(draft)
+    with closing(Packing(draft.parent)) as packing:
+        for path in paths:
+            before, lost = packing.rows, refused
+            with _opened(path) as stream:
+                pieces = _pieces(stream, path, progress)
+                first = next(pieces, [])
+                for item in each(chain(_uncommented(first), chain.from_iterable(map(_uncommented, pieces)))):
+                    if isinstance(item, Quarantined):
+                        refuse(item)
+                    else:
+                        _, caller, told = item
+                        packing.take(int(caller), told.notified, told.called, told[2:7])
+            parsed, expected = packing.rows - before, promised(first[:HEAD_LINES])
+            if expected is not None and expected != parsed + refused - lost:
+                refuse(Quarantined(0, path.name, f"expected {expected}, parsed {parsed}"))
+        if not packing.rows:
+            raise ListError("no row of the tables can be read" + "".join(f"; {one}" for one in bad[:3]))
+        made = packing.write(draft)
     return Built(made.rows, made.numbers, refused, tuple(bad))
 
 

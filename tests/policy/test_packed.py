@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from struct import pack_into
 
@@ -32,13 +34,13 @@ def packed(folder: Path, entries: tuple[Entry, ...], run: int = 500, moments: in
 
 
 def octets(folder: Path, entries: tuple[Entry, ...], run: int = 500, moments: int = 500) -> bytes:
-    packing = Packing(folder, run, moments)
-    for one in entries:
-        packing.take(
-            int(one.number), one.notified, one.last_seen,
-            (one.campaign, one.source, one.confidence, one.origin, one.cites),
-        )  # fmt: skip
-    packing.write(folder / "made.snap")
+    with closing(Packing(folder, run, moments)) as packing:
+        for one in entries:
+            packing.take(
+                int(one.number), one.notified, one.last_seen,
+                (one.campaign, one.source, one.confidence, one.origin, one.cites),
+            )  # fmt: skip
+        packing.write(folder / "made.snap")
     return (folder / "made.snap").read_bytes()
 
 
@@ -120,6 +122,11 @@ def test_what_is_not_written_as_the_number_is_not_it(caller: str, folder: Path) 
     assert long.match(None, 1.0) is None
 
 
+@pytest.fixture(scope="module")
+def good(folder: Path) -> bytes:
+    return octets(folder, ROWS)
+
+
 ROWS = tuple(entry(NUMBERS[at % 4], at * DAY, source=SOURCES[at % 6], campaign=CAMPAIGNS[at % 4]) for at in range(40))
 
 
@@ -137,10 +144,11 @@ ROWS = tuple(entry(NUMBERS[at % 4], at * DAY, source=SOURCES[at % 6], campaign=C
         (lambda whole: whole[:-9] + b"?" + whole[-8:], "text is damaged"),
     ],
 )
-def test_a_file_that_is_not_whole_is_refused_with_a_reason(damage: object, said: str, folder: Path) -> None:
-    whole = octets(folder, ROWS)
+def test_a_file_that_is_not_whole_is_refused_with_a_reason(
+    damage: Callable[[bytes], bytes], said: str, good: bytes
+) -> None:
     with pytest.raises(ValueError, match=said):
-        Packed(memoryview(damage(whole)))  # type: ignore[operator]
+        Packed(memoryview(damage(good)))
 
 
 @pytest.mark.parametrize(
@@ -160,9 +168,8 @@ def test_text_of_another_shape_is_damaged(text: bytes) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
-def test_damaged_octets_are_refused_or_tell_what_they_tell_and_never_raise(folder: Path, data: st.DataObject) -> None:
-    whole = bytearray(octets(folder, ROWS) if not WHOLE else WHOLE[0])
-    WHOLE[:] = [bytes(whole)] if not WHOLE else WHOLE
+def test_damaged_octets_are_refused_or_tell_what_they_tell_and_never_raise(good: bytes, data: st.DataObject) -> None:
+    whole = bytearray(good)
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(whole) - 8))
         width = data.draw(st.sampled_from((1, 4, 8)))
@@ -176,9 +183,6 @@ def test_damaged_octets_are_refused_or_tell_what_they_tell_and_never_raise(folde
             assert one is None or 0.0 <= one.weight_factor <= 1.0
     for tn in NUMBERS:
         assert all(one.number == tn for one in found.of(tn))
-
-
-WHOLE: list[bytes] = []
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -1.0, 1e300])
