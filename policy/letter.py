@@ -18,7 +18,8 @@ from policy.grounds import cited
 from policy.lists import CampaignList, Entry, Quarantined, number
 
 MAX_ROWS = 200_000
-"""A thousand times the largest letter seen; keeps a wrong file from filling the memory."""
+"""A thousand times the largest letter seen; keeps a wrong file from filling the memory. Longer tables are packed
+(`policy.packed`)."""
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "notified": ("notified", "itg_notification_date", "date of itg notification", "notification date"),

@@ -88,7 +88,7 @@ class Moments:
             self._held[key] = row, (row if voice else NONE), voice
             return
         freshest, sure, voices = before
-        known = self._sources.joined(voices, voice) if voice else voices
+        known = voices if voice in (0, voices) else self._sources.joined(voices, voice)
         if row > freshest or (voice and row > sure) or known != voices:
             self._held[key] = max(row, freshest), max(row, sure) if voice else sure, known
 
@@ -108,9 +108,9 @@ class Moments:
     def close(self) -> None:
         self._sorter.close()
 
-    def steps(self) -> Iterator[tuple[int, float, int, int, int]]:
-        """In order: campaign, since when, freshest row, freshest that may be enforced, sources; what changed nothing is
-        left out."""
+    def steps(self) -> Iterator[tuple[int, tuple[float, int, int, int]]]:
+        """In order: the campaign, and since when, the freshest row, the freshest that may be enforced, the sources.
+        What changed nothing is left out."""
         for label, records in groupby(map(_MOMENT.unpack, self._sorter.ordered()), key=lambda record: record[0]):
             freshest = sure = NONE
             voices, before = 0, None
@@ -121,7 +121,7 @@ class Moments:
                 sure = some[1] if some[1][0] > sure[0] else sure
                 voices = self._sources.joined(voices, some[2])
                 if before != (before := (freshest[2], sure[2], voices)):
-                    yield label, notified, *before
+                    yield label, (notified, *before)
 
 
 class Packing:
@@ -196,10 +196,10 @@ class Packing:
             if voice:
                 if sure == NOBODY or fresh > sure_from:
                     sure_from, sure = fresh, row
-                known = sources.joined(known, voice)
+                known = voice if known == voice else sources.joined(known, voice)
             if not row % PAGE:
-                first.add(number)
-            out.add(number, notified, called, told, freshest, sure, known)
+                first.add((number,))
+            out.add((number, notified, called, told, freshest, sure, known))
             moments.add(labels[told], notified, (fresh, -place, row), voice)
         out.flush()
         first.flush()
@@ -210,11 +210,11 @@ def _write_steps(file: int, laid: dict[str, Column], moments: Moments) -> list[t
     """The columns of the campaigns' steps; where those of each are, from and up to."""
     out = Writer(file, laid, STEPS)
     places: list[tuple[int, int]] = []
-    for at, (label, *step) in enumerate(moments.steps()):
+    for at, (label, step) in enumerate(moments.steps()):
         if label == len(places):
             places.append((at, at))
         places[label] = places[label][0], at + 1
-        out.add(*step)
+        out.add(step)
     out.flush()
     return places
 
@@ -228,7 +228,7 @@ class Writer:
         self._forms = [laid[name].form for name in names]
         self._held: list[tuple[float, ...]] = []
 
-    def add(self, *values: float) -> None:
+    def add(self, values: tuple[float, ...]) -> None:
         """One value of each column. Raises OSError."""
         self._held.append(values)
         if len(self._held) == WRITTEN:
