@@ -8,12 +8,18 @@ import pytest
 
 from policy.letter import parse
 from policy.lists import DAY, CampaignList
+from proxy.cli import main
+from proxy.cli.lists import folder_of
+from proxy.lab.cases import CALLEE, UTILITY
+from proxy.lab.dialog import Invitation
+from proxy.lab.world import World
 from proxy.lists import ListError, kinds, traced
 from proxy.lists.force import in_force, statuses
 from proxy.lists.kinds import FOLDER, bring_in
 from proxy.lists.pardons import Pardon, add
 from proxy.lists.shelf import Shelf
 from proxy.lists.traced import build, is_packed, mapped
+from tests.waiting import counted
 
 HEADING = "notified,called,caller,campaign,confidence,source\n"
 UTC = 20_000 * DAY
@@ -131,6 +137,35 @@ def test_a_damaged_one_gives_way_to_the_one_before(damage: bytes | None, tmp_pat
     assert [one.state for one in statuses(tmp_path, UTC, deep=True)] == ["damaged"]
     path.unlink()
     assert in_force(tmp_path, UTC).campaigns.match("12025550101", UTC) is not None
+
+
+@pytest.mark.usefixtures("packing")
+async def test_a_running_ringwarden_reads_them_at_a_reload_and_a_damaged_one_costs_no_call(tmp_path: Path) -> None:
+    no_tables = ('campaigns = ["campaigns.csv"]', "campaigns = []")
+    async with World(tmp_path, amend=lambda text: text.replace(*no_tables)) as world:
+        path = str(tmp_path / "ringwarden.toml")
+        state = folder_of(path, None)
+        assert state is not None
+
+        async def status() -> int:
+            call = Invitation(f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']}", f"<sip:+{UTILITY}@carrier.example.net>")
+            return (await world.carrier.call(call, world.proxy)).status
+
+        assert await status() == 200
+        for _ in range(2):
+            assert main(["lists", "import", "campaigns", str(tmp_path / "campaigns.csv"), "--config", path]) == 0
+        assert main(["reload", "--config", path]) == 0
+        await counted(world, 'ringwarden_reloads_total{result="ok"}', 1)
+        assert await status() == 603
+        for left, reloads in ((603, 2), (200, 3)):  # the generation before serves, then there is none
+            snapshot = Shelf(state / FOLDER, "campaigns").snapshot(4 - reloads)
+            assert is_packed(snapshot)
+            snapshot.unlink()
+            snapshot.write_bytes(b"RCT1 torn")
+            assert main(["reload", "--config", path]) == 0
+            await counted(world, 'ringwarden_reloads_total{result="ok"}', reloads)
+            assert await status() == left
+        await counted(world, 'ringwarden_list_damaged{list="campaigns"}', 1)
 
 
 def test_short_tables_stay_text_and_both_hold_pardons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
