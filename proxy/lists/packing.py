@@ -152,7 +152,8 @@ class Packing:
         self.rows += 1
 
     def write(self, path: Path) -> Head:
-        """All rows in order, and step by step what is known of their numbers and campaigns."""
+        """All rows in order, and step by step what is known of their numbers and campaigns. (Whoever gives the file its
+        name syncs it before.)"""
         facts = tuple(self._told)
         keys: dict[str, int] = {}
         labels = [keys.setdefault(label_key(one[0]), len(keys)) for one in facts]
@@ -171,7 +172,6 @@ class Packing:
             os.pwrite(file, text, laid["text"].begins)
             head = Head(self.rows, numbers, moments.count, len(text), crc32(text))
             os.pwrite(file, head.packed(), 0)
-            os.fsync(file)
         return head
 
     def _write_rows(

@@ -65,7 +65,7 @@ def answers(known: CampaignList, utc: float) -> list[Hit | None]:
     return [known.match(tn, utc) for tn in NUMBERS] + [known.recognise(name, utc) for name in LABELS]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rows=entries, others=entries, days=st.lists(st.floats(0, 80), min_size=1, max_size=4), small=st.booleans())
 def test_it_answers_as_entries_do_and_together_with_them(
     folder: Path, rows: tuple[Entry, ...], others: tuple[Entry, ...], days: list[float], small: bool
@@ -81,7 +81,7 @@ def test_it_answers_as_entries_do_and_together_with_them(
         assert answers(both, utc) == answers(two, utc) == answers(together, utc)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows=entries, others=entries, when=times, pardoned=st.sets(st.sampled_from(NUMBERS)), day=st.floats(0, 80))
 def test_pardons_hold_for_its_numbers(
     folder: Path, rows: tuple[Entry, ...], others: tuple[Entry, ...], when: float, pardoned: set[str], day: float
@@ -166,7 +166,7 @@ def test_text_of_another_shape_is_damaged(text: bytes) -> None:
         Text.read(text, 8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_damaged_octets_are_refused_or_tell_what_they_tell_and_never_raise(good: bytes, data: st.DataObject) -> None:
     whole = bytearray(good)
