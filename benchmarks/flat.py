@@ -5,20 +5,23 @@ time of all processes of a side, divided by calls, and the ratio must stay withi
 
     ringing   100,000 INVITE transactions ring, and are held, while the side load runs
     answered  100,000 calls were answered and go on
-    lists     250 million do-not-call numbers and a million numbers of campaigns, beside empty lists: calls in and calls out
+    lists     250 million do-not-call numbers and ten million numbers of campaigns, beside empty lists: calls in and calls out
     signers   10,000 signers with a certificate each, beside one
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +34,13 @@ from benchmarks.programs import ProgramError
 from benchmarks.report import Spread, keep, table
 from benchmarks.ringwarden import Ringwarden
 from benchmarks.sipp import Address
-from benchmarks.stage import Stage
+from benchmarks.stage import ROOT, Stage
 from certs.lab import Issued
 from policy.dnc import AREAS, BLOCK, FIRST
+from policy.lists import CampaignList, Entry
 from proxy.lab.load.fleet import Callers, LoadError
 from proxy.lab.load.plan import Outcome, Signing
-from proxy.lists import registry
+from proxy.lists import registry, traced
 from proxy.lists.shelf import Content, Shelf
 
 EVEN = 1.10
@@ -210,27 +214,79 @@ def _random() -> int:
 
 
 def tables(folder: Path, numbers: int) -> list[Path]:
-    """Tables of traced calls, with 200,000 numbers each, which is all that one may hold. Nobody calls from them."""
-    paths = []
-    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86_400))
-    for start in range(0, numbers, 200_000):
+    """Tables of traced calls, a million numbers each, in no order. None of them is fictional, so nobody calls from them."""
+    paths, step = [], 7_999_993
+    folder.mkdir(parents=True, exist_ok=True)
+    days = [time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86_400 * (1 + day))) for day in range(40)]
+    for start in range(0, numbers, 1_000_000):
         path = folder / f"campaigns-{start}.csv"
-        rows = (f"{day},{day},+1{2_012_000_000 + number},Composed{number % 50},high,test\n" for number in range(start, min(start + 200_000, numbers)))
-        path.write_text("notified,called,caller,campaign,confidence,source\n" + "".join(rows), encoding="ascii")
+        end = min(start + 1_000_000, numbers)
+        with path.open("w", encoding="ascii") as file:
+            file.write(f"# expected {end - start}\nnotified,called,caller,campaign,confidence,source\n")
+            for number in range(start, end):
+                # Exchanges 200 to 549 of area codes from 201 on: 3.5 million numbers each.
+                area, line = divmod(number * step % numbers, 3_500_000)
+                file.write(f"{days[number % 30]},{days[number % 30 + number % 10]},+1{201 + area}{200 * 10_000 + line},Composed{number % 50},high,test\n")
         paths.append(path)
     return paths
+
+
+def brought_in(state: Path, paths: Sequence[Path]) -> str:
+    """Import tables as an operator does; what it took, in a sentence."""
+    command = [sys.executable, "-m", "proxy.cli", "lists", "import", "campaigns", *map(str, paths), "--state", str(state), "--json"]
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as program:
+        assert program.stdout is not None
+        said = program.stdout.read()
+        _, status, used = os.wait4(program.pid, 0)
+        program.returncode = os.waitstatus_to_exitcode(status)
+    if program.returncode:
+        raise ProgramError(f"lists import campaigns ended with {program.returncode}")
+    made = json.loads(said)
+    return (
+        f"{made['entries']:,} campaign numbers imported in {time.monotonic() - began:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of"
+        f" CPU, {used.ru_maxrss / 1024:,.0f} MiB of memory at most; {made['size'] / made['entries']:.1f} octets a number"
+    )
+
+
+def look(state: Path, paths: Sequence[Path]) -> str:
+    """What a look-up costs, in a sentence: numbers of the tables and others, in no order, beside a short list."""
+    long = traced.campaigns(Shelf(state / "lists", "campaigns").snapshot(1))
+    with paths[0].open(encoding="ascii") as file:
+        hits = [line.split(",")[2][1:] for line in islice(file, 2, 20_002)]
+    misses = [f"{tn[:4]}9{tn[5:]}" for tn in hits]
+    short = CampaignList(tuple(Entry(tn, "Composed", 0.0) for tn in hits[:100]))
+    utc, found = time.time(), {}
+    for name, known, numbers in (("empty", CampaignList(), misses), ("short", short, misses), ("long", long, misses), ("hit", long, hits)):
+        rounds = []
+        for _ in range(5):
+            began = time.thread_time_ns()
+            told = [known.match(tn, utc) for tn in numbers]
+            rounds.append((time.thread_time_ns() - began) / len(numbers) / 1e3)
+        assert all((one is not None) is (name == "hit") for one in told)
+        found[name] = Spread.of(rounds).shown(2)
+    return (
+        f"a look-up, us: {found['long']} where the number is not listed, {found['hit']} where it is; not listed in a list of"
+        f" 100 {found['short']}, in none {found['empty']}"
+    )
 
 
 def lists(bench: Bench, exchanges: int, campaigns: int, count: int) -> list[Row]:
     """Empty lists, and long ones: calls from outside ask the campaigns, calls from the PBX the registry."""
     stage, folder = bench.stage, bench.folder
+    state = folder / "full" / "state"
     began = time.monotonic()
-    numbers = compose(folder / "full" / "state", exchanges)
-    paths = ", ".join(f'"{path}"' for path in tables(folder, campaigns))
+    numbers = compose(state, exchanges)
+    paths = tables(folder / "tables", campaigns)
     print(f"  {numbers:,} do-not-call numbers and {campaigns:,} of campaigns made in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"  {brought_in(state, paths)}", flush=True)
+    print(f"  {look(state, paths)}", flush=True)
+    for path in paths:
+        path.unlink()
     empty = bench.ringwarden("empty", stage.proxy, amend=selling)
     me = Address("127.0.0.4", stage.second.port)
-    full = bench.ringwarden("full", me, f"\n[lists]\ncampaigns = [{paths}]\n", STARTING, amend=selling)
+    began = time.monotonic()
+    full = bench.ringwarden("full", me, patience=STARTING, amend=selling)
     print(f"  in force after {time.monotonic() - began:.0f} s; MiB: {empty.resident():,.0f} empty, {full.resident():,.0f} full", flush=True)
     with ExitStack() as stack:
         leaving = outwards(bench, stack)
@@ -283,13 +339,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--held", type=int, default=HELD)
     parser.add_argument("--signers", type=int, default=10_000)
     parser.add_argument("--exchanges", type=int, default=EXCHANGES, help="of the do-not-call registry, 1,250 numbers each")
-    parser.add_argument("--campaigns", type=int, default=1_000_000)
+    parser.add_argument("--campaigns", type=int, default=10_000_000)
     parser.add_argument("--quick", action="store_true", help="little of everything: does it run at all?")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     asked = parser.parse_args(argv)
     parts = asked.parts or ["ringing", "answered", "lists", "signers"]
     if asked.quick:
-        asked.held, asked.signers, asked.exchanges, asked.campaigns, asked.pairs, asked.seconds = 500, 50, 900, 1000, 1, 1.0
+        asked.held, asked.signers, asked.exchanges, asked.campaigns, asked.pairs, asked.seconds = 500, 50, 900, 50_000, 1, 1.0
     rows: list[Row] = []
     for part in parts:
         with tempfile.TemporaryDirectory(prefix="ringwarden-bench-") as name, ExitStack() as stack:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from policy.campaigns import named
 from policy.grounds import cited
 from policy.lists import CampaignList, Entry, Quarantined, number
 
 MAX_ROWS = 200_000
-"""A thousand times the largest letter seen; keeps a wrong file from filling the memory."""
+"""A thousand times the largest letter seen; keeps a wrong file from filling the memory. Longer tables are packed
+(`policy.packed`)."""
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "notified": ("notified", "itg_notification_date", "date of itg notification", "notification date"),
@@ -36,7 +38,13 @@ CONFIDENCE = ("high", "medium", "low", "recovered")
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
-_EXPECTED = re.compile(r"#\s*expected[: ]\s*([0-9]{1,7})\b", re.I).match
+HEAD_LINES = 40
+"""Among so many first lines stands how many rows are promised."""
+KNOWN_ROWS = 50_000
+"""Rows without their numbers that are remembered while a table is read: those of long tables are much alike."""
+
+_EXPECTED = re.compile(r"#\s*expected[: ]\s*([0-9]{1,9})\b", re.I).match
+_LINES = re.compile(r"\r\n?|\n").split
 _AMERICAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\Z").match
 
 
@@ -68,6 +76,20 @@ class Row:
             self.caller, self.campaign, self.notified, self.called, self.source, self.confidence, self.origin,
             self.cites,
         )  # fmt: skip
+
+
+class Told(NamedTuple):
+    """What a row says besides its number."""
+
+    notified: float
+    called: float
+    campaign: str
+    source: str
+    confidence: str
+    origin: str
+    cites: str
+    written: str
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,39 +125,77 @@ def parse(text: str, expected: int | None = None) -> Table:
 
     `expected`: how many rows the letter promises; without it a head comment `# expected 125` counts.
     """
-    reader = csv.reader(_lines(text))
-    place: dict[str, int] | None = None
     rows: list[Row] = []
     bad: list[Quarantined] = []
+    lines = _LINES(text.removeprefix("\ufeff"))
     if expected is None:
-        head = text.split("\n", 40)[:40]
-        expected = next((int(found[1]) for line in head if (found := _EXPECTED(line))), None)
+        expected = promised(lines[:HEAD_LINES])
+    for item in each(line + "\n" for line in uncommented(lines)):
+        if len(rows) == MAX_ROWS:
+            line = item.line if isinstance(item, Quarantined) else item[0]
+            bad.append(Quarantined(line, "", f"from here on: a table holds {MAX_ROWS:,} rows"))
+            break
+        if isinstance(item, Quarantined):
+            bad.append(item)
+            continue
+        line, caller, told = item
+        rows.append(
+            Row(
+                len(rows) + len(bad) + 1, line, told.notified, told.called, caller, told.campaign, told.written,
+                told.confidence, told.origin, told.source, told.cites, told.evidence,
+            )  # fmt: skip
+        )
+    return Table(tuple(rows), tuple(bad), expected)
+
+
+def promised(head: Iterable[str]) -> int | None:
+    """How many rows the first lines promise."""
+    return next((int(found[1]) for line in head if (found := _EXPECTED(line))), None)
+
+
+def uncommented(lines: Iterable[str]) -> Iterator[str]:
+    """Comment lines become empty, so that line numbers stay true."""
+    return ("" if line.startswith("#") else line for line in lines)
+
+
+def each(lines: Iterable[str]) -> Iterator[tuple[int, str, Told] | Quarantined]:
+    """The rows of a table one after another, however long it is: line, number, and what is told of it. `lines`: with
+    their ends, without comments. Never raises."""
+    reader = csv.reader(lines)
+    place: dict[str, int] | None = None
+    known: dict[tuple[str, ...], Told] = {}
+    at = 0
     try:
         for cells in reader:
-            if not any(cell.strip() for cell in cells):
+            if not any(map(str.strip, cells)):
                 continue
             if place is None:
                 place = _head(cells)
                 if not {"notified", "caller", "campaign"} <= place.keys():
                     why = "no heading with date of notification, caller and campaign"
-                    return Table((), (Quarantined(reader.line_num, _cut(cells), why),), expected)
+                    yield Quarantined(reader.line_num, _cut(cells), why)
+                    return
+                at = place["caller"]
                 continue
-            if len(rows) == MAX_ROWS:
-                bad.append(Quarantined(reader.line_num, "", f"from here on: a table holds {MAX_ROWS:,} rows"))
-                break
+            written = cells[at] if at < len(cells) else ""
             try:
-                rows.append(_row(cells, place, len(rows) + len(bad) + 1, reader.line_num))
+                caller = number(written.strip())
+                if len(caller) < 7:
+                    raise ValueError("the caller is no full number")
+                cells[at] = ""
+                key = tuple(cells)
+                if (told := known.get(key)) is None:
+                    told = _told(cells, place)
+                    if len(known) == KNOWN_ROWS:
+                        known.clear()
+                    known[key] = told
+                yield reader.line_num, caller, told
             except ValueError as error:
-                bad.append(Quarantined(reader.line_num, _cut(cells), str(error)))
+                if written:
+                    cells[at] = written
+                yield Quarantined(reader.line_num, _cut(cells), str(error))
     except csv.Error as error:
-        bad.append(Quarantined(reader.line_num, "", f"from here on: not CSV ({error})"))
-    return Table(tuple(rows), tuple(bad), expected)
-
-
-def _lines(text: str) -> Iterator[str]:
-    """The lines of the file; comment lines become empty, so that line numbers stay true."""
-    for line in text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        yield "\n" if line.startswith("#") else line + "\n"
+        yield Quarantined(reader.line_num, "", f"from here on: not CSV ({error})")
 
 
 def _head(cells: list[str]) -> dict[str, int]:
@@ -143,16 +203,13 @@ def _head(cells: list[str]) -> dict[str, int]:
     return {ours: given[name] for ours, names in COLUMNS.items() for name in reversed(names) if name in given}
 
 
-def _row(cells: list[str], place: dict[str, int], position: int, line: int) -> Row:
-    """One row; raises ValueError with what is wrong with it."""
+def _told(cells: list[str], place: dict[str, int]) -> Told:
+    """One row without its number; raises ValueError with what is wrong with it."""
 
     def cell(name: str) -> str:
         at = place.get(name)
         return cells[at].strip() if at is not None and at < len(cells) else ""
 
-    caller = number(cell("caller"))
-    if len(caller) < 7:
-        raise ValueError("the caller is no full number")
     if not (written := cell("campaign")):
         raise ValueError("no campaign")
     notified = moment(cell("notified"))
@@ -162,20 +219,10 @@ def _row(cells: list[str], place: dict[str, int], position: int, line: int) -> R
     confidence = cell("confidence").casefold() or "high"
     if confidence not in CONFIDENCE:
         raise ValueError(f"confidence is one of {', '.join(CONFIDENCE)}")
-    return Row(
-        position,
-        line,
-        notified,
-        called,
-        caller,
-        named(written),
-        written,
-        confidence,
-        cell("origin"),
-        cell("source").casefold() or "itg",
-        cited(cell("cites")) if cell("cites") else "",
-        cell("evidence"),
-    )
+    return Told(
+        notified, called, named(written), cell("source").casefold() or "itg", confidence, cell("origin"),
+        cited(cell("cites")) if cell("cites") else "", written, cell("evidence"),
+    )  # fmt: skip
 
 
 def moment(text: str) -> float:

@@ -11,9 +11,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from policy.campaigns import label_key
+
+if TYPE_CHECKING:
+    from policy.packed import Packed
 
 DAY = 86_400.0
 
@@ -117,7 +120,7 @@ def number(text: str) -> str:
     Ten digits are NANP. Without a plus only NANP numbers and short codes are taken: `442079460000` could be
     a mistyped anything.
     """
-    digits = text.translate(_SEPARATORS)
+    digits = text if text[1:].isdigit() else text.translate(_SEPARATORS)  # nearly all are written plainly
     plus = digits.startswith("+")
     digits = digits[plus:]
     if not (digits.isascii() and digits.isdigit()):
@@ -246,10 +249,19 @@ class Hit(NamedTuple):
 _hit = tuple.__new__
 
 
-class _Candidate(NamedTuple):
+class Standing(NamedTuple):
+    """What is told of a number or a campaign at a moment."""
+
     fresh_from: float
-    entry: Entry
+    freshest: Entry
+    """Of all that are told; among equals the one that was told first."""
+    sure_from: float
+    sure: Entry | None
+    """Of those that may be enforced."""
+    sources: frozenset[str]
+    """Who told something that may be enforced."""
     firm: bool
+    """Are they enough?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +270,8 @@ class CampaignList:
     fades."""
 
     entries: tuple[Entry, ...] = ()
+    packed: tuple[Packed, ...] = ()
+    """Long tables, which are asked where they lie."""
     _by_number: dict[str, _Timeline] = field(init=False, repr=False, compare=False)
     _by_label: dict[str, _Timeline] = field(init=False, repr=False, compare=False)
 
@@ -272,19 +286,32 @@ class CampaignList:
 
     def match(self, caller: str | None, utc: float) -> Hit | None:
         """What is known at `utc` about this number; a hit of factor 0.0 is history, not evidence."""
-        line = self._by_number.get(caller)  # type: ignore[arg-type]  # None is in no list
-        return None if line is None else line.best(utc, FULL_DAYS, FADED_DAYS)
+        if caller is None:
+            return None
+        line = self._by_number.get(caller)
+        known = None if line is None else line.standing(utc)
+        for one in self.packed:
+            known = joined(known, one.number(caller, utc))
+        return None if known is None else best(known, utc, FULL_DAYS, FADED_DAYS)
 
     def recognise(self, label: str, utc: float) -> Hit | None:
         """What is known at `utc` about this campaign, whatever number it calls from."""
-        line = self._by_label.get(label_key(label))
-        return None if line is None else line.best(utc, LABEL_DAYS, LABEL_DAYS + 1)
+        line = self._by_label.get(key := label_key(label))
+        known = None if line is None else line.standing(utc)
+        for one in self.packed:
+            known = joined(known, one.label(key, utc))
+        return None if known is None else best(known, utc, LABEL_DAYS, LABEL_DAYS + 1)
+
+    def of(self, number: str) -> tuple[Entry, ...]:
+        """All that is told of a number."""
+        found = tuple(one for one in self.entries if one.number == number)
+        return sum((one.of(number) for one in self.packed), found)
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.entries) + sum(map(len, self.packed))
 
     def __or__(self, other: CampaignList) -> CampaignList:
-        return CampaignList(self.entries + other.entries)
+        return CampaignList(self.entries + other.entries, self.packed + other.packed)
 
 
 def faded(age_days: int, full: int = FULL_DAYS, gone: int = FADED_DAYS) -> float:
@@ -295,47 +322,74 @@ def faded(age_days: int, full: int = FULL_DAYS, gone: int = FADED_DAYS) -> float
     return max(0.0, (gone - age_days) / (gone - full))
 
 
+def enough(sources: Iterable[str]) -> bool:
+    """Have enough independent sources spoken to refuse a call?"""
+    return sum(VOICES.get(source, 1) for source in sources) >= ENOUGH_VOICES
+
+
+def joined(one: Standing | None, other: Standing | None) -> Standing | None:
+    """What two tables tell together, as if their rows stood in one, those of the first before those of the other."""
+    if one is None or other is None:
+        return other if one is None else one
+    fresh_from, freshest = one.fresh_from, one.freshest
+    if _before(other.fresh_from, other.freshest, fresh_from, freshest):
+        fresh_from, freshest = other.fresh_from, other.freshest
+    sure_from, sure = one.sure_from, one.sure
+    if other.sure is not None and (sure is None or _before(other.sure_from, other.sure, sure_from, sure)):
+        sure_from, sure = other.sure_from, other.sure
+    sources = one.sources | other.sources
+    return Standing(fresh_from, freshest, sure_from, sure, sources, enough(sources))
+
+
+def _before(fresh_from: float, item: Entry, than_from: float, than: Entry) -> bool:
+    return fresh_from > than_from or (fresh_from == than_from and item.notified < than.notified)
+
+
+def best(known: Standing, utc: float, full: int, gone: int) -> Hit:
+    """The entry that weighs most; among equals the one that may be enforced. None may be before enough independent
+    sources have spoken."""
+    fresh_from, freshest, sure_from, sure, _, firm = known
+    # Notices are dated by the day, so their age is counted in whole days.
+    age = int((utc - fresh_from) // DAY) if utc > fresh_from else 0
+    factor = 1.0 if age <= full else faded(age, full, gone)
+    if firm and sure is not None and sure is not freshest:
+        sure_age = int((utc - sure_from) // DAY) if utc > sure_from else 0
+        if (sure_factor := faded(sure_age, full, gone)) >= factor:
+            return _hit(Hit, (sure.campaign, sure_factor, sure_age, sure, True))
+    return _hit(Hit, (freshest.campaign, factor, age, freshest, firm and sure is freshest))
+
+
 class _Timeline:
     """All that is told about one number or label, in the order in which it became known.
 
     Weight only falls with age, so at any moment the freshest entry is the best, or the freshest one that
-    may be enforced: two candidates a step, found by bisection, however long the list. None may be enforced before two
-    independent sources have spoken.
+    may be enforced: two candidates a step, found by bisection, however long the list.
     """
 
-    __slots__ = ("_known", "_candidates")
+    __slots__ = ("_known", "_standings")
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._known: list[float] = []
-        self._candidates: list[tuple[_Candidate, ...]] = []
+        self._standings: list[Standing] = []
         freshest: Entry | None = None
         sure: Entry | None = None
-        spoken: dict[str, int] = {}
+        fresh_from = sure_from = 0.0
+        sources: frozenset[str] = frozenset()
+        firm = False
         for item in sorted(entries, key=lambda item: item.notified):
-            if freshest is None or item.fresh_from > freshest.fresh_from:
-                freshest = item
+            when = item.fresh_from
+            if freshest is None or when > fresh_from:
+                fresh_from, freshest = when, item
             if item.enforceable:
-                spoken[item.source] = item.voices
-                if sure is None or item.fresh_from > sure.fresh_from:
-                    sure = item
-            firm = sure if sum(spoken.values()) >= ENOUGH_VOICES else None
+                if item.source not in sources:
+                    sources |= {item.source}
+                    firm = enough(sources)
+                if sure is None or when > sure_from:
+                    sure_from, sure = when, item
             self._known.append(item.notified)
-            best = _Candidate(freshest.fresh_from, freshest, freshest is firm)
-            if firm is None or firm is freshest:
-                self._candidates.append((best,))
-            else:
-                self._candidates.append((_Candidate(firm.fresh_from, firm, True), best))
+            self._standings.append(Standing(fresh_from, freshest, sure_from, sure, sources, firm))
 
-    def best(self, utc: float, full: int, gone: int) -> Hit | None:
-        """The entry that weighs most; among equals the one that may be enforced."""
+    def standing(self, utc: float) -> Standing | None:
+        """What is told at `utc`."""
         at = bisect_right(self._known, utc) - 1
-        if at < 0:
-            return None
-        best: Hit | None = None
-        for fresh_from, item, firm in self._candidates[at]:
-            # Notices are dated by the day, so their age is counted in whole days.
-            age = int((utc - fresh_from) // DAY) if utc > fresh_from else 0
-            factor = 1.0 if age <= full else faded(age, full, gone)
-            if best is None or factor > best.weight_factor:
-                best = _hit(Hit, (item.campaign, factor, age, item, firm))
-        return best
+        return self._standings[at] if at >= 0 else None

@@ -68,11 +68,10 @@ def listed(book: Rulebook, number: str, utc: float) -> list[str]:
             how = "" if number in numbers.exact else ", as part of a range"
             found.append(f"on list {name}{how}")
     hit = book.campaigns.match(number, utc)
-    for entry in book.campaigns.entries:
-        if entry.number == number:
-            weight = f"counts {hit.weight_factor:.0%} today" if hit is not None and hit.entry == entry else "history"
-            cites = f", citing {entry.cites} ({CITATIONS[entry.cites]})" if entry.cites in CITATIONS else ""
-            found.append(f"campaign {entry.campaign}: told by {entry.source} on {iso(entry.notified)}, {weight}{cites}")
+    for entry in book.campaigns.of(number):
+        weight = f"counts {hit.weight_factor:.0%} today" if hit is not None and hit.entry == entry else "history"
+        cites = f", citing {entry.cites} ({CITATIONS[entry.cites]})" if entry.cites in CITATIONS else ""
+        found.append(f"campaign {entry.campaign}: told by {entry.source} on {iso(entry.notified)}, {weight}{cites}")
     if book.casebook is not None:
         for trait in book.casebook.traits:
             if trait.kind == "number" and trait.value.lstrip("+") == number:

@@ -22,8 +22,8 @@ from policy.lists import DAY, CampaignList, NumberSet, parse_numbers
 from policy.reassigned import SERVES_DAYS, Reassigned
 from policy.reassigned import parse as parse_reassigned
 from policy.traits import parse as parse_traits
-from proxy.lists import registry
-from proxy.lists.files import ListError, import_letter, text
+from proxy.lists import registry, traced
+from proxy.lists.files import ListError, text
 from proxy.lists.kinds import AREAS, COMPLAINTS, FOLDER, KINDS, NATIONAL, NUMBERS, REASSIGNED, TRACED, TRAITS
 from proxy.lists.pardons import Pardon, cleared, excused, forgiven, kept, spared
 from proxy.lists.shelf import Generation, Shelf, verify
@@ -83,13 +83,13 @@ def in_force(state: Path | None, utc: float) -> InForce:
     if national is not None:
         remarks += _stale(national, utc)
     records = {kind: load(kind, lambda path, kind=kind: parse_agreements(kind, text(path))[0]) for kind in COLUMNS}  # type: ignore[misc]
-    traced = load(TRACED, lambda path: import_letter(path).campaigns())
+    told = load(TRACED, traced.campaigns)
     return InForce(
         numbers["allow"], spared(numbers["deny"], pardons), spared(numbers["dno"], pardons), areas or GIVEN_OUT,
         national,
         Agreements(record for found in records.values() for record in found or ()),
         load(REASSIGNED, lambda path: Reassigned(parse_reassigned(text(path))[0])),
-        forgiven(traced or CampaignList(), pardons),
+        forgiven(told or CampaignList(), pardons),
         load(TRAITS, lambda path: cleared(Casebook(parse_traits(text(path)).traits), pardons)),
         load(COMPLAINTS, lambda path: excused(Complaints(parse_complaints((text(path),)).told), pardons)),
         pardons, tuple(remarks),

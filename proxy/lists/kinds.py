@@ -1,7 +1,7 @@
 """The kinds of lists that can be brought in, and the one way that each of them goes: read, check, build, swap.
 
 A snapshot of a text list is its checked content in one form, so that it is read by the same code as the operator's own
-files. The national registry is a bitmap.
+files. The national registry is a bitmap, and a long table of traced calls is packed (`traced`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from policy.reassigned import parse as parse_reassigned
 from policy.reassigned import written as written_reassigned
 from policy.traits import parse as parse_traits
 from policy.traits import written as written_traits
-from proxy.lists import registry
+from proxy.lists import registry, traced
 from proxy.lists.areacodes import Reading, size
 from proxy.lists.files import ListError, Parse, import_letter, text
 from proxy.lists.shelf import Content, Generation, Shelf
@@ -43,6 +43,8 @@ FOLDER = "lists"
 """Where the shelves stand, below the state folder."""
 WORST_SHARE = 0.02
 """More lines than this share that cannot be read, and the file is probably none of ours."""
+LONG_TABLE = 1024 * 1024
+"""Octets of tables of traced calls from which on they are packed: some 20,000 rows, 20 MB in each process else."""
 SHRUNK = 0.5
 """A list that lost more than this share of its entries was probably cut off on its way."""
 
@@ -88,6 +90,10 @@ def bring_in(
             bad, entries, refused = built.bad, built.numbers, built.refused
             lines = built.lines
             times = [min(registry.mapped(draft).days().values(), default=0) * DAY]  # the oldest area tells
+        elif kind == TRACED and size(paths) > LONG_TABLE:
+            packed = traced.build(paths, draft, progress)
+            bad, entries, refused = packed.bad, packed.rows, packed.refused
+            lines = entries + refused
         else:
             made = checked(kind, paths, progress)
             bad, entries, refused = made.bad, made.entries, len(made.bad)

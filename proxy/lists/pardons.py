@@ -102,10 +102,20 @@ def _around(first: str, last: str, number: str) -> list[tuple[str, str]]:
 
 
 def forgiven(campaigns: CampaignList, pardons: Pardons) -> CampaignList:
-    """What is known of campaigns, without what was told of a number before its pardon."""
+    """What is known of campaigns, without what was told of a number before its pardon. (A long table still tells of the
+    campaign that it named.)
+    """
     if not pardons:
         return campaigns
-    return CampaignList(tuple(one for one in campaigns.entries if not _before(pardons, one.number, one.notified)))
+    entries = list(campaigns.entries)
+    tables = []
+    for table in campaigns.packed:
+        # It is silent about such a number, and what was told later stands beside it.
+        known = {number: table.of(number) for number in pardons}
+        entries += [one for told in known.values() for one in told]
+        tables.append(table.without(frozenset(number for number, told in known.items() if told)))
+    left = tuple(one for one in entries if not _before(pardons, one.number, one.notified))
+    return CampaignList(left, tuple(tables))
 
 
 def cleared(casebook: Casebook, pardons: Pardons) -> Casebook:

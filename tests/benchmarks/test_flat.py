@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.flat import compose, tables
+from benchmarks.flat import brought_in, compose, look, tables
 from proxy.lists import import_letter
 from proxy.lists.registry import mapped
 from proxy.lists.shelf import Shelf
@@ -19,6 +19,10 @@ def test_the_registry_holds_an_eighth_of_its_exchanges_and_no_number_of_fiction(
     assert 1100 < listed < 1400
 
 
-def test_the_tables_hold_what_was_asked_and_can_be_read(tmp_path: Path) -> None:
-    paths = tables(tmp_path, 1234)
-    assert sum(len(import_letter(path).rows) for path in paths) == 1234
+def test_the_tables_hold_what_was_asked_and_a_look_finds_it(tmp_path: Path) -> None:
+    paths = tables(tmp_path / "tables", 30_000)
+    numbers = {row.caller for path in paths for row in import_letter(path).rows}
+    assert len(numbers) == 30_000
+    assert not any(tn[4:7] == "555" for tn in numbers)
+    assert brought_in(tmp_path, paths).startswith("30,000 campaign numbers imported in ")
+    assert "where the number is not listed" in look(tmp_path, paths)
