@@ -35,7 +35,7 @@ def command(words: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(os.getpid()), *words]
 
 
-def _become(parent: int, words: Sequence[str]) -> None:
+def _become(parent: int, words: list[str]) -> None:
     to(parent)
     for one in (signal.SIGPIPE, signal.SIGXFSZ):  # an interpreter ignores these, and an exec would pass that on
         signal.signal(one, signal.SIG_DFL)

@@ -1,6 +1,7 @@
 """A telephone world on loopback: authority, certificate repository, carrier, PBX, and a real ringwarden between them.
 
-Everything that is started here is stopped here, or ends with us where we are killed. ringwarden runs as a process of its own, as an operator runs it.
+Everything that is started here is stopped here, or ends with us where we are killed. ringwarden runs as a process of
+its own, as an operator runs it.
 """
 
 from __future__ import annotations

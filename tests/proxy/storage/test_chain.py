@@ -181,7 +181,7 @@ def test_a_journal_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path)
     with pytest.raises(JournalError, match="before the chain"):
         verified(path)
     database = Database(path, 0.1)
-    database.write([Row(5000.0, "new"), End("c8", 9000.0, 1.0)])
+    database.write([Row(5000.0, "new"), End("c8", 9.0, 1.0)])
     database.close()
     assert before == (find(path, "c7"), latest(path, 4)[1:], list(since(path, 10.0, 12.0)))
     assert find(path, "c8")[0].duration == 1.0 and find(path, "new")[0].id == 1203
