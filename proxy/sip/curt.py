@@ -105,7 +105,7 @@ def _answer(
     if params.find(b";r") >= 0 or params.find(b";R") >= 0:
         names = params.lower()
         wants = params.endswith(b";rport") or b";rport;" in params
-        if b";received" in names or b";rport=" in names or names.count(b";rport") != wants:
+        if b";received" in names or names.count(b";rport") != wants:
             return None
     if wants:
         top = top.replace(b";rport", b";rport=%d;received=%s" % (flow.port, source))
@@ -135,6 +135,6 @@ def ends(data: bytes) -> bool:
 
 def _tag(sender: bytes, call_id: bytes, cseq: bytes) -> bytes:
     """The To tag as `reply.stateless_tag` makes it."""
-    parts = (sender, call_id, cseq[6:].partition(b" ")[0])
+    parts = (sender, call_id, *cseq[6:].split(None, 1)[:1])
     return STATELESS.encode() + blake2b(b"\n".join(parts), digest_size=8).hexdigest().encode()
 
