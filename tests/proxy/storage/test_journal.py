@@ -9,13 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.storage.journal import MAX_ASIDE, End, Journal, Row, find
+from tests.proxy.storage.conftest import locked
 
 Wait = Callable[[Callable[[], bool]], None]
 Make = Callable[..., Journal]
@@ -146,20 +146,10 @@ def test_damage_without_end_ends_the_setting_aside(
 
 
 def test_a_locked_database_is_waited_for_a_little_and_then_written_again(
-    tmp_path: Path, journal_at: Make, wait: Wait
+    tmp_path: Path, lost_between: Callable[[Path], Journal]
 ) -> None:
     path = tmp_path / "calls.db"
-    journal = journal_at(path)
-    journal.put(Row(1.0, "before"))
-    wait(lambda: journal.written == 1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        journal.put(Row(1.0, "during"))
-        wait(lambda: journal.dropped == 1)
-        assert "locked" in journal.health().why
-        other.execute("ROLLBACK")
-    journal.put(Row(1.0, "after"))
-    wait(lambda: journal.written == 2)
+    journal = lost_between(path)
     assert find(path, "after") and not find(path, "during") and journal.health().well
 
 
@@ -209,8 +199,7 @@ def test_a_stop_keeps_its_deadline_when_the_file_is_locked(
     journal = journal_at(path)
     journal.put(Row(1.0, "a"))
     wait(lambda: journal.written == 1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with locked(path):
         for count in range(5000):
             journal.put(Row(1.0, str(count)))
         began = time.monotonic()
