@@ -52,11 +52,7 @@ def test_any_other_final_of_a_hop_is_an_answer_and_no_reason_to_try_the_next(for
 @pytest.mark.req("SIP-048")
 def test_a_silent_hop_that_rings_late_is_cancelled_when_another_rings(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late = first.gets("INVITE")
-    first.inbox.clear()
-    second.gets("INVITE")
+    late, _ = fork.forked()
     second.answers(180)
     fork.caller.hears(100)
     fork.caller.hears(180)
@@ -115,11 +111,7 @@ def test_a_silent_hop_is_used_when_it_is_the_only_one_alive(fork: Wire) -> None:
 
 def test_a_real_answer_of_the_second_hop_does_not_wait_for_the_silent_first(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late = first.gets("INVITE")
-    first.inbox.clear()
-    second.gets("INVITE")
+    late, _ = fork.forked()
     second.answers(486)
     fork.caller.hears(100)
     fork.caller.hears(486)
