@@ -286,7 +286,7 @@ def test_the_ack_of_such_an_answer_is_known_and_no_other() -> None:
     assert found is not None
     assert curt.ends(ack(found[0]))
     for other in (b"z9s0000000000000000", b"f9s", b"z9s"):
-        assert not curt.ends(ack(found[0], tag=other))
+        assert curt.ends(ack(found[0], tag=other)) is False
     assert not curt.ends(ack(found[0]).replace(b"Call-ID: a1", b"Call-ID: a2"))
     assert not curt.ends(ack(found[0]).replace(b"ACK sip", b"BYE sip", 1))
 
@@ -302,7 +302,7 @@ def test_an_ack_that_lacks_a_line_ends_nothing_whatever_its_tag(name: bytes) -> 
     forged = curt._tag(*(known.get(one, stead) for one in (b"From", b"Call-ID", b"CSeq")))
     for tag in (curt._tag(LINES[2], LINES[4], LINES[5]), forged):
         left = [line.partition(b";tag=")[0] + b";tag=" + tag if line.startswith(b"To:") else line for line in rows]
-        assert not curt.ends(b"\r\n".join((*left[:-2], b"X-Tag: ;tag=" + tag, b"", b"")))
+        assert curt.ends(b"\r\n".join((*left[:-2], b"X-Tag: ;tag=" + tag, b"", b""))) is False
 
 
 @pytest.mark.parametrize("cseq", [b"1 %s", b"4711 %s", b" 4711 %s", b"4711  %s"])
