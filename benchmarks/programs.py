@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmarks import cpu
+from proxy import tied
 from proxy.lab.ports import free_port as free_port
 
 POLL = 0.02
@@ -54,7 +55,7 @@ def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 class Program:
-    """One program that we started. Use it in a `with` block, which ends it."""
+    """One program that we started. Use it in a `with` block, which ends it; it ends with us too."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Program:
                 if cores:
                     os.sched_setaffinity(0, cores)  # children inherit it, from their first instruction on
                 self._process = subprocess.Popen(
-                    [where, *command[1:]],
+                    tied.command([where, *command[1:]]),
                     cwd=folder,
                     env={**os.environ, **(environment or {})},
                     stdin=subprocess.DEVNULL,

@@ -22,7 +22,7 @@ from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
-from proxy.figures import CLOCK_ERROR, FIGURES, PEER_UP, Figure
+from proxy.figures import CLOCK_ERROR, FIGURES, PEER_UP, Figure, journalled
 from proxy.fleet.records import Records
 from proxy.generations import elder_of, fold, held, released, running_version, slices
 from proxy.lists import force
@@ -189,8 +189,7 @@ class Desk:
                 self.metrics.gauge(one.name, one.help, read)
         journal = self.journal
         if journal is not None:
-            self.metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
-            self.metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
+            journalled(self.metrics, journal)
         self.metrics.gauge("peer_up", PEER_UP, self.board.usable, "peer")
         self.metrics.gauge("list_entries", "Entries of the lists.", lambda: self._list_sizes, "list")
         self.metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")

@@ -12,6 +12,7 @@ from functools import partial
 from proxy import duties
 from proxy.clock import errors as clock_errors
 from proxy.lists import force
+from proxy.metrics import Metrics
 from proxy.storage.journal import Journal
 from proxy.transports import Streams, Udp
 from proxy.wiring import PINGS, Wiring
@@ -108,8 +109,14 @@ def declare(app: Wiring, journal: Journal | None) -> None:
     metrics.gauge("clock_error_seconds", CLOCK_ERROR, clock_errors, "kind")
     metrics.gauge("peer_up", PEER_UP, app.directory.usable, "peer")
     if journal is not None:
-        metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
-        metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
+        journalled(metrics, journal)
+
+
+def journalled(metrics: Metrics, journal: Journal) -> None:
+    """Make metrics of what the journal does, for whoever writes it."""
+    metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
+    metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)
+    metrics.total("journal_rowless_total", "Ends of calls that found no row.", lambda: journal.rowless)
 
 
 async def shown(app: Wiring, seat: Seat) -> None:

@@ -1,32 +1,24 @@
 """A decision service of the operator's own: asked by HTTP about a call, with a hard limit, failing open.
 
 `POST` with a JSON body of what is known; the answer is `{"action": "allow", "why": "..."}`, or tag, divert, reject.
-No answer in time, any other answer, or a service that is down: the verdict stays as it was, and that is counted. After
-`TRIES` failures in a row it is left alone for `REST` seconds, so that a hanging service delays a few calls and not all.
+No answer in time, any other answer, or a service that is down (`proxy.outside`): the verdict stays as it was, and that
+is counted. After some failures in a row it is left alone for a while: a hanging service delays a few calls and not all.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, get_args
-
-import aiohttp
 
 from policy.call import Call
 from policy.decide import overruled
 from policy.rulebook import Rulebook
 from policy.verdict import Action, Mode, Verdict
+from proxy.outside import Outside, Unanswered
 
 LIMIT = 0.05
 """Seconds that a call waits at most."""
-TRIES = 5
-REST = 5.0
-MOST = 256
-"""Questions under way; a call beyond that is not asked about."""
-ANSWER = 4096
-"""Octets of an answer that are read."""
 
 ACTIONS = frozenset(get_args(Action)) - {"challenge", "honeypot"}
 
@@ -47,61 +39,25 @@ class DecisionHook:
             raise ValueError("a call waits for its verdict: more than 50 ms are not given away")
         if not url.startswith(("http://", "https://")):
             raise ValueError("the hook is an http or https address")
-        self._url, self._now, self._seconds, self._count = url, now, seconds, count
-        self._session: aiohttp.ClientSession | None = None
-        self._failures, self._rests_until, self._asking = 0, float("-inf"), 0
+        self._outside, self._count = Outside(url, "", now, seconds), count
 
     async def ask(self, call: Call, verdict: Verdict, book: Rulebook, mode: Mode, percent: int = 100) -> Verdict:
         """The verdict after the service was asked; the same one where it does not answer as it should. Never raises
         but CancelledError. Calls that nothing may stop are not asked about."""
         if verdict.emergency or verdict.allowed:
             return verdict
-        if self._now() < self._rests_until:
-            return self._as_it_was(verdict, "resting")
-        if self._asking >= MOST:
-            return self._as_it_was(verdict, "full")
-        self._asking += 1
         try:
-            async with asyncio.timeout(self._seconds):
-                answer = await self._answer(question(call, verdict))
-            action, why = read(answer)
-        except TimeoutError:
-            return self._failed(verdict, "late")
-        except (aiohttp.ClientError, OSError, ValueError):
-            return self._failed(verdict, "failed")
-        finally:
-            self._asking -= 1
-        self._failures = 0
+            action, why = await self._outside.ask(question(call, verdict), read)
+        except Unanswered as error:
+            self._count(error.how)
+            return verdict
         decided = overruled(verdict, action, why, call, book, mode, percent)
         self._count("agreed" if decided is verdict else "overruled")
         return decided
 
     async def close(self) -> None:
         """Let the connections go."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    async def _answer(self, body: bytes) -> bytes:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=MOST), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-            )
-        headers = {"Content-Type": "application/json"}
-        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
-            if response.status != 200:
-                raise ValueError(f"the hook answers {response.status}")
-            return await response.content.read(ANSWER)
-
-    def _failed(self, verdict: Verdict, how: str) -> Verdict:
-        self._failures += 1
-        if self._failures >= TRIES:
-            self._failures, self._rests_until = 0, self._now() + REST
-        return self._as_it_was(verdict, how)
-
-    def _as_it_was(self, verdict: Verdict, how: str) -> Verdict:
-        self._count(how)
-        return verdict
+        await self._outside.close()
 
 
 def question(call: Call, verdict: Verdict) -> bytes:

@@ -1,4 +1,4 @@
-"""The life of a child of the supervisor: it says how far it is, hears signals, and ends with its supervisor."""
+"""The life of a child of the supervisor: it says how far it is, and hears signals."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Coroutine
-from ctypes import CDLL
 from typing import Any
 
 from proxy.app import App
 from proxy.workers.legacy import until
-
-PR_SET_PDEATHSIG = 1
 
 
 async def begun(write: int, stages: memoryview) -> None:
@@ -43,15 +40,6 @@ async def lived(
     await ended.wait()
     await stop()
     return 0
-
-
-def bound_to(supervisor: int) -> None:
-    """Have the kernel end this process with its supervisor (SIGTERM): workers that are left over would keep the
-    addresses, and the next start would share each call with them.
-    """
-    CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != supervisor:
-        os.kill(os.getpid(), signal.SIGTERM)  # it died before the kernel was asked
 
 
 async def again(app: App) -> None:

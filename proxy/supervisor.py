@@ -24,11 +24,11 @@ from functools import partial
 import uvloop
 
 from policy.decide import reason_slugs
-from proxy import service
+from proxy import service, tied
 from proxy.app import App
 from proxy.desk import Desk
 from proxy.generations import layout, memory, running_version
-from proxy.lives import again, begun, bound_to, lived
+from proxy.lives import again, begun, lived
 from proxy.parts import Parts, prepare
 from proxy.settings import ListenSettings, Settings, SettingsError, load
 from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Asked, Control, Heir, SuccessionError, Successor
@@ -258,7 +258,7 @@ class Supervisor:
                 os.close(process.ready)
             self._processes.clear()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
-            bound_to(supervisor)
+            tied.to(supervisor)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 code = runner.run(self._desk_life(write) if number == DESK else self._worker_life(number, write))
         except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """A telephone world on loopback: authority, certificate repository, carrier, PBX, and a real ringwarden between them.
 
-Everything that is started here is stopped here. ringwarden runs as a process of its own, as an operator runs it.
+Everything that is started here is stopped here, or ends with us where we are killed. ringwarden runs as a process of
+its own, as an operator runs it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from certs.lab import Authority, Issued
-from proxy import lists
+from proxy import lists, tied
 from proxy.lab.phone import Phone
 from proxy.lab.ports import free_port, is_free
 from proxy.lab.repository import Repository
@@ -230,7 +231,9 @@ class World:
         root = ROOT
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "proxy.cli", "run", "--config", str(self.config), "--workers", str(self.workers),
+            *tied.command(
+                [sys.executable, "-m", "proxy.cli", "run", "--config", str(self.config), "--workers", str(self.workers)]
+            ),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip

@@ -105,7 +105,7 @@ def _answer(
     if params.find(b";r") >= 0 or params.find(b";R") >= 0:
         names = params.lower()
         wants = params.endswith(b";rport") or b";rport;" in params
-        if b";received" in names or b";rport=" in names or names.count(b";rport") != wants:
+        if b";received" in names or names.count(b";rport") != wants:
             return None
     if wants:
         top = top.replace(b";rport", b";rport=%d;received=%s" % (flow.port, source))
@@ -122,19 +122,18 @@ def ends(data: bytes) -> bool:
     """Whether this is the ACK of an answer without a transaction, which nobody waits for."""
     if data[:4] != b"ACK " or data.find(_OURS) < 0:
         return False
-    at = data.find(b"\r\nTo: ")
-    to = data[at : data.find(b"\r\n", at + 2)]
     parts: list[bytes] = []
-    for name in (b"\r\nFrom: ", b"\r\nCall-ID: ", b"\r\nCSeq: "):
+    for name in (b"\r\nTo: ", b"\r\nFrom: ", b"\r\nCall-ID: ", b"\r\nCSeq: "):
         place = data.find(name)
-        if place < 0 or at < 0:
+        if place < 0:
             return False
         parts.append(data[place + 2 : data.find(b"\r\n", place + 2)])
-    return to.endswith(b";tag=" + _tag(*parts))
+    to, *others = parts
+    return to.endswith(b";tag=" + _tag(*others))
 
 
 def _tag(sender: bytes, call_id: bytes, cseq: bytes) -> bytes:
     """The To tag as `reply.stateless_tag` makes it."""
-    parts = (sender, call_id, cseq[6:].partition(b" ")[0])
+    parts = (sender, call_id, *cseq[6:].split()[:1])
     return STATELESS.encode() + blake2b(b"\n".join(parts), digest_size=8).hexdigest().encode()
 

@@ -38,7 +38,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.layer import Layer
 from proxy.sip.message import Request, Response
-from proxy.sip.options import MAX_TRANSACTIONS, Listener, Options, Tokens
+from proxy.sip.options import Listener, Options, Tokens
 from proxy.sip.parser import check, parse
 from proxy.sip.plain import Plain, stamped, stateless_branch
 from proxy.sip.plain import read as read_plain
@@ -48,9 +48,8 @@ from proxy.sip.routing import MAX_BREADTH, Routed, breadth, loop_mark, loops
 from proxy.sip.upstream import Upstream
 
 __all__ = [
-    "MAX_TRANSACTIONS", "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Finished", "Listener",
-    "Loose", "Options", "PlainAcked", "PlainArrived", "Plan", "Refused", "Retransmitted", "Ringing", "Stray",
-    "TimedOut", "Tokens",
+    "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Finished", "Listener", "Loose", "Options",
+    "PlainAcked", "PlainArrived", "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "TimedOut",
 ]  # fmt: skip
 
 BREADTH_LINE = b"Max-Breadth: %d" % MAX_BREADTH

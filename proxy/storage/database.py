@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ _UNBINDABLE = (OverflowError, ValueError, TypeError, sqlite3.ProgrammingError, s
 """What one bad row raises: its own fault, not the file's."""
 MAGIC = b"SQLite format 3\0"
 CACHE_KIB = 8192
+ROUNDED = 0.001
+"""Seconds by which the beginning that an end tells may be over its row's: what is left of large numbers."""
 MOVED_AT_ONCE = 500
 """Rows of an older version that one link covers."""
 
@@ -86,23 +88,28 @@ class Database:
         except OSError:
             return False
 
-    def write(self, batch: Sequence[Item], dropped: int = 0) -> int:
+    def write(
+        self, batch: Sequence[Item], dropped: int = 0, rowless: Callable[[End], None] = lambda end: None
+    ) -> int:
         """Write a batch in one transaction; returns how many rows were unfit to be written. `dropped`: rows lost
-        since the last batch.
+        since the last batch. `rowless` is told of each end whose call is not there: it is not written.
         """
         try:
-            self._transact(batch, dropped)
+            self._transact(batch, dropped, rowless)
             return 0
         except _UNBINDABLE:
             self._roll_back()
         unfit = 0
+        alone: list[End] = []
         for item in batch:
             try:
-                self._transact((plain(item),), dropped)
+                self._transact((plain(item),), dropped, alone.append)
                 dropped = 0
             except _UNBINDABLE:
                 self._roll_back()
                 unfit += 1
+        for end in alone:
+            self._transact((end,), dropped, rowless)  # its row may have stood behind it
         return unfit
 
     def mark(self, kind: str, dropped: int = 0) -> str:
@@ -124,17 +131,27 @@ class Database:
             if beside >= 0:
                 os.close(beside)
 
-    def _transact(self, batch: Sequence[Item], dropped: int) -> None:
+    def _transact(self, batch: Sequence[Item], dropped: int, rowless: Callable[[End], None]) -> None:
         link = self.link
         # One look at the time zone a batch: its rows are seconds apart.
         offset = next((offset_at(item.utc) for item in batch if isinstance(item, Row)), 0)
         link.execute("BEGIN IMMEDIATE")
         before = chain.last(link)
-        calls, ends, notes = before.calls, before.ends, before.notes
+        calls, notes = before.calls, before.notes
         rows: list[list[Any]] = []
         ended: list[Sequence[Any]] = []
         noted: list[Sequence[Any]] = []
+        alone: list[End] = []
         written = 0
+
+        def is_there(end: End) -> bool:
+            began = end.utc - end.duration - ROUNDED
+            call = link.execute(LATEST, (end.call_id, began)).fetchone()[0]
+            values = (before.ends + len(ended) + 1, call, end.utc, end.duration, end.cause)
+            if call is not None and link.execute(ENDED, values).rowcount:  # else it has ended before
+                ended.append(values)
+            return call is not None
+
         # In their order, because a Call-ID may end and begin again within one batch.
         for item in batch:
             if isinstance(item, Row):
@@ -143,18 +160,19 @@ class Database:
             elif isinstance(item, End):
                 link.executemany(INSERT, rows[written:])
                 written = len(rows)
-                call = link.execute(LATEST, (item.call_id,)).fetchone()[0]
-                end = (ends + 1, call, item.utc, item.duration, item.cause)
-                if call is not None and link.execute(ENDED, end).rowcount:  # else it has ended before
-                    ends += 1
-                    ended.append(end)
+                if not is_there(item):
+                    alone.append(item)
             else:
                 notes += 1
                 noted.append((notes, *item))
         link.executemany(INSERT, rows[written:])
+        alone = [end for end in alone if not is_there(end)]  # the row may have stood behind it
         link.executemany("INSERT INTO notes VALUES (?, ?, ?, ?, ?)", noted)
-        chain.add(link, before, chain.WROTE, time.time(), [*rows, *ended, *noted], (calls, ends, notes), dropped)
+        counts = calls, before.ends + len(ended), notes
+        chain.add(link, before, chain.WROTE, time.time(), [*rows, *ended, *noted], counts, dropped)
         link.execute("COMMIT")
+        for one in alone:
+            rowless(one)
 
     def _take_over(self) -> None:
         """Bring a file of version 1 into the present form, in one transaction."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from proxy.storage.care import Care
 from proxy.storage.chain import BEGAN, STOPPED
 from proxy.storage.database import Database, is_damaged, set_aside
+from proxy.storage.early import Early
 from proxy.storage.find import JournalError, find
 from proxy.storage.rows import End, Item, Note, Record, Row
 
@@ -96,6 +97,7 @@ class Journal:
         """Of `dropped`: how many the chain has been told of."""
         self._begun: tuple[int, int] | None = None
         self._queue: deque[Item] = deque()
+        self._early = Early()
         self._database: Database | None = None
         self._fault = ""
         self._said = float("-inf")
@@ -113,6 +115,11 @@ class Journal:
         else:
             self._queue.append(row)
 
+    @property
+    def rowless(self) -> int:
+        """Ends of calls that were given up because no row came for them."""
+        return self._early.lost
+
     def health(self) -> Health:
         return Health(not self._fault, self._fault, self.written, self.dropped, len(self._queue))
 
@@ -129,8 +136,11 @@ class Journal:
             if self._held():
                 continue
             self._drain()
+            if not self._queue:
+                self._early.expire(time.monotonic())
             self._look_after()
         self._drain()
+        self._early.expire(float("inf"))
         self.dropped += len(self._queue)
         self._queue.clear()
         self._finish()
@@ -172,10 +182,12 @@ class Journal:
 
     def _keep(self, batch: list[Item]) -> None:
         """Write a batch, trying again after each pause; then give it up."""
+        whole = self._early.joined(batch)
         for pause in (*self._pace.pauses, None):
+            rowless: list[End] = []
             try:
                 lost = self.dropped
-                unfit = self._opened().write(batch, lost - self._lost)
+                unfit = self._opened().write(whole, lost - self._lost, rowless.append)
                 self._lost = lost
             except (sqlite3.Error, OSError) as error:
                 again = self._failed(error)
@@ -185,7 +197,8 @@ class Journal:
                 ):
                     break
             else:
-                self.written += len(batch) - unfit
+                self._early.settle(whole, rowless, time.monotonic())
+                self.written += len(whole) - len(rowless) - unfit
                 self.dropped += unfit
                 self._fault = ""
                 if self._told:

@@ -154,8 +154,13 @@ TABLE = (
     f"PRAGMA user_version = {VERSION};"
 )
 INSERT = f"INSERT INTO calls VALUES (?, {', '.join('?' * len(Row._fields))}, ?)"
-# A Call-ID may come again; its end belongs to the latest call of that name, and a call ends once.
-LATEST = "SELECT max(id) FROM calls WHERE call_id = ?"
+# A Call-ID may come again (also behind a 407); its end belongs to the latest call of that name which was not refused
+# and is not older than what has ended, and a call ends once.
+LATEST = (
+    "SELECT max(id) FROM (SELECT id, utc, status FROM calls WHERE call_id = ? ORDER BY id DESC LIMIT 16)"
+    " WHERE utc >= ? AND status < 300"
+)
+"""Only the last few are looked at: whoever gives all his calls one name makes each look no longer."""
 ENDED = "INSERT OR IGNORE INTO ends VALUES (?, ?, ?, ?, ?)"
 ABOUT = "CREATE INDEX IF NOT EXISTS notes_about ON notes (about)"
 """Reports of how a call sounded are found by its Call-ID."""

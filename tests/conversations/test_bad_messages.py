@@ -166,10 +166,7 @@ def test_a_response_goes_to_where_the_request_came_from(wire: Wire, via: str, st
 @pytest.mark.req("SIP-107")
 def test_a_via_below_ours_aims_nothing(wire: Wire) -> None:
     """Broadcast, a group, or our own address in the next Via: the way back is the one that the request came."""
-    wire.caller.invites(via="SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKa;rport")
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    wire.caller.rings(wire.callee, via="SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKa;rport")
     wire.callee.answers(180, to=None)
     answer = wire.caller.hears(180)
     assert answer.via.host == "255.255.255.255" and not wire.lost

@@ -65,10 +65,7 @@ def test_no_cancel_follows_a_final_response(wire: Wire) -> None:
 
 
 def test_an_answer_that_crosses_the_cancel_wins(wire: Wire) -> None:
-    invite = wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    invite = wire.caller.rings(wire.callee)
     wire.caller.cancels(invite)
     wire.caller.hears(200)
     wire.callee.gets("CANCEL")
@@ -79,10 +76,7 @@ def test_an_answer_that_crosses_the_cancel_wins(wire: Wire) -> None:
 
 
 def test_a_next_hop_that_is_silent_after_a_cancel_is_given_up(wire: Wire) -> None:
-    invite = wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    invite = wire.caller.rings(wire.callee)
     wire.caller.cancels(invite)
     wire.caller.hears(200)
     start = wire.now
@@ -105,10 +99,7 @@ def test_a_cancel_while_nobody_answers_ends_in_487(wire: Wire) -> None:
 
 
 def test_a_cancel_that_comes_again_is_answered_again_and_acts_once(wire: Wire) -> None:
-    invite = wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    invite = wire.caller.rings(wire.callee)
     wire.caller.cancels(invite)
     wire.caller.again()
     wire.caller.hears(200)

@@ -215,10 +215,7 @@ def test_after_a_6xx_no_new_hop_is_tried_whatever_becomes_of_the_others() -> Non
 @pytest.mark.req("SIP-058", "SIP-048")
 def test_a_hop_that_answers_although_it_was_told_to_stop_has_the_call(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    here, there = first.gets("INVITE"), second.gets("INVITE")
-    first.inbox.clear()
+    here, there = fork.forked()
     second.answers(180, to=there)
     first.answers(180, to=here)
     first.gets("CANCEL")  # the second rings, so this one shall not

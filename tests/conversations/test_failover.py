@@ -52,11 +52,7 @@ def test_any_other_final_of_a_hop_is_an_answer_and_no_reason_to_try_the_next(for
 @pytest.mark.req("SIP-048")
 def test_a_silent_hop_that_rings_late_is_cancelled_when_another_rings(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late = first.gets("INVITE")
-    first.inbox.clear()
-    second.gets("INVITE")
+    late, _ = fork.forked()
     second.answers(180)
     fork.caller.hears(100)
     fork.caller.hears(180)
@@ -74,10 +70,7 @@ def test_a_silent_hop_that_rings_late_is_cancelled_when_another_rings(fork: Wire
 @pytest.mark.req("SIP-048")
 def test_a_silent_hop_that_answers_late_is_heard_upstream(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late = first.gets("INVITE")
-    second.gets("INVITE")
+    late, _ = fork.forked()
     second.answers(200, tag="second")
     fork.caller.hears(100)
     assert fork.caller.hears(200).to_tag == "second"
@@ -88,10 +81,7 @@ def test_a_silent_hop_that_answers_late_is_heard_upstream(fork: Wire) -> None:
 
 def test_the_first_hop_to_say_anything_has_the_call(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late, also = first.gets("INVITE"), second.gets("INVITE")
-    first.inbox.clear()
+    late, also = fork.forked()
     first.answers(180, to=late)
     fork.caller.hears(100)
     fork.caller.hears(180)
@@ -107,10 +97,7 @@ def test_the_first_hop_to_say_anything_has_the_call(fork: Wire) -> None:
 
 def test_a_silent_hop_is_used_when_it_is_the_only_one_alive(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late = first.gets("INVITE")
-    second.gets("INVITE")
+    late, _ = fork.forked()
     second.answers(503)
     second.gets("ACK")
     fork.caller.hears(100)
@@ -124,11 +111,7 @@ def test_a_silent_hop_is_used_when_it_is_the_only_one_alive(fork: Wire) -> None:
 
 def test_a_real_answer_of_the_second_hop_does_not_wait_for_the_silent_first(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late = first.gets("INVITE")
-    first.inbox.clear()
-    second.gets("INVITE")
+    late, _ = fork.forked()
     second.answers(486)
     fork.caller.hears(100)
     fork.caller.hears(486)
@@ -218,9 +201,7 @@ def test_other_requests_fail_over_too(fork: Wire) -> None:
 @pytest.mark.req("SIP-048")
 def test_a_late_answer_goes_upstream_also_after_another_hop_refused(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late, other = first.gets("INVITE"), second.gets("INVITE")
+    late, other = fork.forked()
     second.answers(486, to=other)
     fork.caller.hears(100)
     fork.caller.hears(486)
@@ -235,10 +216,7 @@ def test_a_late_answer_goes_upstream_also_after_another_hop_refused(fork: Wire) 
 
 def test_a_late_failure_after_the_end_changes_nothing(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    late, other = first.gets("INVITE"), second.gets("INVITE")
-    first.inbox.clear()
+    late, other = fork.forked()
     second.answers(486, to=other)
     fork.caller.hears(100)
     fork.caller.hears(486)
@@ -253,10 +231,7 @@ def test_a_late_failure_after_the_end_changes_nothing(fork: Wire) -> None:
 @pytest.mark.req("SIP-050", "SIP-052")
 def test_a_timeout_counts_as_408_and_so_comes_before_a_503(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    first.gets("INVITE")
-    second.gets("INVITE")
+    fork.forked()
     second.answers(503)
     fork.advance(31)
     fork.caller.hears(100)

@@ -78,10 +78,7 @@ def test_a_second_redirection_and_one_that_leads_nowhere_go_back(wire: Wire) -> 
 
 def test_a_caller_who_has_given_up_is_not_called_for_elsewhere(wire: Wire) -> None:
     other = followed(wire)
-    invite = wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    invite = wire.caller.rings(wire.callee)
     wire.caller.cancels(invite)
     wire.caller.hears(200)
     wire.callee.gets("CANCEL")

@@ -11,9 +11,7 @@ from tests.conversations.wire import Wire
 def both(fork: Wire, one: int, other: int, *lines: list[str]) -> None:
     """Two hops answer: the first late, after the second was tried."""
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    here, there = first.gets("INVITE"), second.gets("INVITE")
+    here, there = fork.forked()
     fork.caller.hears(100)
     first.answers(100, to=here)
     first.inbox.clear()
@@ -82,10 +80,7 @@ def test_we_acknowledge_each_failure_ourselves_as_often_as_it_comes(wire: Wire) 
 @pytest.mark.req("SIP-049", "SIP-058")
 def test_a_6xx_ends_the_search_and_waits_for_what_it_ends(fork: Wire) -> None:
     first, second = fork.callees
-    fork.caller.invites()
-    fork.advance(2.1)
-    here, there = first.gets("INVITE"), second.gets("INVITE")
-    first.inbox.clear()
+    here, there = fork.forked()
     second.answers(180, to=there)
     fork.caller.hears(100)
     fork.caller.hears(180)

@@ -100,10 +100,7 @@ def wire() -> Generations:
 
 @pytest.mark.req("SIP-041")
 def test_a_call_that_rings_is_answered_through_the_old_version_and_ended_through_the_new(wire: Generations) -> None:
-    wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    wire.caller.rings(wire.callee)
     wire.upgrade()
     wire.callee.answers(200)
     wire.caller.hears(200)
@@ -119,10 +116,7 @@ def test_a_call_that_rings_is_answered_through_the_old_version_and_ended_through
 
 
 def test_a_call_that_rings_can_be_given_up(wire: Generations) -> None:
-    invite = wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    invite = wire.caller.rings(wire.callee)
     wire.upgrade()
     wire.caller.cancels(invite)
     wire.caller.hears(200)
@@ -133,10 +127,7 @@ def test_a_call_that_rings_can_be_given_up(wire: Generations) -> None:
 
 
 def test_a_call_that_is_being_cancelled_ends_with_487_once(wire: Generations) -> None:
-    invite = wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    invite = wire.caller.rings(wire.callee)
     wire.caller.cancels(invite)
     wire.caller.hears(200)
     cancel = wire.callee.gets("CANCEL")
@@ -180,10 +171,7 @@ def test_a_retransmitted_invite_is_not_forked_by_the_new_version(wire: Generatio
 
 def test_a_call_that_begins_afterwards_never_meets_the_old_version(wire: Generations) -> None:
     wire.upgrade()
-    invite = wire.caller.invites()
-    wire.callee.gets("INVITE")
-    wire.callee.answers(180)
-    wire.caller.hears(180)
+    invite = wire.caller.rings(wire.callee)
     wire.caller.cancels(invite)
     wire.caller.hears(200)
     wire.callee.answers(200, to=wire.callee.gets("CANCEL"))

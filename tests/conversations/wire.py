@@ -120,6 +120,14 @@ class Phone:
         self.says(data)
         return data
 
+    def rings(self, callee: Phone, **how: object) -> bytes:
+        """A call to another phone, up to its ringing; the bytes of the INVITE."""
+        data = self.invites(**how)
+        callee.gets("INVITE")
+        callee.answers(180)
+        self.hears(180)
+        return data
+
     def asks(self, method: str, **how: object) -> bytes:
         """Any other request."""
         data = self.request(method, **how)  # type: ignore[arg-type]
@@ -339,6 +347,15 @@ class Wire:
             if not context.dead:
                 self.forward(context)
         self.drain()
+
+    def forked(self) -> list[Request]:
+        """A call whose first hop says nothing, so that the second is tried too; what each has got."""
+        self.caller.invites()
+        self.advance(2.1)
+        got = [one.gets("INVITE") for one in self.callees[:2]]
+        for one in self.callees:
+            one.inbox.clear()  # the same once more
+        return got
 
     def quiet(self) -> None:
         """All timers run out: nothing may be left."""

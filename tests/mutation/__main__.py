@@ -31,7 +31,7 @@ WORDS = ("-q", "--no-header", "-p", "no:cacheprovider", "-p", "tests.mutation.fe
 
 def main() -> int:
     asked = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    asked.add_argument("files", nargs="*", help="files of shaken/ (default: all)")
+    asked.add_argument("files", nargs="*", help="files of ours, with --tests of theirs (default: all of shaken/)")
     asked.add_argument("--tests", nargs="*", default=["tests/shaken"])
     asked.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     asked.add_argument("--every", type=int, default=1, help="look at each so manieth fault only")

@@ -25,8 +25,8 @@ import pytest
 from tests.mutation.children import end, ended, forget, split
 from tests.mutation.faults import ROOT, Fault, living
 
-SHAKEN = str(ROOT / "shaken") + os.sep
-OURS = ("shaken", "tests", "certs")
+INSIDE = tuple(str(ROOT / name) + os.sep for name in ("shaken", "policy", "certs", "proxy"))
+OURS = ("shaken", "tests", "certs", "policy", "proxy")
 PATIENCE = 20.0
 """A child may take that many times what its tests take without a fault, and some seconds: a fault may well make a loop
 endless."""
@@ -38,14 +38,14 @@ Place = tuple[str, str]
 
 @contextmanager
 def watching(entered: set[Place]) -> Iterator[None]:
-    """Notes the functions of shaken that are entered meanwhile."""
+    """Notes the functions of ours that are entered meanwhile."""
     known: dict[Any, Place | None] = {}
 
     def note(frame: FrameType, event: str, _: object) -> None:
         if event == "call":
             code = frame.f_code
             if code not in known:
-                inside = code.co_filename.startswith(SHAKEN)
+                inside = code.co_filename.startswith(INSIDE)
                 name = code.co_qualname.partition(".<locals>")[0]
                 known[code] = (os.path.relpath(code.co_filename, ROOT), name) if inside else None
             if (place := known[code]) is not None:

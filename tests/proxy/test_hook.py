@@ -14,7 +14,8 @@ from policy.call import Call
 from policy.decide import decide
 from policy.rulebook import Profile, Rulebook
 from policy.verdict import EMERGENCY, Verdict
-from proxy.hook import REST, TRIES, DecisionHook, question, read
+from proxy.hook import DecisionHook, question, read
+from proxy.outside import REST, TRIES
 from tests.serving import served
 
 CALL = Call(caller="12025550100", callee="12025550199", call_id="a@example.com", attempts=31)
@@ -90,6 +91,21 @@ async def test_the_service_may_decide_otherwise_below_the_mode(
 async def test_agreement_changes_nothing(service: Service) -> None:
     verdict, counts = await asked(service)
     assert verdict is VERDICT and counts[-1] == "agreed"
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_whole(service: Service) -> None:
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        reply = web.StreamResponse()
+        await reply.prepare(request)
+        for part in (b'{"action": ', b'"reject"}'):
+            await reply.write(part)
+            for _ in range(20):  # turns in which the asker reads what is there
+                await asyncio.sleep(0)
+        return reply
+
+    service.answer = slowly
+    verdict, counts = await asked(service)
+    assert (verdict.would, counts[-1]) == ("reject", "overruled")
 
 
 @pytest.mark.parametrize(

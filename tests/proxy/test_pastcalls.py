@@ -85,14 +85,14 @@ def test_a_journal_is_read_in_the_order_of_its_calls(tmp_path: Path) -> None:
         [
             Row(utc=1010.0, call_id="b", caller="12025550123", caller_kind="number", status=480),
             Row(utc=1000.0, call_id="a", caller="alice", caller_kind="uri", status=200, verify="identity-bad-signature"),
-            End("a", 1100.0, 95.0),
+            End("a", 1100.0, 100.0),
             Row(utc=1020.0, call_id="c", action="reject", status=603, caller_kind="anonymous"),
             Row(utc=1030.0, call_id="d", direction="outbound", callee="911", emergency=True, status=200),
         ]
     )
     database.close()
     one, two, three, four = PastCalls(path)
-    assert (one.call.call_id, one.talked, one.status, one.call.caller) == ("a", 95.0, 200, None)
+    assert (one.call.call_id, one.talked, one.status, one.call.caller) == ("a", 100.0, 200, None)
     assert one.call.judgement is not None and one.call.judgement.slug == "identity-bad-signature"
     assert (two.call.caller, two.talked, two.status) == ("12025550123", None, 480)
     assert (three.status, three.talked, three.call.caller_kind) == (0, None, "anonymous")

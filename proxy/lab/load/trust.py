@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from certs.lab import Authority
+from proxy import tied
 from proxy.lab.load.fleet import LoadError
 from proxy.lab.load.plan import Signing
 
@@ -28,13 +29,13 @@ def environment() -> dict[str, str]:
 
 
 class Program:
-    """A program of ours, started in a folder. Use it in a `with` block, which ends it."""
+    """A program of ours, started in a folder. Use it in a `with` block, which ends it; it ends with us too."""
 
     def __init__(self, folder: Path, name: str, *words: str, cores: tuple[int, ...] = ()) -> None:
         self.name, self.log = name, folder / f"{name}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *words],
+                tied.command([sys.executable, "-m", *words]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment(),
             )  # fmt: skip
         if cores:

@@ -125,13 +125,13 @@ async def test_an_engine_that_is_gone_is_said_once_and_nothing_is_lost(postgres:
 def test_a_batch_is_bounded_and_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "BATCH", 2)
     path = tmp_path / "journal.db"
-    wrote(path, *(row(number) for number in range(1, 6)), End("c5@lab", UTC + 60, 5.0), End("c1@lab", UTC + 61, 5.0))
+    wrote(path, *(row(number) for number in range(1, 6)), End("c5@lab", UTC + 60, 55.0), End("c1@lab", UTC + 61, 60.0))
     place, seen = Place(), []
     while (found := new(path, place)).place != place:
         place = found.place
         seen += [(one.id, one.duration) for one in found.records]
     assert place == Place(5, 2, 0)
-    assert dict(seen) == {1: 5.0, 2: None, 3: None, 4: None, 5: 5.0}
+    assert dict(seen) == {1: 60.0, 2: None, 3: None, 4: None, 5: 55.0}
 
 
 async def test_without_a_journal_nothing_is_done(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import select
 import signal
 import socket
 import sys
@@ -15,10 +16,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmarks import cpu
 from proxy.lab import demo
 from proxy.lab.cases import CASES
 from proxy.lab.demo import run
+from proxy.lab.ports import is_free
 from proxy.settings import load
+from tests.waiting import SECONDS, until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -65,23 +69,36 @@ async def test_a_demo_that_cannot_come_up_says_why(tmp_path: Path) -> None:
     assert "the demo did not come up" in said.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("more", "until", "code"), [(("--keep",), b"Ctrl-C ends it", 0), ((), b"fake PBX", 130)], ids=["kept", "half-way"]
-)
-async def test_ctrl_c_takes_the_world_down(more: tuple[str, ...], until: bytes, code: int, tmp_path: Path) -> None:
-    folder = tmp_path / "world"
-    process = await asyncio.create_subprocess_exec(
+async def started(folder: Path, *more: str) -> asyncio.subprocess.Process:
+    """A demo as a process of its own."""
+    return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "proxy.cli", "demo", "--folder", str(folder), *more, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         # What a shell starts in the background ignores Ctrl-C, and so do the children of that.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
+
+
+async def heard(process: asyncio.subprocess.Process, words: bytes) -> None:
+    """Returns once it has said this."""
+    assert process.stdout is not None
+    async with asyncio.timeout(SECONDS):
+        async for line in process.stdout:
+            if words in line:
+                return
+    raise AssertionError(f"it ended before it said {words!r}")
+
+
+@pytest.mark.parametrize(
+    ("more", "words", "code"), [(("--keep",), b"Ctrl-C ends it", 0), ((), b"fake PBX", 130)], ids=["kept", "half-way"]
+)
+async def test_ctrl_c_takes_the_world_down(more: tuple[str, ...], words: bytes, code: int, tmp_path: Path) -> None:
+    folder = tmp_path / "world"
+    process = await started(folder, *more)
     try:
+        await heard(process, words)
         assert process.stdout is not None
-        async with asyncio.timeout(60):
-            async for line in process.stdout:
-                if until in line:
-                    break
+        async with asyncio.timeout(SECONDS):
             process.send_signal(signal.SIGINT)
             rest = await process.stdout.read()
             assert await process.wait() == code, rest.decode()
@@ -89,6 +106,27 @@ async def test_ctrl_c_takes_the_world_down(more: tuple[str, ...], until: bytes, 
         listener = load(folder / "ringwarden.toml").listeners[0]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((listener.host, listener.port))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_demo_that_is_killed_leaves_no_ringwarden_and_no_taken_port(tmp_path: Path) -> None:
+    folder = tmp_path / "world"
+    process = await started(folder, "--keep")
+    try:
+        await heard(process, b"Ctrl-C ends it")
+        ringwardens = [os.pidfd_open(one) for one in cpu.tree(process.pid)[1:]]
+        process.kill()
+        await process.wait()
+        settings = load(folder / "ringwarden.toml")
+        admin = settings.admin
+        assert ringwardens and admin is not None
+        for one in ringwardens:
+            await until(lambda one=one: select.select([one], [], [], 0)[0], "the end of what the demo has started")  # type: ignore[misc]
+            os.close(one)
+        assert is_free(settings.listeners[0].port, socket.SOCK_DGRAM) and is_free(admin.port, socket.SOCK_STREAM)
     finally:
         if process.returncode is None:
             process.kill()

@@ -8,18 +8,11 @@ import pytest
 
 from policy.replay import Key, Rule
 from proxy.lab.letter import replay
+from tests.policy.test_replay import CASES
 
 
 @pytest.mark.req("REG-026", "TRAP-95")
-@pytest.mark.parametrize(
-    ("rule", "key", "count"),
-    [
-        (Rule.AS_NOTIFIED, Key.NUMBER, 0),
-        (Rule.ZERO_LAG, Key.NUMBER, 39),
-        (Rule.AS_NOTIFIED, Key.CAMPAIGN, 62),
-        (Rule.ZERO_LAG, Key.CAMPAIGN, 97),
-    ],
-)
+@pytest.mark.parametrize(("rule", "key", "count"), CASES)
 async def test_the_letter_catches_so_many_of_its_own_calls(rule: Rule, key: Key, count: int, tmp_path: Path) -> None:
     placed = await replay(rule, key, tmp_path)
     assert len(placed) == 125

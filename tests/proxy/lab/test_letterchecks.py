@@ -9,17 +9,10 @@ from rich.console import Console
 
 from policy.replay import Key, Rule
 from proxy.lab.letterchecks import INBOUND, told, worths
+from tests.policy.test_replay import CASES
 
 
-@pytest.mark.parametrize(
-    ("rule", "key", "count"),
-    [
-        (Rule.AS_NOTIFIED, Key.NUMBER, 0),
-        (Rule.ZERO_LAG, Key.NUMBER, 39),
-        (Rule.AS_NOTIFIED, Key.CAMPAIGN, 62),
-        (Rule.ZERO_LAG, Key.CAMPAIGN, 97),
-    ],
-)
+@pytest.mark.parametrize(("rule", "key", "count"), CASES)
 def test_only_the_list_of_campaigns_says_anything_of_single_calls(rule: Rule, key: Key, count: int) -> None:
     every, *checks = worths(rule, key)
     assert (every.check, every.alone, every.without) == ("", count, 0)

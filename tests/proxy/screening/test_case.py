@@ -8,10 +8,10 @@ from policy.rulebook import Profile, Rulebook
 from proxy.screening.case import Case, Lane, judge, open_case, stir_reasons
 from proxy.settings import Trunk
 from proxy.sip.message import Request
-from proxy.sip.parser import parse
 from shaken.msg import msgi
 from shaken.number import Plan
 from shaken.verify import Rules
+from tests.proxy.screening.messages import made as made_request
 from tests.shaken.test_reason import SIGNATURE
 from tests.shaken.tokens import CREDENTIAL, IAT, ORIGINAL, OTHER, PRIORITY, URL, made, rph, vector
 
@@ -19,26 +19,12 @@ UTC = IAT + 3.0
 OLD = 'Identity: "ZYNBbHC00VMZr2kZt6VmCvPonWJMGvQTBDqghoWeLxJfzB2a1pxAr3VgrB0SsSAa"'
 
 
-def request(*identities: bytes, lines: tuple[str, ...] = (), caller: str = "+12025550123", target: str = "+12025550199", method: str = "INVITE", body: str = "") -> Request:
-    message = parse(
-        "\r\n".join(
-            (
-                f"{method} sip:{target}@pbx.example.com SIP/2.0",
-                "Via: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK-7f3a9c11",
-                f'From: "Example Parcel Co" <sip:{caller}@carrier.example.net>;tag=9f2c',
-                "To: <sip:+12025550199@pbx.example.com>",
-                "Call-ID: 4a1d7e90@198.51.100.10",
-                f"CSeq: 1 {method}",
-                *("Identity: " + one.decode() for one in identities),
-                *lines,
-                f"Content-Length: {len(body)}",
-                "",
-                body,
-            )
-        ).encode()
-    )
-    assert isinstance(message, Request)
-    return message
+def request(
+    *identities: bytes, lines: tuple[str, ...] = (), caller: str = "+12025550123", target: str = "+12025550199", method: str = "INVITE", body: str = ""
+) -> Request:
+    sender = f'"Example Parcel Co" <sip:{caller}@carrier.example.net>;tag=9f2c'
+    signed = ("Identity: " + one.decode() for one in identities)
+    return made_request(f"{method} sip:{target}@pbx.example.com", sender, "<sip:+12025550199@pbx.example.com>", *signed, *lines, body=body)
 
 
 def judged(message: Request, trust: str = "identity") -> Case:

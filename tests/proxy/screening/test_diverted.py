@@ -11,9 +11,9 @@ from proxy.screening.case import Case, Lane, judge, open_case
 from proxy.screening.diverted import MAX_DIVERSIONS, diverted
 from proxy.settings import Trunk
 from proxy.sip.message import Request
-from proxy.sip.parser import parse
 from shaken.number import Plan
 from shaken.verify import Rules
+from tests.proxy.screening.messages import made
 from tests.shaken.tokens import CREDENTIAL, IAT, vector
 
 PLAN = Plan("1", "202")
@@ -22,13 +22,8 @@ FIRST, SECOND, HERE = "12025550199", "12025550147", "12025550188"
 
 
 def request(*lines: str) -> Request:
-    head = (
-        f"INVITE sip:+{HERE}@pbx.example.com SIP/2.0", "Via: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK-1",
-        "From: <sip:+12025550123@carrier.example.net>;tag=1", f"To: <sip:+{HERE}@pbx.example.com>", "Call-ID: 1", "CSeq: 1 INVITE",
-    )  # fmt: skip
-    found = parse("\r\n".join((*head, *lines, "", "")).encode())
-    assert isinstance(found, Request)
-    return found
+    sender, callee = "<sip:+12025550123@carrier.example.net>;tag=1", f"<sip:+{HERE}@pbx.example.com>"
+    return made(f"INVITE sip:+{HERE}@pbx.example.com", sender, callee, *lines, call_id="1")
 
 
 @pytest.mark.parametrize(

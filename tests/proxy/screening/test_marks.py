@@ -7,32 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.verdict import Class, Finding, Verdict
-from proxy.screening.marks import VERSTAT, add, strip, with_verstat, without_verstat
+from proxy.screening.marks import VERSTAT, Marks, add, strip, with_verstat, without_verstat
 from proxy.sip.edit import rebuilt
 from proxy.sip.message import Request
 from proxy.sip.parser import parse
+from tests.proxy.screening.messages import made
 
 PREFIX = "x-screen-"
 
 
 def invite(*lines: str) -> Request:
-    message = parse(
-        "\r\n".join(
-            (
-                "INVITE sip:+12025550199@pbx.example.com SIP/2.0",
-                "Via: SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK-7f3a9c11",
-                'From: "EXAMPLE; verstat=no" <sip:+12025550123@carrier.example.net>;tag=9f2c',
-                "To: <sip:+12025550199@pbx.example.com>",
-                "Call-ID: 4a1d7e90@198.51.100.10",
-                "CSeq: 1 INVITE",
-                *lines,
-                "",
-                "",
-            )
-        ).encode()
-    )
-    assert isinstance(message, Request)
-    return message
+    sender = '"EXAMPLE; verstat=no" <sip:+12025550123@carrier.example.net>;tag=9f2c'
+    return made("INVITE sip:+12025550199@pbx.example.com", sender, "<sip:+12025550199@pbx.example.com>", *lines)
+
+
+def marked(request: Request, verdict: Verdict, verstat: str, attestation: str | None = None, origid: str | None = None, *, in_from: bool = False) -> Marks:
+    """What comes off such a request, and what is written on it."""
+    marks = strip(request, prefix=PREFIX, keep_verdicts=False, keep_asserted=True)
+    add(marks, request, verdict, prefix="X-Screen-", verstat=verstat, attestation=attestation, origid=origid, in_from=in_from)
+    return marks
 
 
 def after(request: Request, *, keep_verdicts: bool = False, keep_asserted: bool = True) -> list[str]:
@@ -134,17 +127,7 @@ def test_our_marks_stand_in_the_asserted_identity_and_in_headers_of_our_own() ->
         "P-Asserted-Identity: <sip:+12025550123;verstat=TN-Validation-Passed@c.example;user=phone>, <tel:+12025550123>",
         "X-Screen-Verdict: allow",
     )
-    marks = strip(request, prefix=PREFIX, keep_verdicts=False, keep_asserted=True)
-    add(
-        marks,
-        request,
-        tagged(),
-        prefix="X-Screen-",
-        verstat="TN-Validation-Failed",
-        attestation="A",
-        origid="o-1",
-        in_from=False,
-    )
+    marks = marked(request, tagged(), "TN-Validation-Failed", "A", "o-1")
     head = rebuilt(request, request.start, (), marks.edits).decode().split("\r\n\r\n")[0].split("\r\n")[6:]
     assert head == [
         "P-Asserted-Identity: <sip:+12025550123;verstat=TN-Validation-Failed@c.example;user=phone>,"
@@ -162,17 +145,7 @@ def test_our_marks_stand_in_the_asserted_identity_and_in_headers_of_our_own() ->
 @pytest.mark.req("STI-078")
 def test_a_verstat_in_from_is_written_only_by_setting_and_given_back_in_responses() -> None:
     request = invite()
-    marks = strip(request, prefix=PREFIX, keep_verdicts=False, keep_asserted=True)
-    add(
-        marks,
-        request,
-        tagged(),
-        prefix="X-Screen-",
-        verstat="TN-Validation-Passed",
-        attestation=None,
-        origid=None,
-        in_from=True,
-    )
+    marks = marked(request, tagged(), "TN-Validation-Passed", in_from=True)
     changed = marks.edits.swap[1]
     assert changed == (
         b'From: "EXAMPLE; verstat=no" <sip:+12025550123;verstat=TN-Validation-Passed@carrier.example.net>;tag=9f2c'
@@ -181,11 +154,9 @@ def test_a_verstat_in_from_is_written_only_by_setting_and_given_back_in_response
 
 
 def test_text_from_outside_cannot_end_a_header_of_ours() -> None:
-    request = invite()
-    marks = strip(request, prefix=PREFIX, keep_verdicts=False, keep_asserted=True)
     finding = Finding("campaign", Class.ANALYTICS, 50, "listed", campaign="a\r\nEvil: 1")
     verdict = Verdict(deciding=finding, campaign="a\r\nEvil: 1")
-    add(marks, request, verdict, prefix="X-Screen-", verstat="x", attestation="A", origid="b\r\nEvil: 2", in_from=False)
+    marks = marked(invite(), verdict, "x", "A", "b\r\nEvil: 2")
     assert all(b"\r" not in line and b"\n" not in line for line in marks.edits.add)
 
 

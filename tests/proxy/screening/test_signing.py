@@ -14,12 +14,12 @@ from proxy.screening.marks import strip
 from proxy.screening.signing import Signed, divert, sign
 from proxy.settings import Trunk
 from proxy.sip.message import Request
-from proxy.sip.parser import parse
 from shaken import identity, passport
 from shaken.hearing import conclude, open_hearing
 from shaken.number import Plan
 from shaken.sign import Signer
 from shaken.verify import Claim, Rules
+from tests.proxy.screening.messages import made
 from tests.shaken.tokens import CREDENTIAL, IAT, KEY, URL, vector
 
 ORIGID = "123e4567-e89b-42d3-a456-426655440000"
@@ -30,24 +30,8 @@ NOW = "Date: Thu, 01 Jan 2026 00:00:00 GMT"
 
 
 def invite(*lines: str, caller: str = "+12025550123", to: str = "+12025550199", target: str = "+12025550199", body: str = "") -> Request:
-    message = parse(
-        "\r\n".join(
-            (
-                f"INVITE sip:{target}@carrier.example.net SIP/2.0",
-                "Via: SIP/2.0/UDP 192.0.2.20:5060;branch=z9hG4bK-7f3a9c11",
-                f"From: <sip:{caller}@pbx.example.com>;tag=9f2c",
-                f"To: <sip:{to}@carrier.example.net>",
-                "Call-ID: 4a1d7e90@192.0.2.20",
-                "CSeq: 1 INVITE",
-                *lines,
-                f"Content-Length: {len(body)}",
-                "",
-                body,
-            )
-        ).encode()
-    )
-    assert isinstance(message, Request)
-    return message
+    sender, callee = f"<sip:{caller}@pbx.example.com>;tag=9f2c", f"<sip:{to}@carrier.example.net>"
+    return made(f"INVITE sip:{target}@carrier.example.net", sender, callee, *lines, call_id="4a1d7e90@192.0.2.20", body=body)
 
 
 def opened(request: Request, side: str = "pbx") -> Case:

@@ -18,13 +18,3 @@ def test_each_branch_is_unique_and_bears_the_mark_of_its_request(fork: Wire) -> 
 def test_a_request_of_a_dialog_with_one_way_to_go_bears_no_mark(wire: Wire) -> None:
     wire.caller.asks("BYE", to_tag="x")
     assert "." not in wire.callee.gets("BYE").via.branch
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def fork() -> Wire:
-    return Wire(callees=2)

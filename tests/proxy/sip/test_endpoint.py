@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from proxy.sip.context import Plan
 from proxy.sip.endpoint import Arrived
 from proxy.sip.routing import route
 from tests.conversations.wire import Wire
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
 
 
 def test_a_request_is_forwarded_once(wire: Wire) -> None:

@@ -8,11 +8,6 @@ from proxy.sip.endpoint import Stray
 from tests.conversations.wire import Wire
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
 def test_a_response_without_via_is_dropped(wire: Wire) -> None:
     wire.callee.says(b"SIP/2.0 200 OK\r\nCSeq: 1 INVITE\r\n\r\n")
     wire.callee.hears_nothing()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,34 @@ class Said(list[tuple[str, dict[str, Any]]]):
 
     def events(self) -> list[str]:
         return [event for event, _ in self if event != "journal-head"]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Somebody else has the file for himself."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.fixture
+def lost_between(journal_at: Callable[..., Journal], wait: Callable[[Callable[[], bool]], None]) -> Callable[[Path], Journal]:
+    """A journal that wrote `before`, lost `during` because its file was locked, and wrote `after`."""
+
+    def make(path: Path) -> Journal:
+        journal = journal_at(path)
+        journal.put(Row(1.0, "before"))
+        wait(lambda: journal.written == 1)
+        with locked(path):
+            journal.put(Row(1.0, "during"))
+            wait(lambda: journal.dropped == 1)
+            assert "locked" in journal.health().why
+        journal.put(Row(1.0, "after"))
+        wait(lambda: journal.written == 2)
+        return journal
+
+    return make
 
 
 @pytest.fixture

@@ -117,20 +117,10 @@ def test_after_a_kill_the_chain_is_accepted_and_the_gap_named(
 
 
 def test_rows_that_could_not_be_written_are_a_gap_with_their_number(
-    tmp_path: Path, journal_at: Callable[..., Journal], wait: Wait
+    tmp_path: Path, lost_between: Callable[[Path], Journal]
 ) -> None:
     path = tmp_path / "calls.db"
-    journal = journal_at(path)
-    journal.put(Row(1.0, "before"))
-    wait(lambda: journal.written == 1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        journal.put(Row(1.0, "during"))
-        wait(lambda: journal.dropped == 1)
-        other.execute("ROLLBACK")
-    journal.put(Row(1.0, "after"))
-    wait(lambda: journal.written == 2)
-    journal.close()
+    lost_between(path).close()
     found = verified(path)
     assert not found.faults and [(why, lost) for why, _, _, lost in found.gaps] == [("rows that could not be written", 1)]
 
@@ -181,7 +171,7 @@ def test_a_journal_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path)
     with pytest.raises(JournalError, match="before the chain"):
         verified(path)
     database = Database(path, 0.1)
-    database.write([Row(5000.0, "new"), End("c8", 9000.0, 1.0)])
+    database.write([Row(5000.0, "new"), End("c8", 9.0, 1.0)])
     database.close()
     assert before == (find(path, "c7"), latest(path, 4)[1:], list(since(path, 10.0, 12.0)))
     assert find(path, "c8")[0].duration == 1.0 and find(path, "new")[0].id == 1203

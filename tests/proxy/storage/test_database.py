@@ -57,11 +57,43 @@ BAD: list[Any] = [
 ]  # type: ignore[arg-type]
 
 
+RETRIED = [Row(1.0, "same", status=407), Row(1.04, "same", status=200)]
+"""A call that was challenged, and came again with what was asked for."""
+
+
+@pytest.mark.parametrize(
+    ("rows", "end", "call"),
+    [
+        (RETRIED, End("same", 9.0, 8.0), 2),  # the seal tells tenths of a second: by the time it might be either
+        (RETRIED[:1], End("same", 9.0, 8.0), None),  # what was refused does not end; its successor is not here yet
+        ([Row(1.0, "same"), Row(2.0, "same", status=486)], End("same", 9.0, 8.0), 1),
+        ([Row(1.0, "same")], End("same", 9.0, 7.5), None),  # another call, of the same name, is over
+        ([Row(1.0, "same")], End("same", 1.5, 0.0), None),
+        ([Row(1.0, "same")], End("same", 0.5, 0.0), 1),  # the clock was set back while they talked
+        ([Row(1_700_000_000.07, "same")], End("same", 1_700_000_009.3, 1_700_000_009.3 - 1_700_000_000.0), 1),
+        ([Row(1.0, "same"), *(Row(2.0, "same", status=486) for _ in range(16))], End("same", 9.0, 8.0), None),
+        ([Row(1.0, "other")], End("same", 9.0, 8.0), None),
+    ],
+)
+def test_an_end_belongs_to_a_call_that_was_not_refused_and_is_not_older(
+    rows: list[Row], end: End, call: int | None, tmp_path: Path
+) -> None:
+    told: list[End] = []
+    database = Database(tmp_path / "calls.db", 0.1)
+    assert database.write([*rows, end], rowless=told.append) == 0
+    found = database.link.execute("SELECT call FROM ends").fetchall()
+    database.close()
+    assert (found, told) == (([(call,)], []) if call is not None else ([], [end]))
+
+
 @pytest.mark.parametrize("bad", BAD)
 def test_one_unfit_row_does_not_cost_the_others(tmp_path: Path, bad: Row) -> None:
     path = tmp_path / "calls.db"
     database = Database(path, 0.1)
-    assert database.write([Row(1.0, "a"), bad, Row(2.0, "b\udcff"), End("a", 2.0, 1.0)]) == 1
+    told: list[End] = []
+    batch = [End("c", 9.0, 1.0), End("a", 2.0, 1.0), Row(1.0, "a"), bad, Row(2.0, "b\udcff")]
+    assert database.write(batch, rowless=told.append) == 1
+    assert database.link.execute("SELECT call, ended FROM ends").fetchall() == [(1, 2.0)] and told == [End("c", 9.0, 1.0)]
     database.close()
     assert counted(path) == 2
 

@@ -9,13 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.storage.journal import MAX_ASIDE, End, Journal, Row, find
+from tests.proxy.storage.conftest import locked
 
 Wait = Callable[[Callable[[], bool]], None]
 Make = Callable[..., Journal]
@@ -29,12 +29,28 @@ def test_rows_are_written_in_batches_and_found_again(
     journal = journal_at(tmp_path / "calls.db")
     for count in range(1200):
         journal.put(Row(float(count), f"call-{count}"))
+    whole = whole._replace(status=200)
     journal.put(whole)
     journal.put(End(whole.call_id, whole.utc + 9, 9.0, "caller"))
     wait(lambda: journal.written == 1202)
     (found,) = find(journal.path, whole.call_id)
     assert found.row == whole and (found.duration, found.cause) == (9.0, "caller")
     assert journal.health().well and journal.dropped == 0
+
+
+def test_an_end_that_comes_before_its_row_is_kept_for_it(tmp_path: Path, journal_at: Make, wait: Wait) -> None:
+    """Of several workers one tells of the end, another of the answer, and each takes its time."""
+    journal = journal_at(tmp_path / "calls.db")
+    journal.put(End("a", 3.0, 2.0, "callee"))
+    journal.put(Row(9.0, "b"))
+    wait(lambda: journal.written == 1)
+    journal.put(Row(1.0, "a", status=200))
+    wait(lambda: journal.written == 3)
+    (found,) = find(journal.path, "a")
+    assert (found.ended, found.duration, found.cause) == (3.0, 2.0, "callee")
+    journal.put(End("nobody", 3.0, 2.0))
+    journal.close()
+    assert (journal.written, journal.rowless, journal.dropped) == (3, 1, 0)
 
 
 def test_a_stop_writes_what_waits(tmp_path: Path, journal_at: Make) -> None:
@@ -130,20 +146,10 @@ def test_damage_without_end_ends_the_setting_aside(
 
 
 def test_a_locked_database_is_waited_for_a_little_and_then_written_again(
-    tmp_path: Path, journal_at: Make, wait: Wait
+    tmp_path: Path, lost_between: Callable[[Path], Journal]
 ) -> None:
     path = tmp_path / "calls.db"
-    journal = journal_at(path)
-    journal.put(Row(1.0, "before"))
-    wait(lambda: journal.written == 1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        journal.put(Row(1.0, "during"))
-        wait(lambda: journal.dropped == 1)
-        assert "locked" in journal.health().why
-        other.execute("ROLLBACK")
-    journal.put(Row(1.0, "after"))
-    wait(lambda: journal.written == 2)
+    journal = lost_between(path)
     assert find(path, "after") and not find(path, "during") and journal.health().well
 
 
@@ -193,8 +199,7 @@ def test_a_stop_keeps_its_deadline_when_the_file_is_locked(
     journal = journal_at(path)
     journal.put(Row(1.0, "a"))
     wait(lambda: journal.written == 1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with locked(path):
         for count in range(5000):
             journal.put(Row(1.0, str(count)))
         began = time.monotonic()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import ssl
 import warnings
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from certs.lab import Authority
+from proxy.app import App
 from proxy.sip.message import Response
 from proxy.transports.tls import belongs
 from tests.proxy.transports.peers import (
@@ -93,18 +95,27 @@ async def test_a_call_goes_on_by_tls_to_whom_the_certificate_is_for(
         assert isinstance(answer := await line.hears(), Response) and answer.status == 486
 
 
-@pytest.mark.req("SIP-105")
-@on_uvloop
-async def test_a_hop_whose_certificate_is_for_somebody_else_gets_no_call(
-    run: Run, ours: dict[str, Any], authority: Authority, tmp_path: Path
-) -> None:
-    phone = await Phone.at(tls=server(authority, tmp_path, "127.0.0.4", "pbx.example.com"))
-    second = Datagrams()
+@contextlib.asynccontextmanager
+async def passed_over(
+    run: Run, ours: dict[str, Any], authority: Authority, theirs: ssl.SSLContext
+) -> AsyncIterator[tuple[App, Line, Phone]]:
+    """A call by TLS that the first hop, with this certificate, does not get, and the second does."""
+    phone, second = await Phone.at(tls=theirs), Datagrams()
     hops = [f"tls:{PBX}:{phone.address[1]}", f"udp:{PBX}:{second.address[1]}"]
     async with run("", next_hop={"pbx": hops}, listen=LISTEN, tls=ours) as app:
         line = await Line.open(where(app, "TLS"), tls=client(authority))
         line.send(request(via=VIA))
         await second.hears()
+        yield app, line, phone
+
+
+@pytest.mark.req("SIP-105")
+@on_uvloop
+async def test_a_hop_whose_certificate_is_for_somebody_else_gets_no_call(
+    run: Run, ours: dict[str, Any], authority: Authority, tmp_path: Path
+) -> None:
+    theirs = server(authority, tmp_path, "127.0.0.4", "pbx.example.com")
+    async with passed_over(run, ours, authority, theirs) as (app, line, phone):
         assert count(app, "connections_ended", "tls", "identity") >= 1
         # The same certificate serves where the name that was asked for is in it.
         streams(app)[0]._domain = lambda flow: "PBX.example.com"
@@ -120,13 +131,8 @@ async def test_a_hop_whose_certificate_is_for_somebody_else_gets_no_call(
 async def test_a_root_that_nobody_knows_makes_no_connection(
     run: Run, ours: dict[str, Any], authority: Authority, tmp_path: Path
 ) -> None:
-    phone = await Phone.at(tls=server(Authority(seed="stranger"), tmp_path, PBX))
-    second = Datagrams()
-    hops = [f"tls:{PBX}:{phone.address[1]}", f"udp:{PBX}:{second.address[1]}"]
-    async with run("", next_hop={"pbx": hops}, listen=LISTEN, tls=ours) as app:
-        line = await Line.open(where(app, "TLS"), tls=client(authority))
-        line.send(request(via=VIA))
-        await second.hears()
+    theirs = server(Authority(seed="stranger"), tmp_path, PBX)
+    async with passed_over(run, ours, authority, theirs) as (app, _, _):
         assert count(app, "connections_ended", "tls", "connect") == 1
 
 
