@@ -17,8 +17,9 @@ from policy.refusal import understands
 from policy.verdict import Verdict
 from proxy import redirecting
 from proxy.acting import Acting
+from proxy.diverting import diverted
 from proxy.hook import DecisionHook
-from proxy.marking import counted, diverted, for_service, marked
+from proxy.marking import counted, for_service, marked
 from proxy.record import Story
 from proxy.screening.case import Case, Lane, hear, judge, open_case, stir_reasons
 from proxy.screening.signing import Signed, Wanted

@@ -106,6 +106,11 @@ def prepare(settings: Settings, *, make: bool = True) -> Parts:
         told = ways(settings.notice)
     except (FileError, OSError) as error:
         wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
+    if settings.service is not None and (senders := _sending_on(settings)):
+        remarks.append(
+            f"signing.service signs no div (RFC 8946), so calls sent elsewhere than they were for ({', '.join(senders)})"
+            " say nothing of it, and their signature will be doubted there: only a key of our own makes one"
+        )
     if settings.policy.redress.card and settings.signing is None:
         remarks.append("policy.redress.card is set and there is no [signing]: somebody else must serve that card")
     for key, library in (("redis", "redis"), ("postgres", "asyncpg")):
@@ -130,6 +135,12 @@ def prepare(settings: Settings, *, make: bool = True) -> Parts:
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
     return Parts(book, trust, inventory, tls_ca, keyring, secret, places, told, tuple(remarks))
+
+
+def _sending_on(settings: Settings) -> tuple[str, ...]:
+    """What in the settings sends calls elsewhere than they were for."""
+    profiles = (f"profile.{name}" for name, one in settings.policy.profiles.items() if one.divert_to)
+    return (*profiles, *(f"follow_redirects of {one.name}" for one in settings.trunks if one.follow_redirects))
 
 
 def fetching(settings: Settings, parts: Parts) -> Limits:
