@@ -25,7 +25,7 @@ from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from shaken.credential import Credential, CredentialFailure
 from shaken.errors import ParseError as TokenError
-from shaken.number import Plan
+from shaken.number import NANP, Plan
 from shaken.verify import Rules
 
 LONGEST = 4 * 3600.0
@@ -44,10 +44,13 @@ OURS = frozenset((603, 607, 608))
 LaneOf = Callable[[str, int], Lane | None]
 Known = Callable[[str, float], Credential | CredentialFailure | None]
 
-CARRIER = Lane(
-    Trunk("", "carrier", (), trust="identity"), "carrier", Plan(), Profile(), "observe", 100, Rules(), False
-)
-"""Where every call is from when nobody says otherwise."""
+
+def carrier(plan: Plan = NANP) -> Lane:
+    """Where every call is from when nobody says otherwise, and how its numbers are read."""
+    return Lane(Trunk("", "carrier", (), trust="identity"), "carrier", plan, Profile(), "observe", 100, Rules(), False)
+
+
+CARRIER = carrier()
 
 
 def captured(path: Path) -> bool:

@@ -40,10 +40,10 @@ from proxy.notice.sending import Way
 from proxy.notice.ways import ways
 from proxy.screening.case import Lane
 from proxy.settings import Settings, SettingsError, shared_secret
+from proxy.settings.network import plan_of
 from proxy.storage.care import Care, journal_key
 from proxy.trusting import pairs, sources
 from shaken.credential import Anchors
-from shaken.number import Plan
 from shaken.verify import Rules
 
 STRICTNESS = ("observe", "tag", "enforce")
@@ -108,8 +108,8 @@ def prepare(settings: Settings, *, make: bool = True) -> Parts:
         wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
     if settings.service is not None and (senders := _sending_on(settings)):
         remarks.append(
-            f"signing.service signs no div (RFC 8946), so calls sent elsewhere than they were for ({', '.join(senders)})"
-            " say nothing of it, and their signature will be doubted there: only a key of our own makes one"
+            f"signing.service signs no div (RFC 8946): calls sent elsewhere than they were for ({', '.join(senders)}) "
+            "say nothing of it, and their signature will be doubted there; only a key of our own makes one"
         )
     if settings.policy.redress.card and settings.signing is None:
         remarks.append("policy.redress.card is set and there is no [signing]: somebody else must serve that card")
@@ -310,7 +310,7 @@ def lanes(settings: Settings, book: Rulebook) -> dict[str, Lane]:
         trunk.name: Lane(
             trunk=trunk,
             side=trunk.side,  # type: ignore[arg-type]  # settings allow these two
-            plan=Plan(trunk.country, trunk.area),
+            plan=plan_of(trunk.country, trunk.area),
             profile=book.profiles.get(trunk.profile, Profile()),
             mode=trunk.mode,  # type: ignore[arg-type]  # settings allow these three
             percent=trunk.enforce_percent,

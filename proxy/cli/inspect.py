@@ -24,6 +24,7 @@ from proxy.cli import NEGATIVE, OK, complain
 from proxy.cli.passport import MAX_INPUT, STEPS, obtain
 from proxy.screening.case import Lane, circumstances, open_case, who
 from proxy.settings import Trunk
+from proxy.settings.network import plan_of
 from proxy.sip.errors import ParseError
 from proxy.sip.message import Request
 from proxy.sip.parser import parse
@@ -47,6 +48,10 @@ Found = list[tuple[Request, Datagram | None]]
 def inspect(args: argparse.Namespace) -> int:
     """Print each request; 0 only if every one of them is proved."""
     try:
+        plan = plan_of(args.country, args.area)
+    except ValueError as error:
+        return complain(str(error))
+    try:
         found = pasted(sys.stdin.read(MAX_INPUT)) if args.file == "-" else captured(Path(args.file))
         trusted = anchors.load(Path(args.anchors), lab=args.lab) if args.anchors is not None else None
         tls_ca = Path(args.tls_ca).read_bytes() if args.tls_ca is not None else None
@@ -59,7 +64,7 @@ def inspect(args: argparse.Namespace) -> int:
         return complain("--time takes Unix seconds, or `iat`")
     if not found:
         return complain("no INVITE or MESSAGE in there (UDP only)")
-    told = [asyncio.run(told_of(request, seen, args, trusted, pem, tls_ca)) for request, seen in found]
+    told = [asyncio.run(told_of(request, seen, args, trusted, pem, tls_ca, plan)) for request, seen in found]
     if args.json:
         print(json.dumps(told))
     else:
@@ -101,7 +106,7 @@ def captured(path: Path) -> Found:
 
 async def told_of(
     request: Request, seen: Datagram | None, args: argparse.Namespace, trusted: Anchors | None, pem: bytes | None,
-    tls_ca: bytes | None,
+    tls_ca: bytes | None, plan: Plan,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything about one request."""
     at = seen.utc if seen is not None and 0 < seen.utc < MAX_TIME else time.time()
@@ -118,8 +123,8 @@ async def told_of(
         utc = float(iat)
     told["utc"] = utc
     try:
-        case = open_case(request, Lane(trunk, "carrier", Plan(), Profile(), "observe", 100, rules, False), utc)
-        uris = [who(uri, Plan()).uri for uri in (request.to.uri, request.uri)]
+        case = open_case(request, Lane(trunk, "carrier", plan, Profile(), "observe", 100, rules, False), utc)
+        uris = [who(uri, plan).uri for uri in (request.to.uri, request.uri)]
     except ParseError as error:
         return {**told, "fault": error.why}
     told |= {"caller": case.caller.tn or case.caller.uri, "caller_field": case.caller_field, "callees": case.callees}

@@ -115,7 +115,7 @@ SCHEMA = Table(
                 "profile": Key(kinds.name, "default"),
                 "mode": Key(one_of(*MODES), "observe"),
                 "enforce_percent": Key(integer(0, 100), 100),
-                "country": Key(kinds.digits(1, 3), "1"),
+                "country": Key(kinds.country_code, "1"),
                 "area": Key(kinds.digits(0, 5), ""),
                 "sign": Key(flag),
                 "domains": Key(many(addresses.hostname), ()),

@@ -205,3 +205,20 @@ def test_backtest_reads_a_capture_by_the_trunks_and_certificates_of_a_configurat
     assert found["blocked"] == [0, 1], "only the unsigned one: the signature of the other holds at the time of then"
     (change,) = found["changes"]
     assert change["examples"][0]["caller"] == "13015550177"
+
+
+def test_backtest_reads_numbers_by_the_country_that_is_named(wire: Wire, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wire.sends(0, CARRIER, PROXY, (
+        "INVITE sip:12025550123@pbx.example.com SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.30;branch=z9hG4bKe\n"
+        "From: <sip:3125550147@carrier.example.net>;tag=1\nTo: <sip:12025550123@pbx.example.com>\nCall-ID: e\nCSeq: 1 INVITE\n"
+        "Content-Length: 0\n\n"
+    ))  # fmt: skip
+    path, candidate = wire.file(tmp_path), tmp_path / "candidate.toml"
+    (one,) = calls(wire, tmp_path)
+    assert one.call.caller == "13125550147"
+    (tmp_path / "deny.txt").write_text("+3125550147\n")
+    candidate.write_text('[lists]\ndeny = ["deny.txt"]\n[profile.default]\n')
+    for country, blocked in (("1", 0), ("none", 1)):
+        assert main(["backtest", "--calls", str(path), "--policy", str(candidate), "--country", country, "--json"]) == OK
+        assert json.loads(capsys.readouterr().out)["blocked"] == [0, blocked], country
+    assert main(["backtest", "--calls", str(path), "--policy", str(candidate), "--country", "GB"]) == 2

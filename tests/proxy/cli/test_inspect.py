@@ -143,6 +143,27 @@ def test_wrong_use_is_said(keys: Path, capsys: pytest.CaptureFixture[str], monke
     assert run(keys, "-", "--time", "soon") == USAGE
 
 
+@pytest.mark.parametrize(("country", "proved"), [("none", True), ("31", True), ("1", False)])
+def test_numbers_are_read_by_the_country_that_is_named(country: str, proved: bool, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    utc, caller = 1_767_225_600, "3125550147"  # in full; to a NANP network it would be a national number
+    value = SIGNER.identity(orig=caller, dest=[DEST], iat=utc, attest="B", origid="123e4567-e89b-42d3-a456-426655440000").decode()
+    path = keys / "calls.pcap"
+    path.write_bytes(pcap(udp(invite(value).replace(f"+{ORIG}", caller).encode()), utc=utc))
+    assert run(keys, str(path), "--country", country, "--json") == (OK if proved else NEGATIVE)
+    (call,) = json.loads(capsys.readouterr().out)
+    assert call["proved"] is proved and call["caller"] == (caller if proved else f"1{caller}")
+
+
+def test_seven_digits_get_the_area_that_is_named(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    utc = 1_767_225_600
+    path = keys / "calls.pcap"
+    path.write_bytes(pcap(udp(invite(token(utc)).replace(f"+{ORIG}", ORIG[4:]).encode()), utc=utc))
+    assert run(keys, str(path)) == NEGATIVE and run(keys, str(path), "--area", "202") == OK
+    capsys.readouterr()
+    for wrong in (("--country", "GB"), ("--area", "x"), ("--country", "none", "--area", "202")):
+        assert run(keys, str(path), *wrong) == USAGE and "code" in capsys.readouterr().err
+
+
 HEADS = st.sampled_from([b"", pcap(utc=1), pcap(utc=1, link=1), pcapng(utc=1), pcap(udp(b"x"), utc=1)])
 
 
