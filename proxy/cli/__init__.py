@@ -93,7 +93,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         secsipidx.flags(drop.add_argument)
 
     look = commands.add_parser("inspect", help="what the Identity headers of captured or pasted calls are worth")
-    look.add_argument("file", metavar="FILE", help="pcap or pcapng with SIP over UDP; - for one request as text")
+    look.add_argument("file", metavar="FILE", help="pcap or pcapng with SIP over UDP or TCP; - for one request as text")
     look.add_argument("--anchors", metavar="PATH", help="trust anchors: a PEM file or a folder of them")
     look.add_argument("--cert", metavar="FILE", help="the certificate chain, instead of fetching it")
     look.add_argument("--tls-ca", metavar="FILE", help="CA of the repository's HTTPS (default: the system's)")

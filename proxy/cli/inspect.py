@@ -19,10 +19,11 @@ from typing import Any
 from certs import anchors
 from certs.files import FileError
 from policy.rulebook import Profile
-from proxy.capture import MAX_FILE, CaptureError, Datagram, datagrams
+from proxy.capture import MAX_FILE, CaptureError, Datagram, messages
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.cli.passport import MAX_INPUT, STEPS, obtain
 from proxy.screening.case import Lane, circumstances, open_case, who
+from proxy.segments import Streams
 from proxy.settings import Trunk
 from proxy.settings.network import plan_of
 from proxy.sip.errors import ParseError
@@ -51,8 +52,9 @@ def inspect(args: argparse.Namespace) -> int:
         plan = plan_of(args.country, args.area)
     except ValueError as error:
         return complain(str(error))
+    streams = Streams()
     try:
-        found = pasted(sys.stdin.read(MAX_INPUT)) if args.file == "-" else captured(Path(args.file))
+        found = pasted(sys.stdin.read(MAX_INPUT)) if args.file == "-" else captured(Path(args.file), streams)
         trusted = anchors.load(Path(args.anchors), lab=args.lab) if args.anchors is not None else None
         tls_ca = Path(args.tls_ca).read_bytes() if args.tls_ca is not None else None
         pem = Path(args.cert).read_bytes() if args.cert is not None else None
@@ -62,8 +64,10 @@ def inspect(args: argparse.Namespace) -> int:
         return complain(f"this is no SIP request: {error.why}")
     if args.time not in (None, "iat") and not (args.time.isdigit() and float(args.time) < MAX_TIME):
         return complain("--time takes Unix seconds, or `iat`")
+    for remark in streams.remarks():
+        complain(remark)
     if not found:
-        return complain("no INVITE or MESSAGE in there (UDP only)")
+        return complain("no INVITE or MESSAGE in there")
     told = [asyncio.run(told_of(request, seen, args, trusted, pem, tls_ca, plan)) for request, seen in found]
     if args.json:
         print(json.dumps(told))
@@ -80,15 +84,15 @@ def pasted(text: str) -> Found:
     return [(message, None)] if isinstance(message, Request) else []
 
 
-def captured(path: Path) -> Found:
-    """Every request of a capture that could be signed, retransmissions left out. Raises OSError, CaptureError."""
+def captured(path: Path, streams: Streams) -> Found:
+    """Every request of a capture that could be signed, repetitions left out. Raises OSError, CaptureError."""
     with path.open("rb") as stream:
         octets = stream.read(MAX_FILE + 1)
     if len(octets) > MAX_FILE:
         raise CaptureError(f"more than {MAX_FILE} octets; cut it into parts")
     found: Found = []
     known: set[tuple[bytes, ...]] = set()
-    for seen in datagrams(octets):
+    for seen in messages(octets, streams):
         if not any(seen.payload.startswith(one.encode() + b" ") for one in METHODS):
             continue
         try:
