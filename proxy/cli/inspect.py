@@ -55,7 +55,7 @@ def inspect(args: argparse.Namespace) -> int:
     streams = Streams()
     try:
         found = pasted(sys.stdin.read(MAX_INPUT)) if args.file == "-" else captured(Path(args.file), streams)
-        trusted = anchors.load(Path(args.anchors), lab=args.lab) if args.anchors is not None else None
+        trusted = anchors.load(Path(args.anchors), lab=args.lab, flag=True) if args.anchors is not None else None
         tls_ca = Path(args.tls_ca).read_bytes() if args.tls_ca is not None else None
         pem = Path(args.cert).read_bytes() if args.cert is not None else None
     except (OSError, FileError, CaptureError, ShakenError, ValueError) as error:

@@ -165,7 +165,7 @@ def fault(args: argparse.Namespace, value: bytes) -> str:
         pem = asyncio.run(_fetched(url, Limits(lab=args.lab, tls_ca=tls_ca, seconds=float(args.timeout or 3))))
     if args.ca_inter:
         pem += b"\n" + Path(args.ca_inter).read_bytes()
-    roots = anchors.load(Path(args.ca_file), lab=args.lab)
+    roots = anchors.load(Path(args.ca_file), lab=args.lab, flag=True)
     credential = validate(url, pem, roots, now)
     if args.crl_file:
         taken = revocation.read(Path(args.crl_file).read_bytes(), roots.certificates, now)
