@@ -2,8 +2,8 @@
 verdict diverts it, or to where a hop's 3xx sends it.
 
 It speaks for the number that the call was for, so it is signed with the certificate of that number's owner, never with
-another customer's. A service that signs in our place knows no such token (ATIS-1000082): there is none then, and a
-start says so.
+another customer's. A service that signs in our place is asked where it knows such tokens (TS 24.229 Annex V; those of
+ATIS-1000082 do not) and the call can wait: not for a 3xx that is followed. A start says what is left without.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from policy.verdict import Verdict
 from proxy.record import Story
 from proxy.screening.case import Case, who
-from proxy.screening.signing import divert
+from proxy.screening.signing import Turned, divert, turned
+from proxy.signer import SigningService
 from proxy.sip.errors import ParseError
 from proxy.sip.uri import Uri
 from proxy.sip.uri import parse as parse_uri
@@ -28,11 +29,28 @@ def diverted(world: World, case: Case, verdict: Verdict) -> tuple[bytes, ...]:
     """For a call that a verdict diverts, on the request or on the 3xx; nothing where we sign nothing, or the new target
     is no number.
     """
+    if case.lane.side == "carrier" and case.elsewhere is not None:
+        return case.elsewhere.lines  # a service was asked
+    target = _target(verdict)
+    return _turned(world, case, target) if target is not None else ()
+
+
+def for_service(world: World, case: Case, verdict: Verdict) -> tuple[SigningService, Turned] | None:
+    """Which service is asked for it, and for what; None where none is."""
+    if verdict.action != "divert":
+        return None
+    service = next((one for one, _ in world.services.values() if one.diverts), None)
+    if service is None or (target := _target(verdict)) is None:
+        return None
+    said = turned(case, world.inventory, who(target, case.lane.plan).tn, world.utc())
+    return (service, said) if isinstance(said, Turned) else None
+
+
+def _target(verdict: Verdict) -> Uri | None:
     try:
-        target = parse_uri(verdict.divert_to.encode("utf-8", "replace"))
+        return parse_uri(verdict.divert_to.encode("utf-8", "replace"))
     except ParseError:
-        return ()
-    return _turned(world, case, target)
+        return None
 
 
 def sent_on(world: World, story: object, target: Uri, giver: str) -> tuple[bytes, ...]:

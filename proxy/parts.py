@@ -108,8 +108,8 @@ def prepare(settings: Settings, *, make: bool = True) -> Parts:
         wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
     if settings.service is not None and (senders := _sending_on(settings)):
         remarks.append(
-            f"signing.service signs no div (RFC 8946): calls sent elsewhere than they were for ({', '.join(senders)}) "
-            "say nothing of it, and their signature will be doubted there; only a key of our own makes one"
+            f"signing.service signs no div (RFC 8946) of {', '.join(senders)}: calls sent elsewhere than they were for "
+            "say nothing of it, and their signature will be doubted there; a key of our own makes one"
         )
     if settings.policy.redress.card and settings.signing is None:
         remarks.append("policy.redress.card is set and there is no [signing]: somebody else must serve that card")
@@ -138,8 +138,10 @@ def prepare(settings: Settings, *, make: bool = True) -> Parts:
 
 
 def _sending_on(settings: Settings) -> tuple[str, ...]:
-    """What in the settings sends calls elsewhere than they were for."""
-    profiles = (f"profile.{name}" for name, one in settings.policy.profiles.items() if one.divert_to)
+    """What in the settings sends calls elsewhere than they were for, and no service is asked to sign that."""
+    asked = settings.service is not None and settings.service.dialect == "3gpp"
+    diverting = settings.policy.profiles.items() if not asked else ()
+    profiles = (f"profile.{name}" for name, one in diverting if one.divert_to)
     return (*profiles, *(f"follow_redirects of {one.name}" for one in settings.trunks if one.follow_redirects))
 
 

@@ -57,6 +57,16 @@ class Wanted:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What is to be said of a call that goes elsewhere than it was for."""
+
+    orig: dict[str, str]
+    was: str
+    became: str
+    iat: int
+
+
 def sign(
     request: Request, case: Case, signer: Signer, inventory: Inventory, terms: Terms, utc: float, *, media: bool = False
 ) -> Signed:
@@ -106,8 +116,20 @@ def _wish(value: bytes) -> str:
 
 
 def divert(case: Case, signer: Signer, inventory: Inventory, became: str | None, utc: float) -> Signed:
-    """The `div` header for a call that we send to another number than the one it was for (RFC 8946 section 4.1): beside
-    the headers that it has, which stay, and on the request as well as in a 3xx.
+    """The `div` header for a call, as `turned` has it."""
+    said = turned(case, inventory, became, utc)
+    if isinstance(said, Signed):
+        return said
+    try:
+        value = signer.div(orig=said.orig, was=said.was, became=said.became, iat=said.iat)
+    except SigningError:
+        return Signed((), None, "failed")
+    return Signed((b"Identity: " + value,), None, "signed")
+
+
+def turned(case: Case, inventory: Inventory, became: str | None, utc: float) -> Turned | Signed:
+    """What the `div` header says for a call that we send to another number than the one it was for (RFC 8946 section
+    4.1): beside the headers that it has, which stay, and on the request as well as in a 3xx.
 
     became: the new target in canonical form; of a call that was sent on before, the next one. Nothing is added to a
     call that is not signed for the number it was for, where the number stays the same however it is written, and where
@@ -121,11 +143,7 @@ def divert(case: Case, signer: Signer, inventory: Inventory, became: str | None,
         return Signed((), None, "no-identity")
     if inventory.find(was, utc) is None:
         return Signed((), None, "not-entitled")
-    try:
-        value = signer.div(orig=origin, was=was, became=became, iat=int(utc))
-    except SigningError:
-        return Signed((), None, "failed")
-    return Signed((b"Identity: " + value,), None, "signed")
+    return Turned(origin, was, became, int(utc))
 
 
 def _origin(case: Case, callee: str) -> dict[str, str] | None:

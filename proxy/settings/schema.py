@@ -190,6 +190,7 @@ SCHEMA = Table(
                 "certificate_url": Key(addresses.https),
                 "service": Key(addresses.service),
                 "milliseconds": Key(integer(10, 5000), 400),
+                "dialect": Key(one_of("atis", "3gpp"), "atis"),
                 "peers": Named(Table(PAIR)),
             },
             optional=True,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from certs.lab import Issued
 from policy.attest import Terms
@@ -35,7 +36,9 @@ from shaken.verify import Claim, Rules
 from tests.proxy.screening.test_case import judged, request
 from tests.proxy.screening.test_signing import ORIGID
 from tests.proxy.test_marking import world
+from tests.serving import served
 from tests.shaken.tokens import IAT, KEY, vector
+from tests.waiting import counted
 
 AWAY = "12025550177"
 UTC = float(IAT)
@@ -244,3 +247,41 @@ async def test_each_customers_number_is_diverted_with_that_customers_certificate
             assert (await here.carrier.call(sent, here.proxy)).status == 200
             values = (await here.pbx.hears("INVITE", call_id=sent.call_id)).message.all("identity")
             assert proved(here, values, AWAY, leaves) == (True, ["carrier", name])
+
+
+@pytest.mark.req("STI-097", "STI-098")
+@pytest.mark.parametrize("dialect", ["atis", "3gpp"])
+async def test_a_service_that_knows_diversions_is_asked_and_no_call_fails_without_it(dialect: str, tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    async def signs(request: web.Request) -> web.StreamResponse:
+        said = (await request.json())["signingRequest"]
+        asked.append(said)
+        if len(asked) > 1:
+            return web.Response(status=500)
+        signer = Signer(here.pbx_leaf.key, here.repository.put("pbx.pem", here.pbx_leaf.chain_pem()))
+        made = signer.div(orig=said["orig"], was=said["div"]["tn"], became=said["dest"]["tn"][0], iat=said["iat"])
+        return web.json_response({"signingResponse": {"identityHeader": made.decode()}})
+
+    async with served(signs) as url:
+
+        def changed(text: str) -> str:
+            lines = [one for one in text.splitlines() if not one.startswith(("key = ", "certificate_url = "))]
+            service = f'[signing]\nservice = "{url}"\ndialect = "{dialect}"\nmilliseconds = 5000'
+            return changing("request-uri")("\n".join(lines).replace("[signing]", service))
+
+        here = World(tmp_path, amend=changed)
+        async with here:
+            for number in (1, 2):
+                sent = screened(here)
+                assert (await here.carrier.call(sent, here.proxy)).status == 200
+                heard = await here.pbx.hears("INVITE", call_id=sent.call_id)
+                assert isinstance(heard.message, Request) and heard.message.target == f"sip:+{AWAY}@127.0.0.1".encode()
+                values = heard.message.all("identity")
+                if dialect == "3gpp" and number == 1:
+                    assert proved(here, values, AWAY) == (True, ["carrier", "pbx"])
+                else:
+                    assert len(values) == 1
+            if dialect == "3gpp":
+                await counted(here, 'ringwarden_sign_total{attest="none",result="failed"}', 1)
+            assert len(asked) == (2 if dialect == "3gpp" else 0)
