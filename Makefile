@@ -42,6 +42,7 @@ soak: $(VENV)/.tested
 fuzz: $(VENV)/.tested
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz.identity
+	$(BIN)/python -m tests.fuzz.capture
 
 # shaken (five minutes), then proxy/sip (three quarters of an hour of one core). `make mutate-sip MUTATE="--seconds 60 --show"` asks a part of that.
 mutate: $(VENV)/.tested

@@ -21,8 +21,9 @@ MAX_FILES = 1_000
 """Files of one folder; the US list has a few dozen roots."""
 
 
-def load(path: Path, *, lab: bool = False) -> Anchors:
-    """The anchors in this file, or in the certificate files of this folder (not deeper).
+def load(path: Path, *, lab: bool = False, flag: bool = False) -> Anchors:
+    """The anchors in this file, or in the certificate files of this folder (not deeper). flag: whether it is a lab is
+    said on a command line (`--lab`), not in a configuration.
 
     Raises FileError: unreadable, no certificate in it, a root of the lab outside of the lab, or in the lab
     any other root (a lab fakes clocks and keys: it must never judge, or be trusted for, real calls).
@@ -31,7 +32,7 @@ def load(path: Path, *, lab: bool = False) -> Anchors:
     roots: dict[x509.Certificate, None] = {}
     for file in files:
         for root in certificates(file, read(file)):
-            belongs(file, root, lab)
+            belongs(file, root, lab, flag)
             roots[root] = None
     # Not `Anchors.of`: its bounds are those of a stranger's chain, and a trust list is longer.
     return Anchors(tuple(roots))
@@ -61,12 +62,12 @@ def certificates(file: Path, body: bytes) -> list[x509.Certificate]:
         raise FileError(file, "holds no certificate that can be read", cure) from error
 
 
-def belongs(file: Path, root: x509.Certificate, lab: bool) -> None:
+def belongs(file: Path, root: x509.Certificate, lab: bool, flag: bool = False) -> None:
     """The lab's roots stay in the lab, and no others come into it. Raises FileError."""
     names = {name.value for name in root.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
     if LAB in names and not lab:
-        cure = "take it out, or set enabled = true under [lab] if this is one"
+        cure = f"take it out, or {'say --lab' if flag else 'set enabled = true under [lab]'} if this is one"
         raise FileError(file, f"holds a root of the lab ({root.subject.rfc4514_string()})", cure)
     if LAB not in names and lab:
-        cure = "a lab trusts its own roots only: take it out, or switch the lab off"
+        cure = f"a lab trusts its own roots only: take it out, or {'leave --lab out' if flag else 'switch the lab off'}"
         raise FileError(file, f"holds a root that is not the lab's ({root.subject.rfc4514_string()})", cure)

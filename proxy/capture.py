@@ -1,8 +1,9 @@
-"""A capture file as datagrams: pcap (libpcap) and pcapng (as Wireshark writes), UDP over IPv4 and IPv6.
+"""A capture file as datagrams and messages: pcap (libpcap) and pcapng (as Wireshark writes), UDP and TCP over IPv4 and
+IPv6.
 
-Fragments are put together: an INVITE with a signature seldom fits one packet. What is no UDP datagram (TCP, other
-protocols) is passed over, and so is a packet that was cut short. Only the file's own frame can be wrong: then there
-is CaptureError.
+Fragments are put together: an INVITE with a signature seldom fits one packet; segments of TCP are joined in
+`segments`. What is neither is passed over, and so is a packet that was cut short. Only the file's own frame can be
+wrong: then there is CaptureError.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from mmap import mmap
 from typing import NamedTuple
+
+from proxy.segments import Streams
 
 MAX_FILE = 256 * 1024 * 1024
 """Octets of a file that is read."""
@@ -25,7 +28,7 @@ CLASSIC = {
 }  # fmt: skip
 """First octets of a pcap -> order of octets, and the unit of the times' second half."""
 SECTION = b"\x0a\x0d\x0d\x0a"
-IPV4, IPV6, UDP, FRAGMENT = 0x0800, 0x86DD, 17, 44
+IPV4, IPV6, TCP, UDP, FRAGMENT = 0x0800, 0x86DD, 6, 17, 44
 MAX_UNFINISHED = 1024
 """Datagrams whose fragments are being collected; beyond it the oldest is given up."""
 MAX_PAYLOAD = 65_535
@@ -38,7 +41,7 @@ class CaptureError(Exception):
 
 
 class Datagram(NamedTuple):
-    """One UDP datagram."""
+    """One UDP datagram, or one message out of a TCP stream."""
 
     utc: float
     source: str
@@ -54,10 +57,29 @@ def is_capture(head: bytes) -> bool:
     return head[:4] in CLASSIC or head[:4] == SECTION
 
 
-def datagrams(octets: Octets, progress: Callable[[int], None] = lambda at: None) -> Iterator[Datagram]:
-    """Every UDP datagram of a capture, in its order. `progress` is told how many octets are read. Raises
+def messages(
+    octets: Octets, streams: Streams | None = None, progress: Callable[[int], None] = lambda at: None
+) -> Iterator[Datagram]:
+    """Every UDP datagram of a capture, in its order, and every SIP message out of TCP, each when its last octet was
+    there. `streams` knows afterwards what could not be read; `progress` is told how many octets are. Raises
     CaptureError.
     """
+    streams = streams if streams is not None else Streams()
+    for protocol, utc, source, destination, payload in _payloads(octets, progress):
+        if protocol == UDP:
+            if (found := _datagram(utc, source, destination, payload)) is not None:
+                yield found
+        elif len(payload) >= 20 and 20 <= (head := (payload[12] >> 4) * 4) <= len(payload):
+            from_port, to_port, sequence = struct.unpack_from(">HHI", payload)
+            ends = _named(source, from_port), _named(destination, to_port)
+            for when, message in streams.take(utc, *ends, sequence, payload[13], payload[head:]):
+                yield Datagram(when, *ends, message)
+    for ends, (when, message) in streams.end():
+        yield Datagram(when, *ends, message)
+
+
+def _payloads(octets: Octets, progress: Callable[[int], None]) -> Iterator[tuple[int, float, bytes, bytes, bytes]]:
+    """Each UDP or TCP packet: protocol, time, addresses, and what IP carries."""
     if octets[:4] in CLASSIC:
         packets = _classic(octets)
     elif octets[:4] == SECTION:
@@ -67,8 +89,8 @@ def datagrams(octets: Octets, progress: Callable[[int], None] = lambda at: None)
     parts = _Fragments()
     for utc, link, packet, at in packets:
         progress(at)
-        if (found := _datagram(utc, link, packet, parts)) is not None:
-            yield found
+        if (found := _carried(link, packet, parts)) is not None:
+            yield found[0], utc, *found[1:]
 
 
 def _classic(octets: Octets) -> Iterator[tuple[float, int, bytes, int]]:
@@ -152,12 +174,14 @@ class _Fragments:
         return b"".join(pieces)
 
 
-def _datagram(utc: float, link: int, packet: bytes, parts: _Fragments) -> Datagram | None:
+def _carried(link: int, packet: bytes, parts: _Fragments) -> tuple[int, bytes, bytes, bytes] | None:
+    """Protocol, addresses and payload, once it is whole."""
     kind, at = _network(link, packet)
     if kind == IPV4 and len(packet) >= at + 20:
         head = (packet[at] & 15) * 4
         total, mark, place = struct.unpack_from(">HHH", packet, at + 2)
-        if packet[at] >> 4 != 4 or head < 20 or packet[at + 9] != UDP or total < head or len(packet) < at + total:
+        follows = packet[at + 9]
+        if packet[at] >> 4 != 4 or head < 20 or total < head or len(packet) < at + total:
             return None
         source, destination = packet[at + 12 : at + 16], packet[at + 16 : at + 20]
         offset, more = (place & 0x1FFF) * 8, bool(place & 0x2000)
@@ -171,13 +195,17 @@ def _datagram(utc: float, link: int, packet: bytes, parts: _Fragments) -> Datagr
         if follows == FRAGMENT and length >= 8:
             follows, _, place, mark = struct.unpack_from(">BBHI", packet, at + 40)
             offset, more, payload = place & 0xFFF8, bool(place & 1), packet[at + 48 : at + 40 + length]
-        if follows != UDP:
-            return None
     else:
         return None
+    if follows not in (TCP, UDP):
+        return None
     if offset or more:
-        payload = parts.whole((source, destination, mark), offset, not more, payload or b"")
-    if payload is None or len(payload) < 8:
+        payload = parts.whole((source, destination, mark << 8 | follows), offset, not more, payload or b"")
+    return (follows, source, destination, payload) if payload is not None else None
+
+
+def _datagram(utc: float, source: bytes, destination: bytes, payload: bytes) -> Datagram | None:
+    if len(payload) < 8:
         return None
     from_port, to_port, length, _ = struct.unpack_from(">HHHH", payload)
     if length < 8 or len(payload) < length:

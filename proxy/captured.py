@@ -1,4 +1,4 @@
-"""Past calls out of a capture (pcap, pcapng): what the wire itself says of them, SIP over UDP.
+"""Past calls out of a capture (pcap, pcapng): what the wire itself says of them, SIP over UDP or TCP.
 
 A call is the first INVITE of its Call-ID outside a dialog; what a proxy sent on is the same call seen again. It ended
 as the answers to its sender say and the BYE. With a configuration the source address says whose trunk it came by, and
@@ -16,16 +16,17 @@ from pathlib import Path
 from policy.call import Call
 from policy.emergency import is_emergency_uri
 from policy.rulebook import Profile, Rulebook
-from proxy.capture import CaptureError, Datagram, datagrams, is_capture
+from proxy.capture import CaptureError, Datagram, is_capture, messages
 from proxy.pastcalls import PastCall, PastCalls, PastError
 from proxy.screening.case import Lane, judge, open_case
+from proxy.segments import Streams
 from proxy.settings import Trunk
 from proxy.sip.errors import ParseError
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from shaken.credential import Credential, CredentialFailure
 from shaken.errors import ParseError as TokenError
-from shaken.number import Plan
+from shaken.number import NANP, Plan
 from shaken.verify import Rules
 
 LONGEST = 4 * 3600.0
@@ -44,10 +45,13 @@ OURS = frozenset((603, 607, 608))
 LaneOf = Callable[[str, int], Lane | None]
 Known = Callable[[str, float], Credential | CredentialFailure | None]
 
-CARRIER = Lane(
-    Trunk("", "carrier", (), trust="identity"), "carrier", Plan(), Profile(), "observe", 100, Rules(), False
-)
-"""Where every call is from when nobody says otherwise."""
+
+def carrier(plan: Plan = NANP) -> Lane:
+    """Where every call is from when nobody says otherwise, and how its numbers are read."""
+    return Lane(Trunk("", "carrier", (), trust="identity"), "carrier", plan, Profile(), "observe", 100, Rules(), False)
+
+
+CARRIER = carrier()
 
 
 def captured(path: Path) -> bool:
@@ -112,9 +116,12 @@ class CapturedCalls(PastCalls):
 
     def _calls(self) -> Iterator[PastCall]:
         with self.path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as octets:
-            for seen in datagrams(octets, self._read):
+            streams = Streams()
+            for seen in messages(octets, streams, self._read):
                 self._seen(seen)
                 yield from self._given(seen.utc)
+            for remark in streams.remarks():
+                self._fault(ValueError(remark))
         self.done = self.size
         yield from (one.past() for one in self._open.values())
 

@@ -58,8 +58,9 @@ class Consulted:
         if wanted != self._served:
             self._served = wanted
             self._service = SigningService(
-                wanted.url, self._now, seconds=wanted.milliseconds / 1000, certificate=wanted.certificate_url
-            )
+                wanted.url, self._now, seconds=wanted.milliseconds / 1000, certificate=wanted.certificate_url,
+                diverts=wanted.dialect == "3gpp",
+            )  # fmt: skip
             self._closing.insert(0, self._service.close)
         rights = terms(settings)
         return {one.name: (self._service, rights[one.name]) for one in settings.trunks if one.sign}

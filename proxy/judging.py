@@ -15,14 +15,16 @@ from policy.call import Call
 from policy.decide import rejection
 from policy.refusal import understands
 from policy.verdict import Verdict
-from proxy import redirecting
+from proxy import diverting, redirecting
 from proxy.acting import Acting
+from proxy.diverting import diverted
 from proxy.hook import DecisionHook
-from proxy.marking import counted, diverted, for_service, marked
+from proxy.marking import counted, for_service, marked
 from proxy.record import Story
 from proxy.screening.case import Case, Lane, hear, judge, open_case, stir_reasons
-from proxy.screening.signing import Signed, Wanted
+from proxy.screening.signing import Signed, Turned, Wanted
 from proxy.screening.telling import turn_of
+from proxy.signer import SigningService
 from proxy.sip.context import Context
 from proxy.sip.endpoint import Plan
 from proxy.sip.errors import ParseError
@@ -251,10 +253,14 @@ class Judging:
             return
         try:
             want = for_service(world, story.request, case, lane)
+            turned = diverting.for_service(world, case, verdict) if lane.side == "carrier" else None
         except Exception as error:  # a fault of ours must not cost a call
             self._fail_open(context, story, routed, targets, error)
             return
-        if want is None:
+        if turned is not None and self._acting.room:
+            self._acting.endpoint.trying(context, world.now())
+            self._acting.beside(self._diverted(context, story, routed, targets, verdict, *turned), "signer")
+        elif want is None:
             self._act(context, story, routed, targets, verdict)
         elif self._acting.room:
             self._acting.endpoint.trying(context, world.now())
@@ -277,6 +283,28 @@ class Judging:
         assert case is not None and lane is not None
         service, _ = self._world.services[lane.trunk.name]
         case.elsewhere = await service.sign(want)
+        if not context.dead:
+            self._act(context, story, routed, targets, verdict)
+        self._acting.flush()
+
+    async def _diverted(
+        self,
+        context: Context,
+        story: Story,
+        routed: Routed,
+        targets: Sequence[Flow],
+        verdict: Verdict,
+        service: SigningService,
+        turned: Turned,
+    ) -> None:
+        """Have a diversion signed, likewise."""
+        case = story.case
+        assert case is not None
+        case.elsewhere = done = await service.divert(turned)
+        if done.lines:
+            case.turned = turned.became
+        else:
+            self._world.metrics.signed(done.result, "none")
         if not context.dead:
             self._act(context, story, routed, targets, verdict)
         self._acting.flush()

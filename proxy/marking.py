@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from policy.emergency import callback_proved
 from policy.verdict import Verdict
-from proxy.screening.case import Case, Lane, who
+from proxy.diverting import diverted
+from proxy.screening.case import Case, Lane
 from proxy.screening.marks import Marks, add, silent, strip
-from proxy.screening.signing import Signed, Wanted, divert, sign, wanted
+from proxy.screening.signing import Signed, Wanted, sign, wanted
 from proxy.sip.edit import Edits
-from proxy.sip.errors import ParseError
 from proxy.sip.message import Request
-from proxy.sip.uri import parse as parse_uri
 from proxy.world import World
 
 UNTOUCHED = Marks(Edits())
@@ -92,20 +91,6 @@ def for_service(world: World, request: Request, case: Case, lane: Lane) -> Wante
         case.elsewhere = want
         return None
     return want
-
-
-def diverted(world: World, case: Case, verdict: Verdict) -> tuple[bytes, ...]:
-    """The Identity line that says that we send a call elsewhere, for the request or for the 3xx (RFC 8946 section 4.1);
-    nothing where we sign nothing, or the new target is no number.
-    """
-    signer = next((signer for signer, _ in world.signers.values()), None)
-    if signer is None:
-        return ()
-    try:
-        target = who(parse_uri(verdict.divert_to.encode("utf-8", "replace")), case.lane.plan)
-    except ParseError:
-        return ()
-    return divert(case, signer, world.inventory, target.tn, world.utc()).lines
 
 
 def _strip(world: World, request: Request, lane: Lane, case: Case | None = None) -> Marks:

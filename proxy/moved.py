@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from policy.emergency import is_emergency_uri
+from proxy.diverting import sent_on
 from proxy.sip import address
+from proxy.sip.context import Context
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.message import Response
@@ -21,13 +23,15 @@ from proxy.world import World
 MAX_CONTACTS = 8
 """Contacts of one answer that are looked at."""
 
-Follow = Callable[[Response, Flow], tuple[bytes, Flow] | None]
+Follow = Callable[[Context, Response, Flow], tuple[bytes, Flow, tuple[bytes, ...]] | None]
 
 
 def follower(world: World) -> Follow:
-    """Told a 3xx and who gave it, says what is called instead and where that is; None: the answer goes back."""
+    """Told a 3xx and who gave it, says what is called instead, where that is, and which lines are added; None: it goes
+    back.
+    """
 
-    def follow(response: Response, flow: Flow) -> tuple[bytes, Flow] | None:
+    def follow(context: Context, response: Response, flow: Flow) -> tuple[bytes, Flow, tuple[bytes, ...]] | None:
         giver = world.trunks.find(flow.host, flow.port)
         if giver is None or not giver.follow_redirects:
             return None
@@ -37,7 +41,7 @@ def follower(world: World) -> Follow:
                 continue
             neighbour = world.trunks.find(reached.host, reached.port)
             if neighbour is not None and neighbour.side == giver.side:
-                return uri.raw, reached
+                return uri.raw, reached, sent_on(world, context.case, uri, giver.name)
         return None
 
     return follow

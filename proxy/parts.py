@@ -40,10 +40,10 @@ from proxy.notice.sending import Way
 from proxy.notice.ways import ways
 from proxy.screening.case import Lane
 from proxy.settings import Settings, SettingsError, shared_secret
+from proxy.settings.network import plan_of
 from proxy.storage.care import Care, journal_key
 from proxy.trusting import pairs, sources
 from shaken.credential import Anchors
-from shaken.number import Plan
 from shaken.verify import Rules
 
 STRICTNESS = ("observe", "tag", "enforce")
@@ -106,6 +106,11 @@ def prepare(settings: Settings, *, make: bool = True) -> Parts:
         told = ways(settings.notice)
     except (FileError, OSError) as error:
         wrong.append(str(error) if isinstance(error, FileError) else f"{settings.file}: notice: authorities: {error}")
+    if settings.service is not None and (senders := _sending_on(settings)):
+        remarks.append(
+            f"signing.service signs no div (RFC 8946) of {', '.join(senders)}: calls sent elsewhere than they were for "
+            "say nothing of it, and their signature will be doubted there; a key of our own makes one"
+        )
     if settings.policy.redress.card and settings.signing is None:
         remarks.append("policy.redress.card is set and there is no [signing]: somebody else must serve that card")
     for key, library in (("redis", "redis"), ("postgres", "asyncpg")):
@@ -130,6 +135,14 @@ def prepare(settings: Settings, *, make: bool = True) -> Parts:
     if lab:
         remarks.append("THE LAB IS ON: loopback repositories and test roots are trusted. Never face a network with it.")
     return Parts(book, trust, inventory, tls_ca, keyring, secret, places, told, tuple(remarks))
+
+
+def _sending_on(settings: Settings) -> tuple[str, ...]:
+    """What in the settings sends calls elsewhere than they were for, and no service is asked to sign that."""
+    asked = settings.service is not None and settings.service.dialect == "3gpp"
+    diverting = settings.policy.profiles.items() if not asked else ()
+    profiles = (f"profile.{name}" for name, one in diverting if one.divert_to)
+    return (*profiles, *(f"follow_redirects of {one.name}" for one in settings.trunks if one.follow_redirects))
 
 
 def fetching(settings: Settings, parts: Parts) -> Limits:
@@ -299,7 +312,7 @@ def lanes(settings: Settings, book: Rulebook) -> dict[str, Lane]:
         trunk.name: Lane(
             trunk=trunk,
             side=trunk.side,  # type: ignore[arg-type]  # settings allow these two
-            plan=Plan(trunk.country, trunk.area),
+            plan=plan_of(trunk.country, trunk.area),
             profile=book.profiles.get(trunk.profile, Profile()),
             mode=trunk.mode,  # type: ignore[arg-type]  # settings allow these three
             percent=trunk.enforce_percent,

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from functools import partial
 
 from proxy.outside import Outside, Unanswered
-from proxy.screening.signing import Signed, Wanted
+from proxy.screening.signing import Signed, Turned, Wanted
 from shaken import identity, passport
+from shaken.div import destinations, diverted
 from shaken.errors import ParseError
+from shaken.passport import Passport
 
 LIMIT = 0.4
 """Seconds that a call waits at most where the settings say nothing (API-007)."""
@@ -26,10 +28,20 @@ WINDOW = 60
 class SigningService:
     """One service."""
 
-    def __init__(self, url: str, now: Callable[[], float], *, seconds: float = LIMIT, certificate: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        now: Callable[[], float],
+        *,
+        seconds: float = LIMIT,
+        certificate: str = "",
+        diverts: bool = False,
+    ) -> None:
         """url: of the service; where it has no path, that of the standard is asked. certificate: the URL that its
-        tokens must name, where it signs with our own (90 FR 40241); empty: any.
+        tokens must name, where it signs with our own (90 FR 40241); empty: any. diverts: it signs `div` too (TS
+        24.229 Annex V).
         """
+        self.diverts = diverts
         self._outside, self._certificate = Outside(url, PATH, now, seconds), certificate
 
     async def sign(self, wanted: Wanted) -> Signed:
@@ -42,6 +54,15 @@ class SigningService:
         except Unanswered as error:
             return Signed((), None, error.how, wanted.why)
         return Signed((*wanted.lines, b"Identity: " + value), level, "signed", wanted.why)
+
+    async def divert(self, turned: Turned) -> Signed:
+        """The same for a call that we send elsewhere."""
+        try:
+            looked = partial(read_turned, turned=turned, certificate=self._certificate)
+            value = await self._outside.ask(question_turned(turned), looked)
+        except Unanswered as error:
+            return Signed((), None, error.how)
+        return Signed((b"Identity: " + value,), None, "signed")
 
     async def close(self) -> None:
         """Let the connections go."""
@@ -60,8 +81,40 @@ def question(wanted: Wanted) -> bytes:
     return json.dumps({"signingRequest": asked}).encode()
 
 
+def question_turned(turned: Turned) -> bytes:
+    """The request of TS 24.229 Annex V for a diversion."""
+    asked = {
+        "dest": {"tn": [turned.became]},
+        "div": {"tn": turned.was},
+        "iat": turned.iat,
+        "orig": turned.orig,
+        "ppt": "div",
+    }
+    return json.dumps({"signingRequest": asked}).encode()
+
+
 def read(answer: bytes, wanted: Wanted, certificate: str = "") -> tuple[bytes, str]:
     """The header value of an answer, and its level, if it says what was wanted. Raises ValueError."""
+    value, token = _read(answer, "shaken", certificate)
+    if token.orig_tn != wanted.orig or set(token.dest_tns) != set(wanted.dest):
+        raise ValueError("the token is for another call")
+    if abs(token.iat - wanted.iat) > WINDOW or token.attest not in ("A", "B", "C") or token.attest < wanted.attest:
+        raise ValueError("the token is of another time, or claims more than was asked")
+    return value, token.attest
+
+
+def read_turned(answer: bytes, turned: Turned, certificate: str = "") -> bytes:
+    """The header value of an answer, if it says that diversion and no other. Raises ValueError."""
+    value, token = _read(answer, "div", certificate)
+    orig = {"tn": token.orig_tn} if token.orig_tn is not None else {"uri": token.orig_uri}
+    if orig != turned.orig or diverted(token) != turned.was or destinations(token) != {turned.became}:
+        raise ValueError("the token is for another diversion")
+    if abs(token.iat - turned.iat) > WINDOW:
+        raise ValueError("the token is of another time")
+    return value
+
+
+def _read(answer: bytes, kind: str, certificate: str) -> tuple[bytes, Passport]:
     try:
         said = json.loads(answer)
     except RecursionError:
@@ -76,12 +129,8 @@ def read(answer: bytes, wanted: Wanted, certificate: str = "") -> tuple[bytes, s
         token = passport.parse(header.token)
     except ParseError as error:
         raise ValueError(str(error)) from error
-    if header.info is None or header.info != token.x5u or token.ppt != "shaken":
+    if header.info is None or header.info != token.x5u or token.ppt != kind:
         raise ValueError("the header is none that a verifier would take")
     if certificate and header.info != certificate:
         raise ValueError("it is signed with somebody else's certificate")
-    if token.orig_tn != wanted.orig or set(token.dest_tns) != set(wanted.dest):
-        raise ValueError("the token is for another call")
-    if abs(token.iat - wanted.iat) > WINDOW or token.attest not in ("A", "B", "C") or token.attest < wanted.attest:
-        raise ValueError("the token is of another time, or claims more than was asked")
-    return value, token.attest
+    return value, token

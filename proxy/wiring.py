@@ -32,6 +32,7 @@ from proxy.callback import Callback
 from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
 from proxy.consulted import Consulted
+from proxy.diverting import USUAL
 from proxy.following import Following, keep, kept
 from proxy.generations import held, memory
 from proxy.guests import Guests
@@ -355,6 +356,8 @@ class Wiring:
             signer = serving.get(trunk.name if trunk.name in signing.peers else "")
             if trunk.sign and signer is not None:
                 found[trunk.name] = (signer, rights[trunk.name])
+        if found and (usual := serving.get(USUAL)) is not None:
+            found[USUAL] = (usual, Terms(signing.origid))
         return found
 
     def _resign(self) -> None:

@@ -54,7 +54,8 @@ class World:
     inventory: Inventory
     """Whose numbers are whose."""
     signers: Mapping[str, tuple[Signer, Terms]]
-    """Trunk -> signer and what its calls may get, for the trunks whose calls leave signed."""
+    """Trunk -> signer and what its calls may get, for the trunks whose calls leave signed; and "", with what is signed
+    that is of none of them."""
     store: Store | None
     tally: Tally
     sealer: Sealer

@@ -11,6 +11,14 @@ from proxy.cli import benchoptions
 OK, NEGATIVE, USAGE = 0, 1, 2
 
 
+def _dialled(command: argparse.ArgumentParser) -> None:
+    """How the numbers of a capture are read; a configuration says it by itself."""
+    command.add_argument(
+        "--country", default="1", metavar="CODE|none", help="whose national numbers they are; none: all in full (E.164)"
+    )
+    command.add_argument("--area", default="", metavar="CODE", help="the area code of numbers of seven digits")
+
+
 def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """Every command and its options. argv: what was written, as the flags of secsipidx are many."""
     top = argparse.ArgumentParser(prog="ringwarden", description="A call-screening SIP and STIR/SHAKEN proxy.")
@@ -85,7 +93,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         secsipidx.flags(drop.add_argument)
 
     look = commands.add_parser("inspect", help="what the Identity headers of captured or pasted calls are worth")
-    look.add_argument("file", metavar="FILE", help="pcap or pcapng with SIP over UDP; - for one request as text")
+    look.add_argument("file", metavar="FILE", help="pcap or pcapng with SIP over UDP or TCP; - for one request as text")
     look.add_argument("--anchors", metavar="PATH", help="trust anchors: a PEM file or a folder of them")
     look.add_argument("--cert", metavar="FILE", help="the certificate chain, instead of fetching it")
     look.add_argument("--tls-ca", metavar="FILE", help="CA of the repository's HTTPS (default: the system's)")
@@ -93,6 +101,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     look.add_argument(
         "--time", metavar="SECONDS|iat", help="Unix time of the check; `iat`: the token's (default: the capture's)"
     )
+    _dialled(look)
     look.add_argument("--json", action="store_true")
 
     card = commands.add_parser("card", help="check the signed card of a 608 that refused a call of ours")
@@ -164,6 +173,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         "--policy", required=True, metavar="FILE", help="the candidate: a configuration, or the part that is to change"
     )
     again.add_argument("--config", metavar="FILE", help="the present policy (default: as it is shipped)")
+    _dialled(again)
     again.add_argument("--json", action="store_true")
 
     certs = commands.add_parser("certs", help="certificate files that a start begins with")
@@ -303,7 +313,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "backtest":
         from proxy.cli import backtest
 
-        return backtest.run(args.calls, args.policy, args.config, args.json)
+        return backtest.run(args.calls, args.policy, args.config, args.json, (args.country, args.area))
     if args.command == "inspect":
         from proxy.cli import inspect
 

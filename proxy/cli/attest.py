@@ -20,6 +20,7 @@ from proxy import lists
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.parts import terms
 from proxy.settings import SettingsError, load
+from proxy.settings.network import plan_of
 from proxy.storage.find import JournalError, leaving
 from shaken.number import Plan, canonical
 
@@ -68,7 +69,7 @@ def report(config: str | None, numbers: str | None, journal: str | None, table: 
     source = Path(table or journal or kept or "")
     if table is None and journal is None and kept is None:
         return complain("which calls? give --journal FILE or --csv FILE")
-    plans = {one.name: Plan(one.country, one.area) for one in settings.trunks} if settings is not None else {}
+    plans = {one.name: plan_of(one.country, one.area) for one in settings.trunks} if settings is not None else {}
     try:
         found = tallied(from_table(source) if table is not None else from_journal(source), inventory, by_trunk, plans)
     except (JournalError, OSError, UnicodeDecodeError, csv.Error) as error:

@@ -22,7 +22,7 @@ from policy.lint import lint
 from policy.lists import DAY
 from policy.rulebook import Profile, Rulebook
 from proxy.backtest import CHANGES, TOLERATED, Backtest, Difference, Example, Policy
-from proxy.captured import CapturedCalls, Known, captured
+from proxy.captured import CapturedCalls, Known, captured, carrier
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.clock import Clock, iso
 from proxy.lists import ListError
@@ -30,6 +30,7 @@ from proxy.parts import lanes, rulebook
 from proxy.pastcalls import PastCalls, PastError
 from proxy.screening.case import Lane
 from proxy.settings import Settings, SettingsError, load, read
+from proxy.settings.network import plan_of
 from proxy.trusting import sources
 from shaken.credential import Credential, CredentialFailure, validate
 from shaken.errors import CredentialError
@@ -81,6 +82,9 @@ def policy_of(settings: Settings, utc: float) -> Policy:
     default = book.profiles.get("default", Profile())
     return Policy(book, {trunk.name: book.profiles.get(trunk.profile, default) for trunk in settings.trunks})
 
+USUAL = ("1", "")
+"""The country and the area of numbers where nobody says another."""
+
 
 def policies(config: str | None, candidate: str, utc: float) -> tuple[Policy, Policy]:
     """The present policy and the candidate, which is a whole configuration or the part of it that is to change."""
@@ -92,14 +96,16 @@ def policies(config: str | None, candidate: str, utc: float) -> tuple[Policy, Po
     return policy_of(present, utc), policy_of(read(merged(base, over), candidate, folder, slugs), utc)
 
 
-def opened(path: Path, config: str | None) -> PastCalls:
-    """The calls of a file. Of a capture the configuration says whose they are, and which certificates are kept. Raises
-    PastError, SettingsError.
+def opened(path: Path, config: str | None, numbers: tuple[str, str] = USUAL) -> PastCalls:
+    """The calls of a file. Of a capture the configuration says whose they are, and which certificates are kept;
+    without one `numbers` are the country and the area that they are read by. Raises PastError, SettingsError,
+    ValueError.
     """
     if not captured(path):
         return PastCalls(path)
     if config is None:
-        return CapturedCalls(path)
+        lane = carrier(plan_of(*numbers))
+        return CapturedCalls(path, lambda host, port: lane)
     settings = load(config, reason_slugs())
     ways, table = lanes(settings, Rulebook()), settings.trunk_table
 
@@ -130,14 +136,14 @@ def certificates(settings: Settings) -> Known:
     return known
 
 
-def run(calls: str, candidate: str, config: str | None, as_json: bool) -> int:
+def run(calls: str, candidate: str, config: str | None, as_json: bool, numbers: tuple[str, str] = USUAL) -> int:
     """Replay, print; 1 if the candidate would refuse or divert calls in which people talked."""
     try:
-        past = opened(Path(calls), config)
+        past = opened(Path(calls), config, numbers)
         first = next(iter(past), None)
         if first is None:
             return complain(f"{calls}: no call in it" + (f" ({past.first_fault})" if past.first_fault else ""))
-        past = opened(Path(calls), config)
+        past = opened(Path(calls), config, numbers)
         test = Backtest(*policies(config, candidate, first.call.utc))
         with Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),

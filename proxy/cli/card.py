@@ -25,7 +25,7 @@ def check(args: argparse.Namespace) -> int:
     utc = time.time() if args.time is None else float(args.time)
     try:
         tls_ca = Path(args.tls_ca).read_bytes() if args.tls_ca is not None else None
-        trusted = anchors.load(Path(args.anchors), lab=args.lab) if args.anchors is not None else None
+        trusted = anchors.load(Path(args.anchors), lab=args.lab, flag=True) if args.anchors is not None else None
         pem = Path(args.cert).read_bytes() if args.cert is not None else None
         if args.file == "-":
             octets = sys.stdin.buffer.read(MAX_CARD + 1)

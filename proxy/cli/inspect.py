@@ -19,11 +19,13 @@ from typing import Any
 from certs import anchors
 from certs.files import FileError
 from policy.rulebook import Profile
-from proxy.capture import MAX_FILE, CaptureError, Datagram, datagrams
+from proxy.capture import MAX_FILE, CaptureError, Datagram, messages
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.cli.passport import MAX_INPUT, STEPS, obtain
 from proxy.screening.case import Lane, circumstances, open_case, who
+from proxy.segments import Streams
 from proxy.settings import Trunk
+from proxy.settings.network import plan_of
 from proxy.sip.errors import ParseError
 from proxy.sip.message import Request
 from proxy.sip.parser import parse
@@ -47,8 +49,13 @@ Found = list[tuple[Request, Datagram | None]]
 def inspect(args: argparse.Namespace) -> int:
     """Print each request; 0 only if every one of them is proved."""
     try:
-        found = pasted(sys.stdin.read(MAX_INPUT)) if args.file == "-" else captured(Path(args.file))
-        trusted = anchors.load(Path(args.anchors), lab=args.lab) if args.anchors is not None else None
+        plan = plan_of(args.country, args.area)
+    except ValueError as error:
+        return complain(str(error))
+    streams = Streams()
+    try:
+        found = pasted(sys.stdin.read(MAX_INPUT)) if args.file == "-" else captured(Path(args.file), streams)
+        trusted = anchors.load(Path(args.anchors), lab=args.lab, flag=True) if args.anchors is not None else None
         tls_ca = Path(args.tls_ca).read_bytes() if args.tls_ca is not None else None
         pem = Path(args.cert).read_bytes() if args.cert is not None else None
     except (OSError, FileError, CaptureError, ShakenError, ValueError) as error:
@@ -57,9 +64,11 @@ def inspect(args: argparse.Namespace) -> int:
         return complain(f"this is no SIP request: {error.why}")
     if args.time not in (None, "iat") and not (args.time.isdigit() and float(args.time) < MAX_TIME):
         return complain("--time takes Unix seconds, or `iat`")
+    for remark in streams.remarks():
+        complain(remark)
     if not found:
-        return complain("no INVITE or MESSAGE in there (UDP only)")
-    told = [asyncio.run(told_of(request, seen, args, trusted, pem, tls_ca)) for request, seen in found]
+        return complain("no INVITE or MESSAGE in there")
+    told = [asyncio.run(told_of(request, seen, args, trusted, pem, tls_ca, plan)) for request, seen in found]
     if args.json:
         print(json.dumps(told))
     else:
@@ -75,15 +84,15 @@ def pasted(text: str) -> Found:
     return [(message, None)] if isinstance(message, Request) else []
 
 
-def captured(path: Path) -> Found:
-    """Every request of a capture that could be signed, retransmissions left out. Raises OSError, CaptureError."""
+def captured(path: Path, streams: Streams) -> Found:
+    """Every request of a capture that could be signed, repetitions left out. Raises OSError, CaptureError."""
     with path.open("rb") as stream:
         octets = stream.read(MAX_FILE + 1)
     if len(octets) > MAX_FILE:
         raise CaptureError(f"more than {MAX_FILE} octets; cut it into parts")
     found: Found = []
     known: set[tuple[bytes, ...]] = set()
-    for seen in datagrams(octets):
+    for seen in messages(octets, streams):
         if not any(seen.payload.startswith(one.encode() + b" ") for one in METHODS):
             continue
         try:
@@ -101,7 +110,7 @@ def captured(path: Path) -> Found:
 
 async def told_of(
     request: Request, seen: Datagram | None, args: argparse.Namespace, trusted: Anchors | None, pem: bytes | None,
-    tls_ca: bytes | None,
+    tls_ca: bytes | None, plan: Plan,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything about one request."""
     at = seen.utc if seen is not None and 0 < seen.utc < MAX_TIME else time.time()
@@ -118,8 +127,8 @@ async def told_of(
         utc = float(iat)
     told["utc"] = utc
     try:
-        case = open_case(request, Lane(trunk, "carrier", Plan(), Profile(), "observe", 100, rules, False), utc)
-        uris = [who(uri, Plan()).uri for uri in (request.to.uri, request.uri)]
+        case = open_case(request, Lane(trunk, "carrier", plan, Profile(), "observe", 100, rules, False), utc)
+        uris = [who(uri, plan).uri for uri in (request.to.uri, request.uri)]
     except ParseError as error:
         return {**told, "fault": error.why}
     told |= {"caller": case.caller.tn or case.caller.uri, "caller_field": case.caller_field, "callees": case.callees}

@@ -74,7 +74,7 @@ def check(args: argparse.Namespace) -> int:
     credential: Credential | CredentialFailure | None = None
     if exam.url is not None:
         try:
-            trusted = anchors.load(Path(args.anchors), lab=args.lab) if args.anchors is not None else None
+            trusted = anchors.load(Path(args.anchors), lab=args.lab, flag=True) if args.anchors is not None else None
             tls_ca = Path(args.tls_ca).read_bytes() if args.tls_ca is not None else None
             pem = Path(args.cert).read_bytes() if args.cert is not None else None
             credential = asyncio.run(obtain(args, exam.url, trusted, pem, tls_ca, utc))

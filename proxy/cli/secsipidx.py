@@ -2,7 +2,8 @@
 
 What a flag asks for is done our way: what secsipidx forgives (a header and parameters that differ, a time ahead of us,
 two spellings of base64url) is not forgiven here, and nobody's certificate counts without `-ca-file`. Prints the header
-value (`-sign-full`), the token (`-sign`), or `ok` and `not-ok` (`-check`), with the reason on standard error.
+value (`-sign-full`), the token (`-sign`), or `ok` and `not-ok` (`-check`), with the reason on standard error. Without
+`-expire` a token has expired with the second in which it was made, as with secsipidx.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ NUMBERS = ("iat", "expire", "timeout", "cert-verify", "cache-expire")
 SWITCHES = (("S", "sign-full"), ("s", "sign"), ("c", "check"), ("json-parse",), ("version",), ("lab",))
 SERVERS = ("H", "http-srv", "http-dir", "https-srv", "https-prvkey", "https-pubkey")
 DEFAULTS = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "attest": "C"}
-UNSIGNED_FOR = 300
-"""Seconds that a clock may be behind where `-expire` sets no time: a token of the future is none."""
+AHEAD = 300
+"""Seconds that our clock may be behind where `-expire` sets no time: a token of the future is none."""
 CHAIN = 1 | 4 | 8 | 16
 """Bits of -cert-verify: times, the given roots, the given intermediates, the list of what was taken back."""
 
@@ -146,9 +147,11 @@ def fault(args: argparse.Namespace, value: bytes) -> str:
     if header is not None and header.info != found.x5u:
         return "info and x5u name different certificates"
     now = time.time()
-    if args.expire and not -args.expire <= found.iat - now <= args.expire:
-        return f"it was signed {now - found.iat:+.0f} s ago"
-    if found.iat - now > UNSIGNED_FOR:
+    expire = args.expire or 0
+    if (age := int(now) - found.iat) > expire:
+        told = "" if args.expire is not None else " (the default; -expire 60 is usual)"
+        return f"expired token: it was signed {age} s ago, and -expire is {expire}{told}"
+    if -age > (expire or AHEAD):
         return "it was signed in the future"
     if args.fpubkey and not (args.cert_verify or 0) & CHAIN:
         return "" if _key(Path(args.fpubkey).read_bytes()).holds(found.signature, found.signing_input) else BAD
@@ -162,7 +165,7 @@ def fault(args: argparse.Namespace, value: bytes) -> str:
         pem = asyncio.run(_fetched(url, Limits(lab=args.lab, tls_ca=tls_ca, seconds=float(args.timeout or 3))))
     if args.ca_inter:
         pem += b"\n" + Path(args.ca_inter).read_bytes()
-    roots = anchors.load(Path(args.ca_file), lab=args.lab)
+    roots = anchors.load(Path(args.ca_file), lab=args.lab, flag=True)
     credential = validate(url, pem, roots, now)
     if args.crl_file:
         taken = revocation.read(Path(args.crl_file).read_bytes(), roots.certificates, now)

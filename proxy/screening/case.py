@@ -102,6 +102,8 @@ class Case:
     """What a signing service made of it."""
     ours: tuple[bytes, ...] = ()
     """How others name the token that we made for it (`shaken.reason.ppi`)."""
+    turned: str | None = None
+    """Where we sent it in the place of `callee`, and said so."""
     software: str = ""
     purpose: str = ""
     """What the PBX, or an upstream trusted for verdicts, says that the call is for."""

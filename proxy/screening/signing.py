@@ -15,7 +15,6 @@ from proxy.sip.message import Request
 from shaken import mky
 from shaken.div import destinations
 from shaken.errors import SigningError
-from shaken.passport import Passport
 from shaken.reason import ppi
 from shaken.sign import Signer
 
@@ -56,6 +55,16 @@ class Wanted:
     lines: tuple[bytes, ...]
     """Header lines that go with the header."""
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What is to be said of a call that goes elsewhere than it was for."""
+
+    orig: dict[str, str]
+    was: str
+    became: str
+    iat: int
 
 
 def sign(
@@ -107,27 +116,42 @@ def _wish(value: bytes) -> str:
 
 
 def divert(case: Case, signer: Signer, inventory: Inventory, became: str | None, utc: float) -> Signed:
-    """The `div` header for a call that we send to another number than the one it was for (RFC 8946 section 4.1): beside
-    the headers that it has, which stay, and on the request as well as in a 3xx.
-
-    became: the new target in canonical form. Nothing is added to a call that is not signed for the old number, where
-    the number stays the same however it is written, and where the old number is not ours to divert (STI-097).
-    """
-    was = case.callee
-    if was is None or became is None or was == became:
-        return Signed((), None, "no-number")
-    sound = (exam.passport for exam in case.exams if exam.failure is None)
-    token = next((one for one in sound if one is not None and was in destinations(one)), None)
-    if token is None:
-        return Signed((), None, "no-identity")
-    if inventory.find(was, utc) is None:
-        return Signed((), None, "not-entitled")
+    """The `div` header for a call, as `turned` has it."""
+    said = turned(case, inventory, became, utc)
+    if isinstance(said, Signed):
+        return said
     try:
-        value = signer.div(orig=_origin(token), was=was, became=became, iat=int(utc))
+        value = signer.div(orig=said.orig, was=said.was, became=said.became, iat=said.iat)
     except SigningError:
         return Signed((), None, "failed")
     return Signed((b"Identity: " + value,), None, "signed")
 
 
-def _origin(token: Passport) -> dict[str, str]:
-    return {"tn": token.orig_tn} if token.orig_tn is not None else {"uri": token.orig_uri or ""}
+def turned(case: Case, inventory: Inventory, became: str | None, utc: float) -> Turned | Signed:
+    """What the `div` header says for a call that we send to another number than the one it was for (RFC 8946 section
+    4.1): beside the headers that it has, which stay, and on the request as well as in a 3xx.
+
+    became: the new target in canonical form; of a call that was sent on before, the next one. Nothing is added to a
+    call that is not signed for the number it was for, where the number stays the same however it is written, and where
+    the old number is not ours to divert (STI-097).
+    """
+    first, was = case.callee, case.turned or case.callee
+    if first is None or was is None or became is None or was == became:
+        return Signed((), None, "no-number")
+    origin = _origin(case, first)
+    if origin is None:
+        return Signed((), None, "no-identity")
+    if inventory.find(was, utc) is None:
+        return Signed((), None, "not-entitled")
+    return Turned(origin, was, became, int(utc))
+
+
+def _origin(case: Case, callee: str) -> dict[str, str] | None:
+    """The caller, as the token has it that the call carries for this number: one that came with it, or ours."""
+    for exam in case.exams:
+        token = exam.passport
+        if exam.failure is None and token is not None and callee in destinations(token):
+            return {"tn": token.orig_tn} if token.orig_tn is not None else {"uri": token.orig_uri or ""}
+    if case.signed is not None and case.caller.tn is not None and callee == case.callees[0]:
+        return {"tn": case.caller.tn}
+    return None

@@ -57,7 +57,9 @@ def service_of(raw: Raw, faults: Faults) -> ServiceSettings | None:
             faults.add(f"signing.{key}", "signing.service signs in its place", "keep one of the two")
     if raw["peers"]:
         faults.add("signing.peers", "signing.service signs for all", "remove one of the two")
-    return ServiceSettings(raw["service"], raw["origid"] or "", raw["milliseconds"], raw["certificate_url"] or "")
+    return ServiceSettings(
+        raw["service"], raw["origid"] or "", raw["milliseconds"], raw["certificate_url"] or "", raw["dialect"]
+    )
 
 
 def signing_of(raw: Raw, trunks: Sequence[Trunk], faults: Faults) -> SigningSettings | None:

@@ -113,6 +113,8 @@ class ServiceSettings:
     milliseconds: int = 400
     certificate_url: str = ""
     """Of our own certificate, which its answers must name; empty: any will do."""
+    dialect: str = "atis"
+    """atis, or 3gpp: it signs diversions too"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from policy.letter import moment
 from policy.lists import entry
 from proxy.settings.errors import Wrong, nearest
+from proxy.settings.network import NO_COUNTRY, plan_of
 
 Kind = Callable[[object, Path], Any]
 """(value, folder of the file) -> the value that we use."""
@@ -163,6 +164,18 @@ def digits(least: int, most: int) -> Kind:
         return value
 
     return kind
+
+
+def country_code(value: object, folder: Path) -> str:
+    """Whose national numbers a neighbour writes; `none`: it writes every number in full."""
+    try:
+        plan_of(value if isinstance(value, str) else "")
+    except ValueError:
+        raise Wrong(
+            f"{said(value)} is no country code",
+            f'write its digits in quotes, such as "44", or "{NO_COUNTRY}" where every number comes in full (E.164)',
+        ) from None
+    return str(value)
 
 
 def telephone(value: object, folder: Path) -> str:

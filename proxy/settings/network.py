@@ -4,9 +4,27 @@ hops calls reach them. Units are in the names.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+
+from shaken.number import E164, Plan
+
+NO_COUNTRY = "none"
+"""The `country` of a neighbour that writes every number in full."""
+
+_COUNTRY = re.compile(r"[1-9][0-9]{0,2}").fullmatch
+_AREA = re.compile(r"[0-9]{0,5}").fullmatch
+
+
+def plan_of(country: str, area: str = "") -> Plan:
+    """How the numbers of such a neighbour are read. Raises ValueError for what is no country code, or no area code."""
+    if country != NO_COUNTRY and _COUNTRY(country) is None:
+        raise ValueError(f'{country[:20]!r} is no country code such as "44", nor "{NO_COUNTRY}": every number in full')
+    if _AREA(area) is None or (area and country == NO_COUNTRY):
+        raise ValueError(f"{area[:20]!r} is no area code, or there is none where every number comes in full")
+    return E164 if country == NO_COUNTRY else Plan(country, area)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from proxy.settings.addresses import SIP_PORT, SIPS_PORT, Endpoint
 from proxy.settings.errors import Faults, nearest
 from proxy.settings.network import (
+    NO_COUNTRY,
     HealthSettings,
     HopSettings,
     ListenSettings,
@@ -104,6 +105,8 @@ def trunks_of(
                     f"{source.network} is everybody, and it would be trusted",
                     'list addresses, or set trust = "none"',
                 )
+        if table["country"] == NO_COUNTRY and table["area"]:
+            faults.add(f"{path}.area", "local numbers have no place where every number comes in full", "remove it")
         sign = table["sign"]
         if sign and not signing:
             faults.add(

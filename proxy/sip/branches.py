@@ -227,10 +227,12 @@ class Branches:
         """Follow a 3xx, once, where the user says so (section 16.7(5)): it does not go upstream then."""
         if plan.follow is None or context.cancelled or context.final:
             return False
-        moved = plan.follow(response, flow)
+        moved = plan.follow(context, response, flow)
         if moved is None:
             return False
-        target, reached = moved
+        target, reached, lines = moved
+        if lines and context.edits is not None:
+            context.edits.add.extend(lines)
         context.best = context.best[:-1]
         context.plan = plan._replace(
             targets=(*plan.targets[: context.tried], reached), routed=plan.routed._replace(target=target), follow=None

@@ -37,9 +37,9 @@ class Plan(NamedTuple):
     """Our own route set to the target, if there is one, is written; not for a request that has the dialog's."""
     insist: bool = False
     """Every target is tried until one takes the request, whatever the others answer: an emergency call."""
-    follow: Callable[[Response, Flow], tuple[bytes, Flow] | None] | None = None
-    """Told a 3xx and who gave it, says which Request-URI is tried instead, and where; never raises. None: it goes back.
-    """
+    follow: Callable[[Context, Response, Flow], tuple[bytes, Flow, tuple[bytes, ...]] | None] | None = None
+    """Told a 3xx and who gave it, says which Request-URI is tried instead, where, and with which lines beside the
+    others; never raises. None: it goes back."""
 
 
 GONE = Request(b"", [], [], b"", "", b"sip:gone.invalid")

@@ -81,7 +81,12 @@ def test_a_root_of_the_lab_serves_in_the_lab_alone(authority: Authority, tmp_pat
     assert anchors.load(path, lab=True).count == 1
     with pytest.raises(FileError, match="root of the lab"):
         anchors.load(path)
+    for flag, cure in ((True, "say --lab"), (False, r"set enabled = true under \[lab\]")):
+        with pytest.raises(FileError, match=cure):
+            anchors.load(path, flag=flag)
     path.write_bytes(foreign_root() + authority.anchors_pem)
+    with pytest.raises(FileError, match="leave --lab out"):
+        anchors.load(path, lab=True, flag=True)
     for lab in (True, False):
         with pytest.raises(FileError):
             anchors.load(path, lab=lab)

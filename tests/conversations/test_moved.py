@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.sip.context import Context
 from proxy.sip.flow import Flow
 from proxy.sip.message import Response
 from tests.conversations.wire import SDP, Phone, Wire
 
 MOVED = b"sip:+12025550147@192.0.2.30"
+DIVERTED = b"Identity: a.b.c;info=<https://cr.example.net/a.pem>;ppt=div"
 
 
 @pytest.fixture
@@ -20,9 +22,9 @@ def followed(wire: Wire) -> Phone:
     """Where the called one is now: known to the user of the endpoint, and no hop of the call's."""
     phone = wire.phone("192.0.2.30")
 
-    def follow(response: Response, flow: Flow) -> tuple[bytes, Flow] | None:
+    def follow(context: Context, response: Response, flow: Flow) -> tuple[bytes, Flow, tuple[bytes, ...]] | None:
         assert response.status < 400 and flow == wire.callee.flow
-        return (MOVED, phone.flow) if response.first("contact") == b"<" + MOVED + b">" else None
+        return (MOVED, phone.flow, (DIVERTED,)) if response.first("contact") == b"<" + MOVED + b">" else None
 
     wire.acts.follow = follow
     return phone
@@ -50,6 +52,7 @@ def test_by_setting_the_call_goes_where_it_says_and_the_caller_hears_nothing_of_
     assert second.target == MOVED and second.body == first.body
     assert second.via.branch != first.via.branch and second.first("record-route") == first.first("record-route")
     assert second.max_forwards == first.max_forwards
+    assert DIVERTED in second.lines and DIVERTED not in first.lines
     wire.caller.hears_nothing()
     other.answers(180, "Ringing")
     other.answers(200, "OK", body=SDP)

@@ -230,7 +230,7 @@ class Acts:
     swap: tuple[tuple[bytes, bytes], ...] = ()
     trying: bool = False
     insist: bool = False
-    follow: Callable[[Response, Flow], tuple[bytes, Flow] | None] | None = None
+    follow: Callable[[Context, Response, Flow], tuple[bytes, Flow, tuple[bytes, ...]] | None] | None = None
     preload: bool = True
     held: list[Context] = field(default_factory=list)
 

@@ -87,3 +87,9 @@ def test_the_flags_mean_the_same_to_both(tmp_path: Path, capsys: pytest.CaptureF
             path.write_text(text)
             check = ["-check", "-fidentity", str(path), "-fpubkey", str(public), "-expire", "60"]
             assert (main(["secsipidx", *check]) == 0) == (secsipidx(*check).returncode == 0) == good
+    for age, expire, good in ((60, (), False), (60, ("-expire", "0"), False), (60, ("-expire", "30"), False), (60, ("-expire", "600"), True)):
+        value = Signer(leaf.key, URL).identity(
+            orig=ORIG, dest=[DEST], iat=int(time.time()) - age, attest="A", origid="123e4567-e89b-42d3-a456-426655440000"
+        )
+        check = ["-check", "-identity", value.decode(), "-fpubkey", str(public), *expire]
+        assert (main(["secsipidx", *check]) == 0) == (secsipidx(*check).returncode == 0) == good

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.capture import MAX_UNFINISHED, datagrams, is_capture
+from proxy.capture import MAX_UNFINISHED, is_capture, messages
 
 PAYLOAD = bytes(range(256)) * 12
 MTU = 1480
@@ -42,14 +42,14 @@ def test_fragments_in_any_order_are_one_datagram(build: object, order: tuple[int
         build(whole[at : at + MTU], at, at + MTU < len(whole))  # type: ignore[operator]
         for at in range(0, len(whole), MTU)
     ]
-    (found,) = datagrams(pcap(*(parts[place] for place in order)))
+    (found,) = messages(pcap(*(parts[place] for place in order)))
     assert found.payload == PAYLOAD
     assert found.source.endswith(":5060")
 
 
 def test_a_datagram_of_which_a_part_is_missing_is_passed_over() -> None:
     whole = datagram(PAYLOAD)
-    assert not list(datagrams(pcap(four(whole[:MTU], 0, True), four(whole[2 * MTU :], 2 * MTU, False))))
+    assert not list(messages(pcap(four(whole[:MTU], 0, True), four(whole[2 * MTU :], 2 * MTU, False))))
 
 
 def test_of_datagrams_that_never_become_whole_the_oldest_is_given_up() -> None:
@@ -57,14 +57,14 @@ def test_of_datagrams_that_never_become_whole_the_oldest_is_given_up() -> None:
     first = four(whole[:MTU], 0, True, number=1)
     others = [four(whole[:MTU], 0, True, number=number) for number in range(2, MAX_UNFINISHED + 2)]
     last = four(whole[MTU:], MTU, False, number=1)
-    assert len(list(datagrams(pcap(first, last)))) == 1
-    assert not list(datagrams(pcap(first, *others, last)))
+    assert len(list(messages(pcap(first, last)))) == 1
+    assert not list(messages(pcap(first, *others, last)))
 
 
 def test_how_far_it_is_read_is_told() -> None:
     told: list[int] = []
     file = pcap(four(datagram(b"a"), 0, False), four(datagram(b"b"), 0, False))
-    assert len(list(datagrams(file, told.append))) == 2
+    assert len(list(messages(file, progress=told.append))) == 2
     assert told[-1] == len(file) and told == sorted(told)
 
 
@@ -76,5 +76,5 @@ def test_a_capture_is_known_by_its_first_octets(head: bytes, is_one: bool) -> No
 @given(st.lists(st.tuples(st.integers(0, 600), st.booleans(), st.binary(max_size=64)), max_size=12))
 def test_no_fragments_make_more_than_there_is(parts: list[tuple[int, bool, bytes]]) -> None:
     packets = [four(part, offset * 8, more) for offset, more, part in parts]
-    for one in datagrams(pcap(*packets)):
+    for one in messages(pcap(*packets)):
         assert len(one.payload) <= 65_535

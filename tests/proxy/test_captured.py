@@ -16,6 +16,7 @@ from proxy.captured import CapturedCalls, captured
 from proxy.cli import OK, main
 from proxy.pastcalls import PastCall, PastCalls, PastError
 from shaken.sign import Signer
+from tests.proxy.test_segments import tcp
 
 CARRIER, PROXY, PBX = ("127.0.0.20", 5060), ("127.0.0.10", 5060), ("127.0.0.30", 5060)
 ORIG, DEST = "13015550101", "12025550123"
@@ -205,3 +206,41 @@ def test_backtest_reads_a_capture_by_the_trunks_and_certificates_of_a_configurat
     assert found["blocked"] == [0, 1], "only the unsigned one: the signature of the other holds at the time of then"
     (change,) = found["changes"]
     assert change["examples"][0]["caller"] == "13015550177"
+
+
+def test_backtest_reads_numbers_by_the_country_that_is_named(wire: Wire, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wire.sends(0, CARRIER, PROXY, (
+        "INVITE sip:12025550123@pbx.example.com SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.30;branch=z9hG4bKe\n"
+        "From: <sip:3125550147@carrier.example.net>;tag=1\nTo: <sip:12025550123@pbx.example.com>\nCall-ID: e\nCSeq: 1 INVITE\n"
+        "Content-Length: 0\n\n"
+    ))  # fmt: skip
+    path, candidate = wire.file(tmp_path), tmp_path / "candidate.toml"
+    (one,) = calls(wire, tmp_path)
+    assert one.call.caller == "13125550147"
+    (tmp_path / "deny.txt").write_text("+3125550147\n")
+    candidate.write_text('[lists]\ndeny = ["deny.txt"]\n[profile.default]\n')
+    for country, blocked in (("1", 0), ("none", 1)):
+        assert main(["backtest", "--calls", str(path), "--policy", str(candidate), "--country", country, "--json"]) == OK
+        assert json.loads(capsys.readouterr().out)["blocked"] == [0, blocked], country
+    assert main(["backtest", "--calls", str(path), "--policy", str(candidate), "--country", "GB"]) == 2
+
+
+def test_calls_over_tcp_are_read_and_gaps_are_counted(wire: Wire, tmp_path: Path) -> None:
+    def segments(texts: list[str], source: tuple[str, int], to: tuple[str, int], left_out: int = -1) -> None:
+        ends = [(bytes(map(int, host.split("."))), port) for host, port in (source, to)]
+        at = 1
+        for number, text in enumerate(texts):
+            octets = text.replace("\n", "\r\n").encode()
+            packet = tcp(at, octets, source=ends[0], to=ends[1])
+            if number != left_out:
+                wire.packets.append(struct.pack("<IIII", BEGIN + number, 0, len(packet), len(packet)) + packet)
+            at += len(octets)
+
+    head = f"From: <sip:+{ORIG}@carrier.example.net>;tag=1\nTo: <sip:+{DEST}@pbx.example.com>%s\nCall-ID: a\nCSeq: %s\nContent-Length: 0\n\n"
+    via = "Via: SIP/2.0/TCP 127.0.0.20;branch=z9hG4bKa\n"
+    invite = f"INVITE sip:+{DEST}@pbx.example.com SIP/2.0\n{via}" + head % ("", "1 INVITE")
+    segments([invite, invite.replace("INVITE", "OPTIONS"), f"BYE sip:b SIP/2.0\n{via}" + head % (";tag=2", "2 BYE")], CARRIER, PROXY, 1)
+    segments([f"SIP/2.0 200 OK\n{via}" + head % (";tag=2", "1 INVITE")], PROXY, CARRIER)
+    found = CapturedCalls(wire.file(tmp_path))
+    (one,) = found
+    assert (one.call.caller, one.call.callee, found.unread) == (ORIG, DEST, 1) and "TCP: 1 gaps" in found.first_fault

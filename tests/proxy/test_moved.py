@@ -33,9 +33,9 @@ def answer(*values: str) -> Response:
     return found
 
 
-def follow(response: Response, host: str = PBX, setting: bool = True) -> tuple[bytes, Flow] | None:
+def follow(response: Response, host: str = PBX, setting: bool = True) -> tuple[bytes, Flow, tuple[bytes, ...]] | None:
     sides = {PBX: "pbx", OTHER: "pbx", CARRIER: "carrier"}
-    trunks = {name: SimpleNamespace(side=side, follow_redirects=setting) for name, side in sides.items()}
+    trunks = {name: SimpleNamespace(name=side, side=side, follow_redirects=setting) for name, side in sides.items()}
 
     def at_once(uri: Uri) -> Flow | None:
         return Flow(0, uri.host, uri.port or 5060) if uri.host[0].isdigit() else None
@@ -44,7 +44,8 @@ def follow(response: Response, host: str = PBX, setting: bool = True) -> tuple[b
         trunks=SimpleNamespace(find=lambda host, port: trunks.get(host)), resolver=SimpleNamespace(at_once=at_once),
         emergency=strings(()),
     )  # fmt: skip
-    return follower(world)(response, Flow(0, host, 5060))
+    context: Any = SimpleNamespace(case=None)
+    return follower(world)(context, response, Flow(0, host, 5060))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_the_best_contact_that_leads_to_a_neighbour_of_the_same_side_is_called(v
     found = follow(answer(*values))
     assert (found and found[0]) == expected
     if found is not None:
-        assert found[1].host in (PBX, OTHER)
+        assert found[1].host in (PBX, OTHER) and found[2] == ()
 
 
 def test_where_it_is_not_set_and_from_a_stranger_it_goes_back() -> None:

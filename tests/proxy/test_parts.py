@@ -68,3 +68,23 @@ def test_a_table_that_nothing_asks_is_remarked(tmp_path: Path) -> None:
     assert "no message is asked about" in idle and "nobody is looked up in it" in idle
     asked = remarks(["INVITE", "MESSAGE"], {"rmd": "RMD0001234"})
     assert "is asked about" not in asked and "looked up" not in asked
+
+
+@pytest.mark.req("STI-097")
+@pytest.mark.parametrize(
+    ("pbx", "profile", "said"),
+    [
+        ({}, {}, ""),
+        ({"follow_redirects": True}, {}, "follow_redirects of pbx"),
+        ({}, {"divert_at": 60, "divert_to": "sip:voicemail@192.0.2.20"}, "profile.strict"),
+    ],
+)
+def test_who_has_calls_signed_elsewhere_is_told_that_diversions_are_not(pbx: dict[str, Any], profile: dict[str, Any], said: str) -> None:
+    raw = {"listen": [{"address": "192.0.2.10"}], "peer": [PEERS[0], {**PEERS[1], **pbx}], "profile": {"strict": profile}}
+    signing = {"service": "https://signer.example.com", "origid": "de305d54-75b4-431b-adb2-eb6b9e546014"}
+    remarks = [one for one in prepare(read({**raw, "signing": signing})).remarks if "div" in one]
+    assert len(remarks) == bool(said) and all(said in one for one in remarks)
+    # A service that knows diversions is asked for those of verdicts; for a 3xx that is followed nobody waits.
+    asked = [one for one in prepare(read({**raw, "signing": {**signing, "dialect": "3gpp"}})).remarks if "div" in one]
+    assert len(asked) == ("follow" in said)
+    assert not any("div" in one for one in prepare(read(raw)).remarks)

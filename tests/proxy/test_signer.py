@@ -19,8 +19,8 @@ from proxy.lab.cases import ABROAD
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
 from proxy.outside import ANSWER, REST, TRIES
-from proxy.screening.signing import Signed, Wanted
-from proxy.signer import PATH, SigningService, question, read
+from proxy.screening.signing import Signed, Turned, Wanted
+from proxy.signer import PATH, SigningService, question, read, read_turned
 from shaken import identity, passport
 from shaken.sign import Signer, load_key
 from tests.serving import served
@@ -176,3 +176,34 @@ async def test_a_call_leaves_signed_by_the_service_and_unsigned_without_it(tmp_p
         token = passport.parse(identity.parse((signed.header("identity") or "").encode()).token)
         assert (token.orig_tn, token.dest_tns, token.attest) == (OURS, (ABROAD,), "A") and signed.header("date")
         assert late.header("identity") is None and late.header("date") is None and emergency.header("identity") is None
+
+
+TURNED = Turned({"tn": WANTED.orig}, "12025550199", "12025550177", IAT)
+
+
+def turned_value(signer: Signer = SIGNER, **other: Any) -> bytes:
+    claims: dict[str, Any] = {"orig": TURNED.orig, "was": TURNED.was, "became": TURNED.became, "iat": IAT, **other}
+    return signer.div(**claims)
+
+
+@pytest.mark.req("STI-097", "STI-098")
+async def test_a_diversion_is_asked_for_in_the_form_that_knows_it_and_looked_at(service: Service) -> None:
+    asker = SigningService(service.url, lambda: 0.0, seconds=5.0, diverts=True)
+    good = turned_value()
+    bodies = [
+        (good, "signed"), (turned_value(orig={"tn": "12025550124"}), "failed"), (turned_value(was="12025550188"), "failed"),
+        (turned_value(became="12025550188"), "failed"), (value().encode(), "failed"),
+    ]  # fmt: skip
+    try:
+        for body, result in bodies:
+            service.body = {"signingResponse": {"identityHeader": body.decode()}}
+            assert await asker.divert(TURNED) == Signed((b"Identity: " + good,) if result == "signed" else (), None, result)
+    finally:
+        await asker.close()
+    assert service.asked[0] == (PATH, {"signingRequest": {
+        "dest": {"tn": ["12025550177"]}, "div": {"tn": "12025550199"}, "iat": IAT, "orig": {"tn": "12025550123"}, "ppt": "div",
+    }})  # fmt: skip
+    with pytest.raises(ValueError, match="another time"):
+        read_turned(json.dumps({"signingResponse": {"identityHeader": turned_value(iat=IAT - 61).decode()}}).encode(), TURNED)
+    with pytest.raises(ValueError, match="somebody else's"):
+        read_turned(json.dumps({"signingResponse": {"identityHeader": good.decode()}}).encode(), TURNED, "https://cr.example.net/other.pem")

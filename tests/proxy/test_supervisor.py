@@ -66,6 +66,31 @@ async def test_a_certificate_is_fetched_once_for_all_workers(tmp_path: Path) -> 
         assert sum(world.repository.hits.values()) == 1
 
 
+@pytest.mark.req("STI-074", "LAB-26")
+async def test_a_token_that_one_worker_has_seen_is_no_new_one_to_another(tmp_path: Path) -> None:
+    caller = "13015550101"
+    async with World(tmp_path, workers=WORKERS) as world:
+        value = world.sign(caller, [CALLEE])
+        for _ in range(8):
+            one = call(world, caller).with_lines(f"Identity: {value}")
+            assert (await world.carrier.call(one, world.proxy)).status == 200
+        line = 'ringwarden_decisions_total{action="%s",attest="A",direction="inbound",reason="%s"}'
+        await counted(world, line % ("tag", "identity-replayed"), 7)
+        await counted(world, line % ("allow", "none"), 1)
+
+
+async def test_what_a_caller_may_try_is_counted_over_all_workers(tmp_path: Path) -> None:
+    def narrow(text: str) -> str:
+        more = "[policy.weights]\nvelocity-caller = 1000\n\n[policy.velocity]\nlimit = 3\n\n"
+        return text.replace("[policy.redress]", f"{more}[policy.redress]")
+
+    async with World(tmp_path, workers=WORKERS, amend=narrow) as world:
+        tried = [(await world.carrier.call(call(world, "13015550101"), world.proxy)).status for _ in range(10)]
+        assert tried == [200] * 3 + [603] * 7
+        # Another caller has his own count.
+        assert (await world.carrier.call(call(world, "13015550102"), world.proxy)).status == 200
+
+
 async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(tmp_path: Path) -> None:
     async with World(tmp_path, workers=WORKERS) as world:
         assert world.process is not None

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.lab import Authority
-from proxy.capture import CaptureError, datagrams
+from proxy.capture import CaptureError, messages
 from proxy.cli import NEGATIVE, OK, USAGE, main
+from proxy.segments import SYN
 from shaken.sign import Signer
+from tests.proxy.test_segments import tcp
 
 ORIG, DEST, URL = "12025550101", "12025550123", "https://127.0.0.1:8443/signer.pem"
 LEAF = Authority(seed="inspect")
@@ -143,12 +145,50 @@ def test_wrong_use_is_said(keys: Path, capsys: pytest.CaptureFixture[str], monke
     assert run(keys, "-", "--time", "soon") == USAGE
 
 
+def test_a_call_over_tcp_is_read_too_and_what_is_missing_is_told(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    utc = 1_767_225_600
+    octets = invite(token(utc)).replace("/UDP", "/TCP").encode()
+    parts = [tcp(100 + at, octets[at : at + 300]) for at in range(0, len(octets), 300)]
+    path = keys / "calls.pcap"
+    path.write_bytes(pcap(tcp(99, flags=SYN), *reversed(parts), parts[0], utc=utc))
+    assert run(keys, str(path), "--json") == OK
+    told = capsys.readouterr()
+    (call,) = json.loads(told.out)
+    assert (call["proved"], call["source"], call["utc"], told.err) == (True, "192.0.2.20:33000", utc + 0.5, "")
+    later = tcp(100 + len(octets), invite(call="next").encode())
+    path.write_bytes(pcap(tcp(99, flags=SYN), *parts[:-1], later, utc=utc))
+    assert run(keys, str(path), "--json") == NEGATIVE
+    told = capsys.readouterr()
+    assert len(json.loads(told.out)) == 1 and "TCP: 1 gaps of" in told.err and "messages in them are lost" in told.err
+
+
+@pytest.mark.parametrize(("country", "proved"), [("none", True), ("31", True), ("1", False)])
+def test_numbers_are_read_by_the_country_that_is_named(country: str, proved: bool, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    utc, caller = 1_767_225_600, "3125550147"  # in full; to a NANP network it would be a national number
+    value = SIGNER.identity(orig=caller, dest=[DEST], iat=utc, attest="B", origid="123e4567-e89b-42d3-a456-426655440000").decode()
+    path = keys / "calls.pcap"
+    path.write_bytes(pcap(udp(invite(value).replace(f"+{ORIG}", caller).encode()), utc=utc))
+    assert run(keys, str(path), "--country", country, "--json") == (OK if proved else NEGATIVE)
+    (call,) = json.loads(capsys.readouterr().out)
+    assert call["proved"] is proved and call["caller"] == (caller if proved else f"1{caller}")
+
+
+def test_seven_digits_get_the_area_that_is_named(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    utc = 1_767_225_600
+    path = keys / "calls.pcap"
+    path.write_bytes(pcap(udp(invite(token(utc)).replace(f"+{ORIG}", ORIG[4:]).encode()), utc=utc))
+    assert run(keys, str(path)) == NEGATIVE and run(keys, str(path), "--area", "202") == OK
+    capsys.readouterr()
+    for wrong in (("--country", "GB"), ("--area", "x"), ("--country", "none", "--area", "202")):
+        assert run(keys, str(path), *wrong) == USAGE and "code" in capsys.readouterr().err
+
+
 HEADS = st.sampled_from([b"", pcap(utc=1), pcap(utc=1, link=1), pcapng(utc=1), pcap(udp(b"x"), utc=1)])
 
 
 @given(HEADS, st.binary(max_size=300))
 def test_no_capture_raises_anything_but_its_own_error(head: bytes, rest: bytes) -> None:
     try:
-        assert all(isinstance(one.payload, bytes) for one in datagrams(head + rest))
+        assert all(isinstance(one.payload, bytes) for one in messages(head + rest))
     except CaptureError:
         pass

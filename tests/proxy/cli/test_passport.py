@@ -77,3 +77,18 @@ def test_for_people_it_is_lines_without_control_characters(
     assert main(["passport", "decode", str(path)]) == OK
     assert "signed at  2026-01-01 00:00:00Z" in capsys.readouterr().out
     assert main(["passport", "decode", str(tmp_path / "nothing")]) == USAGE
+
+
+def test_roots_of_the_lab_are_taken_with_the_switch_that_the_complaint_names(
+    tmp_path: Path, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = Authority(seed="decode")
+    roots, header, chain = tmp_path / "anchors.pem", tmp_path / "identity", tmp_path / "chain.pem"
+    roots.write_bytes(authority.anchors_pem)
+    header.write_text(value)
+    chain.write_bytes(authority.leaf("709J").chain_pem())
+    asked = ["passport", "check", str(header), "--anchors", str(roots), "--cert", str(chain), "--time", "iat"]
+    assert main(asked) == USAGE
+    said = capsys.readouterr().err
+    assert "say --lab if this is one" in said and "[lab]" not in said
+    assert main([*asked, "--lab"]) == OK

@@ -81,7 +81,7 @@ def test_signed_without_parameters_it_is_the_token_alone(bench: Bench, capsys: p
     assert run("-sign", "-o", ORIG, "-d", DEST, "-a", "A", "-x5u", URL, "-k", bench.key) == OK
     token = capsys.readouterr().out.strip()
     assert ";" not in token and parse_passport(token.encode()).attest == "A"
-    assert run("-check", "-identity", token, "-p", bench.public) == OK
+    assert run("-check", "-identity", token, "-p", bench.public, "-expire", "60") == OK
 
 
 def test_a_header_and_claims_are_signed_as_they_stand_or_in_canonical_form(
@@ -97,7 +97,7 @@ def test_a_header_and_claims_are_signed_as_they_stand_or_in_canonical_form(
     sorted_ = capsys.readouterr().out.strip()
     assert sorted_.split(".")[1] != plain.split(".")[1]
     for token in (plain, sorted_):
-        assert run("-c", "-identity", token, "-p", bench.public) == OK
+        assert run("-c", "-identity", token, "-p", bench.public, "-expire", str(2**40)) == OK
     assert run("-sign", "-header", "[]", "-payload", claims, "-k", bench.key) == USAGE
     assert run("-sign", "-payload", claims, "-k", bench.key) == USAGE  # one without the other
 
@@ -124,21 +124,37 @@ def test_a_good_value_is_ok_and_a_changed_old_or_foreign_one_is_not(
         assert run("-check", "-fidentity", path, "-fpubkey", bench.public, "-expire", "60") == code, value
         shown = capsys.readouterr()
         assert shown.out == ("ok\n" if code == OK else "not-ok\n") and bool(shown.err) == (code != OK)
-    assert run("-check", "-identity", bench.value(iat=now - 61), "-p", bench.public) == OK  # nobody asked for its age
-    assert run("-check", "-identity", bench.value(iat=now + 3600), "-p", bench.public) == NEGATIVE
+
+
+@pytest.mark.parametrize(
+    ("age", "expire", "code"),
+    [
+        (0, (), OK), (1, (), NEGATIVE), (86_400, (), NEGATIVE), (1, ("-expire", "0"), NEGATIVE), (0, ("-expire", "0"), OK),
+        (60, ("-expire", "60"), OK), (61, ("-expire", "60"), NEGATIVE), (0, ("-expire", "-1"), NEGATIVE),
+        (-300, (), OK), (-301, (), NEGATIVE), (-60, ("-expire", "60"), OK), (-61, ("-expire", "60"), NEGATIVE),
+    ],
+)  # fmt: skip
+def test_without_expire_a_token_is_good_in_the_second_it_was_made_as_secsipidx_has_it(
+    age: int, expire: tuple[str, ...], code: int, bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 1_767_225_600
+    monkeypatch.setattr("proxy.cli.secsipidx.time.time", lambda: now + 0.9)
+    assert run("-check", "-identity", bench.value(iat=now - age), "-p", bench.public, *expire) == code
+    said = capsys.readouterr().err
+    assert ("expired token" in said) is (code != OK and age >= 0) and ("future" in said) is (code != OK and age < 0)
 
 
 def test_with_roots_the_whole_chain_must_hold(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ("-check", "-identity", bench.value(), "-p", bench.chain, "-cert-verify", "5", "-lab")
+    flags = ("-check", "-identity", bench.value(), "-p", bench.chain, "-cert-verify", "5", "-lab", "-expire", "60")
     assert run(*flags, "-ca-file", bench.roots) == OK
     stranger = bench.put("stranger.pem", Authority(seed="stranger").anchors_pem)
     assert run(*flags, "-ca-file", stranger) == NEGATIVE
     assert run(*flags) == USAGE  # nobody vouches
-    assert run("-check", "-identity", bench.value()) == USAGE
+    assert run("-check", "-identity", bench.value(), "-expire", "60") == USAGE
     leaf, *above = bench.leaf.chain_pem().split(b"-----END CERTIFICATE-----\n")
     alone = bench.put("alone.pem", leaf + b"-----END CERTIFICATE-----\n")
     inter = bench.put("inter.pem", b"-----END CERTIFICATE-----\n".join(above))
-    short = ("-check", "-identity", bench.value(), "-p", alone, "-cert-verify", "13", "-lab", "-ca-file", bench.roots)
+    short = ("-check", "-identity", bench.value(), "-p", alone, "-cert-verify", "13", "-lab", "-ca-file", bench.roots, "-expire", "60")
     assert run(*short) == NEGATIVE and run(*short, "-ca-inter", inter) == OK
 
 
