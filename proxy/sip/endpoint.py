@@ -142,22 +142,24 @@ class Endpoint:
         """Let everything happen that is due."""
         layer, branches = self._layer, self._branches
         for owner, name in layer.timers.expired(now):
-            if name == "silence":
-                branches.silent(owner, now)
-            elif name == "C":
-                branches.timer_c(owner, now)
-            elif name == "100":
-                owner.soon = None
-                self._trying(owner, now)
-            elif name == "user":
-                owner.soon = None
-                self._left_alone(owner, now)
-            else:
+            if name not in _OWN_TIMERS:
                 actions = layer.feed(owner, name, now)
+                if not actions:
+                    continue  # one that lingered is over: the ordinary case
                 if transactions.RESEND in actions:
                     self._up.pending.append(Retransmitted(True))
                 elif transactions.TIMEOUT in actions and isinstance(owner, Branch):
                     branches.failed(owner, "timeout", now)
+            elif name == "silence":
+                branches.silent(owner, now)
+            elif name == "C":
+                branches.timer_c(owner, now)
+            else:
+                owner.soon = None
+                if name == "100":
+                    self._trying(owner, now)
+                else:
+                    self._left_alone(owner, now)
         return self._reported()
 
     def next_timer(self) -> float | None:
@@ -338,5 +340,7 @@ class Endpoint:
 
 
 _PLAIN = frozenset((b"ACK ", b"BYE "))
+_OWN_TIMERS = frozenset(("silence", "C", "100", "user"))
+"""Those that are in no table."""
 _STUN = frozenset((b"\0", b"\1", b"\2", b"\3"))
 _UNANSWERED = frozenset((transactions.PROCEEDING, transactions.TRYING))
