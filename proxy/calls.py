@@ -296,17 +296,17 @@ class Calls:
         world, endpoint = self.world, self._acting.endpoint
         trunk = world.trunks.find(flow.host, flow.port)
         lane = world.lanes.get(trunk.name) if trunk is not None else None
-        way = self._onward.plain_way(plain) if lane is not None else None
+        way = self._onward.plain_way(plain) if lane is not None and not plain.shape.asks else None
         quality = world.quality
         if quality is not None and plain.low.find(b"-rtp-stat") >= 0:
             way = None  # it tells how the call sounded
-        if lane is not None and way is not None and not plain.asks:
-            call_id = plain.line(b"Call-ID")[9:].strip(b" \t")
-            token = way[1][way[1].rindex(b"=") + 1 : -1].decode("ascii")
-            seal = world.sealer.open(token, call_id, (plain.from_tag, plain.to_tag))
+        if lane is not None and way is not None:
+            target, token = way
+            call_id = plain.call_id[9:].strip(b" \t")
+            seal = world.sealer.open(token.decode("ascii"), call_id, (plain.from_tag, plain.to_tag))
             if seal is not None and (seal.action == "bypass" or bare(world, plain.low, lane)):
                 utc, side = world.utc(), lane.trunk.side
-                if endpoint.pass_on(plain, flow, way[0], way[1], now, context):
+                if endpoint.pass_on(plain, flow, target, now, context):
                     context.case = side
                     world.metrics.request(side, "BYE")
                     self._end(call_id, utc, seal)

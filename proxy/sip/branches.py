@@ -122,12 +122,10 @@ class Branches:
         waiting[key] = branch
         self._layer.out.append((data, target))
 
-    def plain_branch(
-        self, context: Context, plain: Plain, target: Flow, stamp: bytes, route: bytes, now: float
-    ) -> bool:
+    def plain_branch(self, context: Context, plain: Plain, target: Flow, stamp: bytes, now: float) -> bool:
         """The one branch of a plain request, sent on by its bytes; False where they are too many for a datagram."""
         key = self._tokens.branch().encode()
-        data = rebuilt_plain(plain, self.vias[target.listener] + key, stamp, route, BREADTH)
+        data = rebuilt_plain(plain, self.vias[target.listener] + key, stamp, BREADTH)
         if len(data) > MAX_UDP and target in self._options.large:
             return False
         context.tried = 1

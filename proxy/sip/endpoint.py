@@ -280,19 +280,19 @@ class Endpoint:
         self._layer.out.append((rebuilt(request, start, (via, *self._up.length(request, target)), ours), target))
 
     def pass_on(
-        self, plain: Plain, source: Flow, target: Flow, route: bytes, now: float, context: Context | None = None
+        self, plain: Plain, source: Flow, target: Flow, now: float, context: Context | None = None
     ) -> bool:
-        """Send a plain request on by its bytes alone, without the Route line `route`: with its context, or an ACK
-        without state. False where it has to be taken apart.
+        """Send a plain request on by its bytes alone, without its Route line: with its context, or an ACK without
+        state. False where it has to be taken apart.
         """
         stamp = stamped(plain, source)
         if stamp is None:
             return False
         if context is None:
             via = self._vias[target.listener] + stateless_branch(plain)
-            self._layer.out.append((rebuilt_plain(plain, via, stamp, route), target))
+            self._layer.out.append((rebuilt_plain(plain, via, stamp), target))
             return True
-        context.forwarded = self._branches.plain_branch(context, plain, target, stamp, route, now)
+        context.forwarded = self._branches.plain_branch(context, plain, target, stamp, now)
         return context.forwarded
 
     def reconsider(self, context: Context, now: float) -> list[Event]:
