@@ -178,12 +178,14 @@ class Branches:
 
     def passed(self, branch: Branch, status: int, data: bytes, now: float) -> None:
         """A 1xx or 2xx that the transaction passes up, with the bytes that go on: our Via is off (section 16.7)."""
-        self.heard(branch)
+        if not branch.provisional:
+            self.heard(branch)
         if status >= 200:
             self._over(branch)
             branch.last = None
-            self._up.sent(branch.context, status, data, branch.to, now)
-            if len(branch.context.branches) > 1:
+            context = branch.context
+            self._up.sent(context, status, data, branch.to, now)
+            if len(context.branches) > 1:
                 self._cancel_others(branch, now)
         elif self._rings(branch, status, now):
             self._up.sent(branch.context, status, data, branch.to, now)

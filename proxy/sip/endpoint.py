@@ -104,15 +104,17 @@ class Endpoint:
 
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Event]:
         """One datagram. Never raises."""
-        if data[:1] < b"!" and (data[:1] in _STUN or not data.strip(b"\r\n\0 ")):
-            return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
-        if data[:4] == b"ACK " and curt.ends(data):
-            return []
-        if data[:8] == b"SIP/2.0 " and self._returning.by_bytes(data, flow, now):
-            return self._reported()
-        if data[:4] in _PLAIN and (plain := read_plain(data)) is not None:
-            if self._arriving.plain(plain, data, flow, now):
+        start = data[:4]
+        if start == b"SIP/":
+            if data[:8] == b"SIP/2.0 " and self._returning.by_bytes(data, flow, now):
                 return self._reported()
+        elif start in _PLAIN:
+            if start == b"ACK " and curt.ends(data):
+                return []
+            if (plain := read_plain(data)) is not None and self._arriving.plain(plain, data, flow, now):
+                return self._reported()
+        elif start < b"!" and (data[:1] in _STUN or not data.strip(b"\r\n\0 ")):
+            return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
         return self.take_apart(data, flow, now)
 
     def take_apart(self, data: bytes, flow: Flow, now: float) -> list[Event]:

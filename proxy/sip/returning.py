@@ -41,7 +41,7 @@ class Returning:
             return False
         start, status, key, rest = found.groups()
         branch: Branch | None = self._layer.clients.get(key)
-        if branch is None or branch.context.swap or branch.context.turn is not None:
+        if branch is None or (context := branch.context).swap or context.turn is not None:
             return False
         # Our CSeq is back as it went, another Via is left, and the one Content-Length is that of the body.
         end = found.end()

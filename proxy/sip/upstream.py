@@ -103,11 +103,11 @@ class Upstream:
 
     def sent(self, context: Context, status: int, data: bytes, flow: Flow | None, now: float) -> None:
         """A response of a branch goes to where the request came from, and the user is told."""
-        gone = self.respond(context, transactions.sending(status), data, now)
         if status < 200:
-            if gone:
+            if self.respond(context, transactions.SEND_1XX, data, now):
                 self.pending.append(_new(Ringing, (context,)))
             return
+        gone = self.respond(context, transactions.sending(status), data, now)
         if gone and not context.final:
             self._settle(context, status, flow)
         elif not gone and status < 300 and context.table is transactions.INVITE_SERVER:
