@@ -297,7 +297,7 @@ class Calls:
         world, endpoint = self.world, self._acting.endpoint
         trunk = world.trunks.find(flow.host, flow.port)
         lane = world.lanes.get(trunk.name) if trunk is not None else None
-        way = self._onward.plain_way(plain) if lane is not None and not plain.shape.asks else None
+        way = self._onward.plain_way(plain) if lane is not None and not plain.asks else None
         quality = world.quality
         if quality is not None and plain.low.find(b"-rtp-stat") >= 0:
             way = None  # it tells how the call sounded

@@ -7,9 +7,7 @@ Whatever is not plain in every point is left to the parser, and goes on as the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from operator import itemgetter
 from typing import NamedTuple
 
 from proxy.sip import reply
@@ -19,6 +17,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.grammar import TOKEN
 from proxy.sip.message import known_cseq
+from proxy.sip.shapes import Shape, Shapes
 from proxy.sip.uri import Uri
 from proxy.sip.uri import known as known_uri
 from proxy.sip.via import Via, known_hop
@@ -28,29 +27,10 @@ _START = re.compile(
     rb"(ACK|BYE) (sip:[^ \r\n]++) SIP/2\.0\r\n"
     rb"((Via: SIP/2\.0/[A-Z]{2,8}+ [^ ;,\"\r\n]++);branch=(z9hG4bK%b)(?>(;rport)?))(?=\r\n)" % TOKEN.encode()
 ).match
-_NAME = re.compile(rb"[A-Za-z0-9\-]{2,64}+").fullmatch
-_ONCE = (b"From", b"To", b"Call-ID", b"CSeq", b"Max-Forwards", b"Content-Length")
-_ASKS = frozenset((b"proxy-require", b"max-breadth"))
-LEAST_ROWS, MAX_ROWS = 5, 64
-"""Lines of a head besides its request line and the first Via: so many shapes are remembered at the most."""
+_SHAPES = Shapes(b"From", b"To", b"Call-ID", b"CSeq", b"Max-Forwards", b"Content-Length")
 # From or To with a tag and no other parameter.
 _TAGGED = re.compile(rb'[^:]++:[ \t]*+%b;tag=([^\x00-\x20,;"<>\x7f]++)' % NAME_ADDR).fullmatch
 _EMPTY = b"Content-Length: 0"
-
-
-class Shape(NamedTuple):
-    """Which lines a message is made of. All that a sender sends in a dialog is nearly always of one."""
-
-    names: tuple[bytes, ...]
-    """What each line begins with, to the end of its name."""
-    pick: Callable[[Sequence[bytes]], tuple[bytes, ...]]
-    """The lines of _ONCE."""
-    hops: int
-    """The number of the line of Max-Forwards."""
-    route: int
-    """That of the only Route, 0 where there is another number of them."""
-    asks: bool
-    """Whether more is asked of a proxy than to send it on."""
 
 
 class Plain(NamedTuple):
@@ -81,9 +61,15 @@ class Plain(NamedTuple):
     body: bytes
 
     @property
+    def asks(self) -> bool:
+        """Whether more is asked of a proxy than to send it on."""
+        return b"proxy-require" in self.shape.places or b"max-breadth" in self.shape.places
+
+    @property
     def route(self) -> bytes:
         """The one Route line; empty where there is none, or more."""
-        return self.rows[self.shape.route]
+        found = self.shape.places.get(b"route", ())
+        return self.rows[found[0]] if len(found) == 1 else b""
 
 
 def read(data: bytes) -> Plain | None:
@@ -96,16 +82,9 @@ def read(data: bytes) -> Plain | None:
     at = found.end()
     end = data.find(b"\r\n\r\n", at)
     head, body = data[at:end], data[end + 4 :]
-    rows = head.splitlines()
-    # Joined again they are the head: so no line ends otherwise than by CRLF.
-    if end < 0 or b"\r\n".join(rows) != head:
+    if end < 0 or (made := _SHAPES.rows(head)) is None:
         return None
-    shape = _SHAPES.get(len(rows))
-    if shape is None or not all(map(bytes.startswith, rows, shape.names)):
-        shape = _shape(rows)
-        if shape is None:
-            return None
-        _SHAPES[len(rows)] = shape
+    rows, shape = made
     method, target, via, start, branch, rport = found.groups()
     sender, to, call_id, cseq, hops, length = shape.pick(rows)
     hop, known, less = known_hop(start), known_cseq(cseq), COUNTED.get(hops)
@@ -125,33 +104,6 @@ def read(data: bytes) -> Plain | None:
         method, target, uri, via, hop, key, rport is not None, rows, shape, head.lower(), call_id, cseq, less, mine,
         tag, body,
     ))  # fmt: skip
-
-
-_SHAPES: dict[int, Shape] = {}
-"""The shape of the last message of so many lines."""
-
-
-def _shape(rows: Sequence[bytes]) -> Shape | None:
-    """What these lines are; None where one is written in an unusual way, or is missing, or stands there twice."""
-    if not LEAST_ROWS < len(rows) <= MAX_ROWS:
-        return None
-    names, places = [b""], dict[bytes, list[int]]()
-    for place, row in enumerate(rows[1:], 1):
-        name, colon, _ = row.partition(b":")
-        if not colon or _NAME(name) is None:
-            return None
-        names.append(name + colon)
-        places.setdefault(name.lower(), []).append(place)
-    for name in _ONCE:
-        found = places.get(name.lower(), ())
-        if len(found) != 1 or not rows[found[0]].startswith(name + b": "):
-            return None
-        names[found[0]] = name + b": "
-    routes = places.get(b"route", ())
-    return Shape(
-        tuple(names), itemgetter(*(places[name.lower()][0] for name in _ONCE)), places[b"max-forwards"][0],
-        routes[0] if len(routes) == 1 else 0, not _ASKS.isdisjoint(places),
-    )  # fmt: skip
 
 
 def _tag(line: bytes) -> str | None:
@@ -179,9 +131,9 @@ def rebuilt(plain: Plain, via: bytes, stamp: bytes, more: bytes = b"") -> bytes:
     """
     rows, shape = plain.rows, plain.shape
     rows[0] = b"%b %b SIP/2.0\r\n%b\r\n%b" % (plain.method, plain.target, via, stamp)
-    rows[shape.hops] = plain.fewer
-    if shape.route:
-        del rows[shape.route]
+    rows[shape.places[b"max-forwards"][0]] = plain.fewer
+    if found := shape.places.get(b"route"):
+        del rows[found[0]]
     rows.append(more + b"\r\n" + plain.body)
     return b"\r\n".join(rows)
 
