@@ -264,28 +264,29 @@ class Calls:
             story.rang = now
 
     def _finished(self, event: Finished, now: float) -> None:
+        world = self.world
         if event.flow is not None and event.status not in (408, 503):
-            self.world.routes.answered(event.flow, now)
+            world.routes.answered(event.flow, now)
         story = event.context.case
         if not isinstance(story, Story):
             if story is not None:
-                self.world.metrics.response(story, event.status)  # the side, of a request that went by its bytes
+                world.metrics.response(story, event.status)  # the side, of a request that went by its bytes
             return
         story.status, story.finished, story.answered_by = event.status, now, event.flow
-        self.world.metrics.response(story.side, event.status)
+        world.metrics.response(story.side, event.status)
         invite = story.request.method == "INVITE"
         if story.action == "in-dialog" or not (invite or story.case is not None):
             return
         call = story.case.call if story.case is not None and story.side == "carrier" else None
         if event.status >= 300:
-            if call is not None and story.forwarded and self.world.following is not None:
+            if call is not None and story.forwarded and world.following is not None:
                 # What we refused ourselves says nothing about the caller.
-                self.world.following.ended(call, None, event.status, now)
+                world.following.ended(call, None, event.status, now)
         elif invite:
-            if self.world.promises is not None and story.case is not None:
-                heeding.answered(self.world.promises, story.case.call, self.world.utc())
+            if world.promises is not None and story.case is not None:
+                heeding.answered(world.promises, story.case.call, world.utc())
             outbound = story.side == "pbx" and story.action != "emergency"
-            answered = _new(Answered, (story.utc, self.world.utc(), call, outbound))
+            answered = _new(Answered, (story.utc, world.utc(), call, outbound))
             self.ongoing.begun(story.request.call_id, answered)
         self._done.append(story)
 

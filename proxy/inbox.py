@@ -54,6 +54,8 @@ everybody calls it.
 """
 STRANGERS = 20.0
 """Calls a second of nobody that we know which wait with the others: they are refused anyway."""
+MAY_WAIT = frozenset((b"I", b"C", b"\r", b"\n"))
+"""How a message begins that may have to wait: INVITE and CANCEL, also after line ends. All others are urgent."""
 TOKEN = b";rw="
 """Stands in a Route of ours: the request belongs to a call that we let through, or claims to."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
 from proxy.hep import Tap
-from proxy.inbox import HURRY, RETRY, Inbox
+from proxy.inbox import HURRY, MAY_WAIT, RETRY, Inbox
 from proxy.sip.curt import ends
 from proxy.sip.endpoint import Arrived, Endpoint, Event
 from proxy.sip.errors import ParseError
@@ -139,7 +139,9 @@ class Server:
             if inbox.overfull and inbox.unheard(data, flow):
                 return
             if elsewhere is None or not elsewhere(data, flow):
-                if not inbox.urgent(data, flow, now):
+                if data[:1] not in MAY_WAIT:
+                    first.append((data, flow))
+                elif not inbox.urgent(data, flow, now):
                     inbox.put(data, flow, now)
                 elif data[:7] == b"INVITE " and inbox.vital(data):
                     self._serve(data, flow, now)

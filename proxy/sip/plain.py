@@ -65,12 +65,6 @@ class Plain(NamedTuple):
         """Whether more is asked of a proxy than to send it on."""
         return b"proxy-require" in self.shape.places or b"max-breadth" in self.shape.places
 
-    @property
-    def route(self) -> bytes:
-        """The one Route line; empty where there is none, or more."""
-        found = self.shape.places.get(b"route", ())
-        return self.rows[found[0]] if len(found) == 1 else b""
-
 
 def read(data: bytes) -> Plain | None:
     """None where it is not plain, belongs to no dialog, or may end a transaction of ours that left no trace. Never
