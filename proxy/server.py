@@ -26,8 +26,6 @@ SORTED = 128
 """Of them sorted at one time, before those that need not wait are served."""
 TURN = 8
 """New calls served before the sockets are looked at again: the most that an emergency call waits for."""
-AT_ONCE = 50e-6
-"""Seconds after a turn of reading in which the loop comes back if more had arrived meanwhile."""
 SOONEST = 0.001
 """Seconds: a timer that is due is served after what has already arrived, not in a busy loop."""
 
@@ -67,8 +65,6 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._armed: asyncio.TimerHandle | None = None
         self._due = 0.0
-        self._left = now()
-        """When the last turn of reading was over."""
         calls.flushed_by(self.flush)
 
     async def start(self) -> None:
@@ -115,16 +111,13 @@ class Server:
 
     def _readable(self, index: int, udp: Udp) -> None:
         now = self._now()
-        # To ask for more than the one that woke us costs an exception where there is none. If the loop came back at
-        # once, more is likely; else it will say so.
-        self._read(index, udp, now, MOST if now - self._left < AT_ONCE else 1)
+        self._read(index, udp, now)
         if len(self._inbox):
             self._work()
         else:
             self._after(now)
-        self._left = self._now()
 
-    def _read(self, index: int, udp: Udp, now: float, left: int = MOST) -> None:
+    def _read(self, index: int, udp: Udp, now: float) -> None:
         """Sort what has arrived, then serve what need not wait; emergency calls are served at once. In a flood there
         are ten refusals for each message that is served, and those that alternate find cold caches and take twice the
         time.
@@ -148,9 +141,9 @@ class Server:
                 else:
                     first.append((data, flow))
 
-        while left > 0:
-            most = min(left, SORTED)
-            left = left - most if udp.read(take, most) == most else 0
+        left = MOST
+        while left:
+            left = left - SORTED if udp.read(take, SORTED) == SORTED else 0
             for data, flow in first:
                 self._serve(data, flow, now)
             first.clear()

@@ -33,7 +33,6 @@ def test_another_order_of_as_many_lines_is_another_shape() -> None:
         assert made is not None and made[1].pick(made[0]) == (b"CSeq: 1 BYE", b"Content-Length: 0")
 
 
-@pytest.mark.req("SIP-016")
 @pytest.mark.parametrize(
     "line",
     [
