@@ -65,9 +65,9 @@ class Sealer:
             raw = binascii.a2b_base64(token.replace("-", "+").replace("_", "/"), strict_mode=True)
         except (binascii.Error, ValueError):
             return None
-        fields, mac = raw[:FIELDS_SIZE], raw[FIELDS_SIZE:]
-        if len(mac) != MAC_SIZE or fields[0] != VERSION or fields[8] >= len(ACTIONS):
+        if len(raw) != FIELDS_SIZE + MAC_SIZE or raw[0] != VERSION or raw[8] >= len(ACTIONS):
             return None
+        fields, mac = raw[:FIELDS_SIZE], raw[FIELDS_SIZE:]
         for place, tag in enumerate(tags):
             if tag is not None and hmac.compare_digest(mac, self._mac(fields, call_id, tag)):
                 started = int.from_bytes(fields[2:8], "big") / 10

@@ -52,7 +52,7 @@ class Arriving:
             return False
         to = flow  # as reply.way_back has it
         if flow.connection or not plain.rport:
-            to = Flow(flow.listener, flow.host, plain.hop.port or reply.DEFAULT_PORT, flow.connection)
+            to = reply.sent_by(plain.hop, flow)
         context = Context(transactions.SERVER, transactions.TRYING, plain.key, layer.servers, to, None, flow, data)
         context.soon = layer.timers.start(timers.LATE_100, context, "100", now)
         layer.servers[plain.key] = context
