@@ -54,6 +54,8 @@ everybody calls it.
 """
 STRANGERS = 20.0
 """Calls a second of nobody that we know which wait with the others: they are refused anyway."""
+MAY_WAIT = frozenset((b"I", b"C", b"\r", b"\n"))
+"""How a message begins that may have to wait: INVITE and CANCEL, also after line ends. All others are urgent."""
 TOKEN = b";rw="
 """Stands in a Route of ours: the request belongs to a call that we let through, or claims to."""
 
@@ -127,9 +129,11 @@ class Inbox:
         """Whether a message is to be served at once. A CANCEL waits where an INVITE does: it must not overtake its
         own.
         """
-        if data[:1] in _LINE_END:
+        start = data[:7]
+        if start[:1] in _LINE_END:
             data = data.lstrip(b"\r\n")  # the parser takes them off too
-        if data[:7] == b"INVITE ":
+            start = data[:7]
+        if start == b"INVITE ":
             if self.vital(data):
                 return True
             if not self._queue:
@@ -137,7 +141,7 @@ class Inbox:
             if data.find(TOKEN) >= 0 and self._ours(data):
                 return self._dialogs.take(now)
             return self._awaited(data, flow) and self._callbacks.take(now)
-        return data[:7] != b"CANCEL " or not self._queue
+        return start != b"CANCEL " or not self._queue
 
     def vital(self, data: bytes) -> bool:
         """Whether an INVITE is an emergency call."""

@@ -7,15 +7,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from proxy.acting import Acting
+from proxy.locating import is_address
 from proxy.marking import bare, stripped
+from proxy.registration import MARK
 from proxy.sip.edit import Edits
 from proxy.sip.endpoint import Acked, Loose, PlainAcked, Plan
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.sip.plain import Plain
-from proxy.sip.routing import Me, Routed, own_route, route
+from proxy.sip.routing import Me, Routed, leads_on, own_route, route
 
 OTHER = {"carrier": "pbx", "pbx": "carrier"}
+MAX_WAYS = 2048
+"""Contacts whose way is remembered: each comes back in every request of its dialog."""
 
 
 class Onward:
@@ -23,6 +27,8 @@ class Onward:
 
     def __init__(self, acting: Acting, me: Me) -> None:
         self._acting, self._world, self._me = acting, acting.world, me
+        self._ways: dict[bytes, Flow] = {}
+        """Contacts that are addresses, and where they are."""
 
     def routed(self, request: Request) -> tuple[Routed, Sequence[Flow]]:
         """The route of a request; and where to send it, if that is what a PBX has registered through us. Raises
@@ -110,19 +116,29 @@ class Onward:
         trunk = world.trunks.find(flow.host, flow.port)
         lane = world.lanes.get(trunk.name) if trunk is not None else None
         if lane is not None and bare(world, plain.low, lane) and (way := self.plain_way(plain)) is not None:
-            if endpoint.pass_on(plain, flow, way[0], way[1], now):
+            if endpoint.pass_on(plain, flow, way[0], now):
                 return
         self._acting.handle(endpoint.take_apart(data, flow, now), now)
 
     def plain_way(self, plain: Plain) -> tuple[Flow, bytes] | None:
-        """Where a plain request goes, and the Route line that comes off: it came by our own Record-Route, and an
-        address leads on. None where it has to be looked at more closely.
+        """Where a plain request goes, and our token: it came by our own Record-Route, and an address leads on. None
+        where it has to be looked at more closely.
         """
-        route = own_route(plain, self._me)
-        if not route or self._world.bindings.concerns(plain.target, route):
+        token = own_route(plain, self._me)
+        if not token or token.startswith(MARK):
             return None
-        target = self._world.resolver.at_once(plain.uri)
-        return (target, route) if target is not None else None
+        target = plain.target
+        way = self._ways.get(target)
+        if way is None:
+            uri, world = plain.uri, self._world
+            if not leads_on(uri, self._me) or world.bindings.concerns(target, b""):
+                return None
+            way = world.resolver.at_once(uri)
+            if way is not None and is_address(uri.host):
+                if len(self._ways) >= MAX_WAYS:
+                    self._ways.clear()
+                self._ways[target] = way
+        return (way, token) if way is not None else None
 
     def loose(self, event: Loose, now: float) -> None:
         """A CANCEL that matches nothing of ours is passed on without state (RFC 3261 16.10)."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
+from typing import NamedTuple
 
 VERSION = 1
 MAC_SIZE = 9
@@ -25,8 +25,7 @@ ACTIONS = ("allow", "tag", "reject", "bypass")
 """What a token may say of the first verdict; bypass: an emergency call or one that we could not screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(NamedTuple):
     """What an opened token says."""
 
     worker: int
@@ -66,12 +65,13 @@ class Sealer:
             raw = binascii.a2b_base64(token.replace("-", "+").replace("_", "/"), strict_mode=True)
         except (binascii.Error, ValueError):
             return None
-        fields, mac = raw[:FIELDS_SIZE], raw[FIELDS_SIZE:]
-        if len(mac) != MAC_SIZE or fields[0] != VERSION or fields[8] >= len(ACTIONS):
+        if len(raw) != FIELDS_SIZE + MAC_SIZE or raw[0] != VERSION or raw[8] >= len(ACTIONS):
             return None
+        fields, mac = raw[:FIELDS_SIZE], raw[FIELDS_SIZE:]
         for place, tag in enumerate(tags):
             if tag is not None and hmac.compare_digest(mac, self._mac(fields, call_id, tag)):
-                return Seal(fields[1], int.from_bytes(fields[2:8], "big") / 10, ACTIONS[fields[8]], not place)
+                started = int.from_bytes(fields[2:8], "big") / 10
+                return _new(Seal, (fields[1], started, ACTIONS[fields[8]], not place))
         return None
 
     def _mac(self, fields: bytes, call_id: bytes, tag: str) -> bytes:
@@ -80,3 +80,6 @@ class Sealer:
         mac = self._keyed.copy()
         mac.update(fields + bound)
         return mac.digest()
+
+
+_new = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long

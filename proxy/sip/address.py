@@ -28,6 +28,9 @@ _LINE = re.compile(
     rf'[^:]++:[ \t]*+("[^"\\\r\n]*+"[ \t]*+|{_DISPLAY})<({_URI})>({PLAIN_PARAMS})'.encode("latin-1")
 ).fullmatch
 
+NAME_ADDR = rf'(?:"[^"\\\r\n]*+"[ \t]*+|{_DISPLAY})<{_URI}>'.encode("latin-1")
+"""A name-addr as nearly all of them are."""
+
 Shape = tuple[bytes, bytes, bytes]
 """Display name, URI and parameters, as received."""
 

@@ -20,6 +20,7 @@ from proxy.sip.parser import parse
 from proxy.sip.plain import Plain
 from proxy.sip.plain import rebuilt as rebuilt_plain
 from proxy.sip.routing import MAX_BREADTH, SPOKEN, TOKEN_PARAM, hostport
+from proxy.sip.timers import OWNER
 from proxy.sip.upstream import Upstream
 
 BREADTH = b"Max-Breadth: %d\r\n" % MAX_BREADTH
@@ -121,12 +122,10 @@ class Branches:
         waiting[key] = branch
         self._layer.out.append((data, target))
 
-    def plain_branch(
-        self, context: Context, plain: Plain, target: Flow, stamp: bytes, route: bytes, now: float
-    ) -> bool:
+    def plain_branch(self, context: Context, plain: Plain, target: Flow, stamp: bytes, now: float) -> bool:
         """The one branch of a plain request, sent on by its bytes; False where they are too many for a datagram."""
         key = self._tokens.branch().encode()
-        data = rebuilt_plain(plain, self.vias[target.listener] + key, stamp, route, BREADTH)
+        data = rebuilt_plain(plain, self.vias[target.listener] + key, stamp, BREADTH)
         if len(data) > MAX_UDP and target in self._options.large:
             return False
         context.tried = 1
@@ -165,9 +164,8 @@ class Branches:
 
     def heard(self, branch: Branch) -> None:
         """Something came of a hop, or nothing will come any more."""
-        if branch.silence_timer is not None:
-            self._layer.timers.cancel(branch.silence_timer)
-            branch.silence_timer = None
+        if (timer := branch.silence_timer) is not None:
+            timer[OWNER] = branch.silence_timer = None
         waiting = self.unanswered.get(branch.to)
         if waiting is not None and waiting.pop(branch.key, None) is not None and not waiting:
             del self.unanswered[branch.to]
@@ -175,18 +173,20 @@ class Branches:
     def _over(self, branch: Branch) -> None:
         """A branch has its final, or gets none any more."""
         branch.done = True
-        if branch.timer_c is not None:
-            self._layer.timers.cancel(branch.timer_c)
-            branch.timer_c = None
+        if (timer := branch.timer_c) is not None:
+            timer[OWNER] = branch.timer_c = None
 
     def passed(self, branch: Branch, status: int, data: bytes, now: float) -> None:
         """A 1xx or 2xx that the transaction passes up, with the bytes that go on: our Via is off (section 16.7)."""
-        self.heard(branch)
+        if not branch.provisional:
+            self.heard(branch)
         if status >= 200:
             self._over(branch)
             branch.last = None
-            self._up.sent(branch.context, status, data, branch.to, now)
-            self._cancel_others(branch, now)
+            context = branch.context
+            self._up.sent(context, status, data, branch.to, now)
+            if len(context.branches) > 1:
+                self._cancel_others(branch, now)
         elif self._rings(branch, status, now):
             self._up.sent(branch.context, status, data, branch.to, now)
 
@@ -260,8 +260,8 @@ class Branches:
                 one.silence_timer = None
         if status == 100 or branch.table is not transactions.INVITE_CLIENT:
             return False  # a provisional of any other request goes no further (RFC 4320 section 4.1)
-        if branch.timer_c is not None:
-            self._layer.timers.cancel(branch.timer_c)
+        if (timer := branch.timer_c) is not None:
+            timer[OWNER] = None
             branch.timer_c = self._layer.timers.start(self._options.timer_c, branch, "C", now)
         return True
 

@@ -104,15 +104,17 @@ class Endpoint:
 
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Event]:
         """One datagram. Never raises."""
-        if data[:1] < b"!" and (data[:1] in _STUN or not data.strip(b"\r\n\0 ")):
-            return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
-        if data[:4] == b"ACK " and curt.ends(data):
-            return []
-        if data[:8] == b"SIP/2.0 " and self._returning.by_bytes(data, flow, now):
-            return self._reported()
-        if data[:4] in _PLAIN and (plain := read_plain(data)) is not None:
-            if self._arriving.plain(plain, data, flow, now):
+        start = data[:4]
+        if start == b"SIP/":
+            if data[:8] == b"SIP/2.0 " and self._returning.by_bytes(data, flow, now):
                 return self._reported()
+        elif start in _PLAIN:
+            if start == b"ACK " and curt.ends(data):
+                return []
+            if (plain := read_plain(data)) is not None and self._arriving.plain(plain, data, flow, now):
+                return self._reported()
+        elif start < b"!" and (data[:1] in _STUN or not data.strip(b"\r\n\0 ")):
+            return []  # a keep-alive of line ends or none, or STUN (SIP-101, SIP-102)
         return self.take_apart(data, flow, now)
 
     def take_apart(self, data: bytes, flow: Flow, now: float) -> list[Event]:
@@ -142,22 +144,24 @@ class Endpoint:
         """Let everything happen that is due."""
         layer, branches = self._layer, self._branches
         for owner, name in layer.timers.expired(now):
-            if name == "silence":
-                branches.silent(owner, now)
-            elif name == "C":
-                branches.timer_c(owner, now)
-            elif name == "100":
-                owner.soon = None
-                self._trying(owner, now)
-            elif name == "user":
-                owner.soon = None
-                self._left_alone(owner, now)
-            else:
+            if name not in _OWN_TIMERS:
                 actions = layer.feed(owner, name, now)
+                if not actions:
+                    continue  # one that lingered is over: the ordinary case
                 if transactions.RESEND in actions:
                     self._up.pending.append(Retransmitted(True))
                 elif transactions.TIMEOUT in actions and isinstance(owner, Branch):
                     branches.failed(owner, "timeout", now)
+            elif name == "silence":
+                branches.silent(owner, now)
+            elif name == "C":
+                branches.timer_c(owner, now)
+            else:
+                owner.soon = None
+                if name == "100":
+                    self._trying(owner, now)
+                else:
+                    self._left_alone(owner, now)
         return self._reported()
 
     def next_timer(self) -> float | None:
@@ -278,19 +282,19 @@ class Endpoint:
         self._layer.out.append((rebuilt(request, start, (via, *self._up.length(request, target)), ours), target))
 
     def pass_on(
-        self, plain: Plain, source: Flow, target: Flow, route: bytes, now: float, context: Context | None = None
+        self, plain: Plain, source: Flow, target: Flow, now: float, context: Context | None = None
     ) -> bool:
-        """Send a plain request on by its bytes alone, without the Route line `route`: with its context, or an ACK
-        without state. False where it has to be taken apart.
+        """Send a plain request on by its bytes alone, without its Route line: with its context, or an ACK without
+        state. False where it has to be taken apart.
         """
         stamp = stamped(plain, source)
         if stamp is None:
             return False
         if context is None:
             via = self._vias[target.listener] + stateless_branch(plain)
-            self._layer.out.append((rebuilt_plain(plain, via, stamp, route), target))
+            self._layer.out.append((rebuilt_plain(plain, via, stamp), target))
             return True
-        context.forwarded = self._branches.plain_branch(context, plain, target, stamp, route, now)
+        context.forwarded = self._branches.plain_branch(context, plain, target, stamp, now)
         return context.forwarded
 
     def reconsider(self, context: Context, now: float) -> list[Event]:
@@ -338,5 +342,7 @@ class Endpoint:
 
 
 _PLAIN = frozenset((b"ACK ", b"BYE "))
+_OWN_TIMERS = frozenset(("silence", "C", "100", "user"))
+"""Those that are in no table."""
 _STUN = frozenset((b"\0", b"\1", b"\2", b"\3"))
 _UNANSWERED = frozenset((transactions.PROCEEDING, transactions.TRYING))

@@ -6,20 +6,18 @@ It keeps them by key, sends and repeats their bytes and runs their timers. What 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from proxy.sip import transactions
 from proxy.sip.flow import Flow
 from proxy.sip.options import Options
-from proxy.sip.timers import MIN_D, Timer, Timers
-from proxy.sip.transactions import RESEND, SEND, STARTS, STOP, TERMINATED, Table
+from proxy.sip.timers import MIN_D, OWNER, Timer, Timers
+from proxy.sip.transactions import TERMINATED, Table
 
 # States in which nothing of ours is sent again: the bytes may go, the key stays.
 _SPENT = frozenset((transactions.ACCEPTED, transactions.CONFIRMED))
 
-
-_REPEATING = frozenset("AEG")
 _LINGERING = frozenset("DIJK")
 
 
@@ -51,7 +49,7 @@ class Transaction:
 class Layer:
     """All live transactions of an endpoint."""
 
-    __slots__ = ("_reliable", "_seconds", "_t1", "_t2", "cancels", "clients", "out", "servers", "timers")
+    __slots__ = ("_seconds", "_t1", "_t2", "cancels", "clients", "out", "servers", "timers")
 
     def __init__(self, options: Options) -> None:
         self.servers: dict[Hashable, Transaction] = {}
@@ -62,53 +60,51 @@ class Layer:
         self.out: list[tuple[bytes, Flow]] = []
         self.timers = Timers()
         self._t1, self._t2 = options.t1, options.t2
-        self._reliable = tuple(one.transport != "UDP" for one in options.listeners)
-        """For each listener, whether its transport delivers or says that it cannot."""
         whole = 64 * options.t1
-        self._seconds = {
+        once = {
             "B": whole, "F": whole, "H": whole, "J": whole, "L": whole, "M": whole, "D": max(MIN_D, whole),
             "I": options.t4, "K": options.t4,
         }  # fmt: skip
+        # A transport that delivers, or says that it cannot, sends again what is lost, and nothing comes a second time.
+        reliable = {**once, **dict.fromkeys(_LINGERING, 0.0), **dict.fromkeys("AEG")}
+        self._seconds: tuple[Mapping[str, float | None], ...] = tuple(
+            once if one.transport == "UDP" else reliable for one in options.listeners
+        )
+        """For each listener: the timers of a fixed length, and with None those that do not run."""
 
     def __len__(self) -> int:
         return len(self.servers) + len(self.clients) + len(self.cancels)
 
     def feed(self, one: Transaction, event: str, now: float, data: bytes = b"") -> tuple[str, ...]:
         """One event into one machine; `data` is what SEND sends. Gives back what its table says, () if nothing."""
-        found = one.table.get((one.state, event))
+        found = one.table.steps.get((one.state, event))
         if found is None:
             return ()
-        state, actions = found
-        one.state = state
-        for action in actions:
-            if action == SEND:
-                one.last = data
-                self.out.append((data, one.to))
-            elif action in STARTS:
-                self.start_timer(one, STARTS[action], now)
-            elif action == STOP:
-                timers = self.timers
-                timers.cancel(one.retry_timer)
-                timers.cancel(one.timer)
-                one.retry_timer = one.timer = None
-            elif action == RESEND and one.last is not None:
-                self.out.append((one.last, one.to))
-        if state == TERMINATED:
-            self.end(one)
-        elif state in _SPENT:
+        one.state, actions, stop, send, starts, resend = found
+        if stop:
+            if (timer := one.retry_timer) is not None:
+                timer[OWNER] = one.retry_timer = None
+            if (timer := one.timer) is not None:
+                timer[OWNER] = one.timer = None
+        if send:
+            one.last = data
+            self.out.append((data, one.to))
+        for name in starts:
+            self.start_timer(one, name, now)
+        if resend and one.last is not None:
+            self.out.append((one.last, one.to))
+        if one.state in _SPENT:
             one.last = None
+        elif one.state == TERMINATED:
+            self.end(one)
         return actions
 
     def start_timer(self, one: Transaction, name: str, now: float) -> None:
         """A timer of the tables, with the seconds that the RFC gives it (table 4)."""
-        reliable = self._reliable[one.to[0]]
-        if reliable and name in _REPEATING:
-            return  # the transport sends again what is lost
-        seconds = self._seconds.get(name)
-        if seconds is not None:
-            if reliable and name in _LINGERING:
-                seconds = 0.0  # nothing can come a second time
-            one.timer = self.timers.start(seconds, one, name, now)
+        fixed = self._seconds[one.to[0]]
+        if name in fixed:
+            if (seconds := fixed[name]) is not None:
+                one.timer = self.timers.start(seconds, one, name, now)
             return
         # A, E and G begin with T1 and double: A without an end, E and G up to T2; E is T2 in Proceeding (17.1.2.2).
         seconds = one.retry * 2 or self._t1
@@ -120,8 +116,9 @@ class Layer:
     def end(self, one: Transaction) -> None:
         """A transaction is over, by its table or because nothing is left to wait for."""
         one.state = TERMINATED
-        self.timers.cancel(one.retry_timer)
-        self.timers.cancel(one.timer)
-        one.retry_timer = one.timer = None
+        if (timer := one.retry_timer) is not None:
+            timer[OWNER] = one.retry_timer = None
+        if (timer := one.timer) is not None:
+            timer[OWNER] = one.timer = None
         one.last = None
         one.home.pop(one.key, None)

@@ -11,23 +11,26 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from proxy.sip import reply
-from proxy.sip.address import shape_of_line, tag_of
+from proxy.sip.address import NAME_ADDR, shape_of_line, tag_of
 from proxy.sip.edit import COUNTED
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.grammar import TOKEN
 from proxy.sip.message import known_cseq
+from proxy.sip.shapes import Shape, Shapes
 from proxy.sip.uri import Uri
 from proxy.sip.uri import known as known_uri
 from proxy.sip.via import Via, known_hop
 
 # Our neighbour's Via first and alone on its line; no fold, no compact name, no blank before a colon.
-_PLAIN = re.compile(
+_START = re.compile(
     rb"(ACK|BYE) (sip:[^ \r\n]++) SIP/2\.0\r\n"
-    rb"((Via: SIP/2\.0/[A-Z]{2,8}+ [^ ;,\"\r\n]++);branch=(z9hG4bK%b)(?>(;rport)?))"
-    rb"((?>(?:\r\n[A-Za-z0-9\-]{2,64}+:[^\r\n]*+){5,64})\r\n)\r\n" % TOKEN.encode()
+    rb"((Via: SIP/2\.0/[A-Z]{2,8}+ [^ ;,\"\r\n]++);branch=(z9hG4bK%b)(?>(;rport)?))(?=\r\n)" % TOKEN.encode()
 ).match
-_ONCE = (b"\r\nfrom:", b"\r\nto:", b"\r\ncall-id:", b"\r\ncseq:", b"\r\nmax-forwards:", b"\r\ncontent-length:")
+_SHAPES = Shapes(b"From", b"To", b"Call-ID", b"CSeq", b"Max-Forwards", b"Content-Length")
+# From or To with a tag and no other parameter.
+_TAGGED = re.compile(rb'[^:]++:[ \t]*+%b;tag=([^\x00-\x20,;"<>\x7f]++)' % NAME_ADDR).fullmatch
+_EMPTY = b"Content-Length: 0"
 
 
 class Plain(NamedTuple):
@@ -43,13 +46,16 @@ class Plain(NamedTuple):
     key: tuple[str, str, int | None, str]
     """That of its server transaction; of an ACK: of the INVITE's."""
     rport: bool
-    head: bytes
-    """The other header lines, each between CRLFs."""
+    rows: list[bytes]
+    """The other header lines, after an empty one."""
+    shape: Shape
     low: bytes
-    """The same in lower case."""
+    """The same in lower case, each after a CRLF."""
+    call_id: bytes
     cseq: bytes
-    fewer: tuple[bytes, bytes]
-    """Max-Forwards as it is, and as it goes on."""
+    """Their lines."""
+    fewer: bytes
+    """Max-Forwards as it goes on."""
     from_tag: str | None
     to_tag: str
     body: bytes
@@ -57,50 +63,48 @@ class Plain(NamedTuple):
     @property
     def asks(self) -> bool:
         """Whether more is asked of a proxy than to send it on."""
-        return self.low.find(b"\r\nproxy-require:") >= 0 or self.low.find(b"\r\nmax-breadth:") >= 0
-
-    def line(self, name: bytes) -> bytes:
-        """The line of this name, spelled just so; empty where there is none."""
-        return _line(self.head, b"\r\n%b: " % name)
+        return b"proxy-require" in self.shape.places or b"max-breadth" in self.shape.places
 
 
 def read(data: bytes) -> Plain | None:
     """None where it is not plain, belongs to no dialog, or may end a transaction of ours that left no trace. Never
     raises.
     """
-    found = _PLAIN(data)
+    found = _START(data)
     if found is None:
         return None
-    method, target, via, start, branch, rport, head = found.groups()
-    low = head.lower()
-    for name in _ONCE:
-        if low.count(name) != 1:
-            return None
-    hop, body = known_hop(start), data[found.end() :]
-    cseq, hops = _line(head, b"\r\nCSeq: "), _line(head, b"\r\nMax-Forwards: ")
-    known, less = known_cseq(cseq), COUNTED.get(hops)
+    at = found.end()
+    end = data.find(b"\r\n\r\n", at)
+    head, body = data[at:end], data[end + 4 :]
+    if end < 0 or (made := _SHAPES.rows(head)) is None:
+        return None
+    rows, shape = made
+    method, target, via, start, branch, rport = found.groups()
+    sender, to, call_id, cseq, hops, length = shape.pick(rows)
+    hop, known, less = known_hop(start), known_cseq(cseq), COUNTED.get(hops)
     if hop is None or known is None or less is None or known.method.encode() != method:
         return None
-    if head.find(b"\r\nContent-Length: %d\r\n" % len(body)) < 0:
+    if length != (b"Content-Length: %d" % len(body) if body else _EMPTY):
         return None
     try:
         uri = known_uri(target)
-        mine = tag_of(shape_of_line(_line(head, b"\r\nFrom: "))[2])
-        tag = tag_of(shape_of_line(_line(head, b"\r\nTo: "))[2])
+        mine, tag = _tag(sender), _tag(to)
     except ParseError:
         return None
     if tag is None or tag.startswith(reply.STATELESS) or uri.headers:
         return None
     key = (branch.decode("ascii").lower(), hop.host.lower(), hop.port, "INVITE" if method == b"ACK" else known.method)
     return _new(Plain, (
-        method, target, uri, via, hop, key, rport is not None, head, low, cseq, (hops, less), mine, tag, body,
+        method, target, uri, via, hop, key, rport is not None, rows, shape, head.lower(), call_id, cseq, less, mine,
+        tag, body,
     ))  # fmt: skip
 
 
-def _line(head: bytes, name: bytes) -> bytes:
-    """The line that begins so; empty where there is none."""
-    at = head.find(name)
-    return head[at + 2 : head.index(b"\r\n", at + 2)] if at >= 0 else b""
+def _tag(line: bytes) -> str | None:
+    """The tag of a From or To line. Raises ParseError."""
+    if (found := _TAGGED(line)) is not None:
+        return found[1].decode("utf-8", "surrogateescape")
+    return tag_of(shape_of_line(line)[2])
 
 
 def stateless_branch(plain: Plain) -> bytes:
@@ -115,13 +119,17 @@ def stamped(plain: Plain, flow: Flow) -> bytes | None:
     return plain.via if plain.hop.host == flow.host else None
 
 
-def rebuilt(plain: Plain, via: bytes, stamp: bytes, route: bytes, more: bytes = b"") -> bytes:
-    """The octets that go on: `via` (ours) in front, stamped, counted down, `route` taken off, `more` added."""
-    head = plain.head.replace(b"\r\n%b\r\n" % plain.fewer[0], b"\r\n%b\r\n" % plain.fewer[1], 1)
-    if route:
-        head = head.replace(b"\r\n%b\r\n" % route, b"\r\n", 1)
-    start = b"%b %b SIP/2.0\r\n" % (plain.method, plain.target)
-    return b"%b%b\r\n%b%b%b\r\n%b" % (start, via, stamp, head, more, plain.body)
+def rebuilt(plain: Plain, via: bytes, stamp: bytes, more: bytes = b"") -> bytes:
+    """The octets that go on: `via` (ours) in front, stamped, counted down, the Route taken off, `more` added. Once: the
+    rows are changed.
+    """
+    rows, shape = plain.rows, plain.shape
+    rows[0] = b"%b %b SIP/2.0\r\n%b\r\n%b" % (plain.method, plain.target, via, stamp)
+    rows[shape.places[b"max-forwards"][0]] = plain.fewer
+    if found := shape.places.get(b"route"):
+        del rows[found[0]]
+    rows.append(more + b"\r\n" + plain.body)
+    return b"\r\n".join(rows)
 
 
 _new = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long

@@ -86,8 +86,14 @@ def way_back(via: Via, flow: Flow) -> Flow:
     """
     if not flow.connection and via.wants_rport:
         return flow
+    return sent_by(via, flow)
+
+
+def sent_by(via: Via, flow: Flow) -> Flow:
+    """The address that a request came from, at the port of its sent-by."""
+    port = via.port or DEFAULT_PORT
     # Over a stream by the connection that the request came by; this is where a new one leads if that is gone.
-    return Flow(flow.listener, flow.host, via.port or DEFAULT_PORT, flow.connection)
+    return flow if port == flow.port else flow._replace(port=port)
 
 
 def acknowledgement(sent: Request, response: Response) -> bytes:

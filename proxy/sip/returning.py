@@ -14,24 +14,24 @@ from proxy.sip.flow import Flow
 from proxy.sip.layer import Layer
 from proxy.sip.message import Response
 from proxy.sip.options import Options
+from proxy.sip.shapes import Shapes
 from proxy.sip.upstream import Upstream
 
-# A 1xx or 2xx as nearly all come back: our Via first and alone on its line, no fold, no compact name.
-PLAIN = (
-    rb"(SIP/2\.0 ([12][0-9][0-9]) [^\r\n]*+\r\n)%b([^;,\r\n ]++)[^,\r\n]*+"
-    rb"(\r\n(?>(?:[A-Za-z0-9\-]{2,64}+:[^\r\n]*+\r\n){2,64}))\r\n"
-)
+# A 1xx or 2xx as nearly all come back: our Via first and alone on its line.
+PLAIN = rb"(SIP/2\.0 ([12][0-9][0-9]) [^\r\n]*+)\r\n%b([^;,\r\n ]++)[^,\r\n]*+(?=\r\n)"
+_EMPTY = b"Content-Length: 0"
 
 
 class Returning:
     """The responses of an endpoint."""
 
-    __slots__ = ("_branches", "_layer", "_plain", "_sent_by", "_up", "_vias")
+    __slots__ = ("_branches", "_layer", "_plain", "_sent_by", "_shapes", "_up", "_vias")
 
     def __init__(self, options: Options, layer: Layer, up: Upstream, branches: Branches) -> None:
         self._layer, self._up, self._branches = layer, up, branches
         self._vias = branches.vias
         self._plain = tuple(re.compile(PLAIN % re.escape(via)).match for via in self._vias)
+        self._shapes = Shapes(b"CSeq", b"Content-Length")
         self._sent_by = frozenset((one.advertised_host.lower(), one.advertised_port) for one in options.listeners)
 
     def by_bytes(self, data: bytes, flow: Flow, now: float) -> bool:
@@ -39,23 +39,28 @@ class Returning:
         found = self._plain[flow.listener](data)
         if found is None:
             return False
-        start, status, key, rest = found.groups()
+        start, status, key = found.groups()
         branch: Branch | None = self._layer.clients.get(key)
-        if branch is None or branch.context.swap or branch.context.turn is not None:
+        if branch is None or (context := branch.context).swap or context.turn is not None:
+            return False
+        at = found.end()
+        end = data.find(b"\r\n\r\n", at)
+        if end < 0 or (made := self._shapes.rows(data[at:end])) is None:
             return False
         # Our CSeq is back as it went, another Via is left, and the one Content-Length is that of the body.
-        end = found.end()
+        rows, shape = made
+        cseq, length = shape.pick(rows)
+        octets = len(data) - end - 4
         if (
-            rest.find(b"\r\n%b\r\n" % branch.cseq) < 0
-            or rest.find(b"\r\nVia:") < 0
-            or rest.find(b"\r\nContent-Length: %d\r\n" % (len(data) - end)) < 0
-            or rest.lower().count(b"\r\ncontent-length:") != 1
+            cseq != branch.cseq
+            or length != (b"Content-Length: %d" % octets if octets else _EMPTY)
+            or b"via" not in shape.places
         ):
             return False
         code = int(status)
         actions = self._layer.feed(branch, transactions.R1XX if code < 200 else transactions.R2XX, now)
         if transactions.PASS in actions:
-            self._branches.passed(branch, code, start + rest[2:] + data[end - 2 :], now)
+            self._branches.passed(branch, code, start + data[at:], now)
         return True
 
     def taken_apart(self, response: Response, flow: Flow, now: float) -> None:

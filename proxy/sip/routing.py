@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
@@ -41,7 +42,7 @@ LOOP_FIELDS = frozenset(
 class Me:
     """Who we are: the addresses that we listen on and those that we write into Via and Record-Route."""
 
-    __slots__ = ("_own", "echoes")
+    __slots__ = ("_own", "echo", "echoes")
 
     def __init__(self, addresses: Iterable[tuple[str, int]]) -> None:
         own = [(host.lower().strip("[]"), port) for host, port in addresses]
@@ -52,6 +53,8 @@ class Me:
             for spoken in SPOKEN.values()
         )
         """How a Route line begins that gives back our own Record-Route as we wrote it."""
+        self.echo = re.compile(b"(?:%b)([A-Za-z0-9_=-]++)>" % b"|".join(map(re.escape, self.echoes))).fullmatch
+        """The whole line, with the token."""
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI leads to us."""
@@ -176,17 +179,17 @@ def route(request: Request, me: Me) -> Routed:
 
 
 def own_route(plain: Plain, me: Me) -> bytes:
-    """The one Route line of a plain request, where it is our own Record-Route as we wrote it and the Request-URI leads
-    to somebody else; empty where `route` has to look closer.
+    """The token in the one Route line of a plain request, where that is our own Record-Route as we wrote it; empty
+    where `route` has to look closer.
     """
-    params = plain.uri.params
-    if "maddr" in params or "lr" in params or me.owns(plain.uri) or plain.low.count(b"\r\nroute:") != 1:
-        return b""
-    line = plain.line(b"Route")
-    if not line.startswith(me.echoes) or line[-1:] != b">":
-        return b""
-    token = line[line.rindex(b";" + TOKEN_PARAM.encode() + b"=") + 4 : -1]
-    return line if token.isascii() and not _NOT_PLAIN.intersection(token) else b""
+    places = plain.shape.places.get(b"route", ())
+    found = me.echo(plain.rows[places[0]]) if len(places) == 1 else None
+    return found[1] if found is not None else b""
+
+
+def leads_on(uri: Uri, me: Me) -> bool:
+    """Whether a Request-URI leads to somebody else, and is no strict router's."""
+    return "maddr" not in uri.params and "lr" not in uri.params and not me.owns(uri)
 
 
 _new = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long

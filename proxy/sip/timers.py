@@ -2,13 +2,14 @@
 
 The RFC knows few durations, and time only grows, so the timers of one duration expire in the order in which they were
 started: one queue a duration, no heap. A cancelled timer lets go of its owner at once and stays in its queue as a husk;
-husks go when they reach the front, or when half of a queue is husks.
+husks go when they reach the front, or when a queue has grown to twice of what ran in it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 T1 = 0.5
@@ -27,20 +28,31 @@ MIN_D = 32.0
 """Seconds: Timer D is never shorter over UDP (section 17.1.1.2)."""
 
 HUSKS = 64
-"""So many husks are left in a queue without counting what share of it they are."""
+"""A queue of up to twice as many is not looked through for husks."""
 
 Timer = list[Any]
-"""[due, owner or None, name, queue or None]: a list, because cancelling changes it in place."""
+"""[due, owner or None, name]: a list, because cancelling changes it in place."""
+OWNER = 1
+"""Its place in a timer. `timer[OWNER] = None` cancels one: before it is due, after it, or twice."""
 
 
 class _Queue(deque[Timer]):
     """The timers of one duration, the earliest first."""
 
-    __slots__ = ("husks",)
+    __slots__ = ("bound",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.husks = 0
+        self.bound = 2 * HUSKS
+        """Beyond this length it is looked through."""
+
+    def sweep(self) -> None:
+        """Take the husks out."""
+        live = [timer for timer in self if timer[OWNER] is not None]
+        if len(live) < len(self):
+            self.clear()
+            self.extend(live)
+        self.bound = 2 * max(len(live), HUSKS)
 
 
 class Timers:
@@ -55,7 +67,7 @@ class Timers:
 
     def __len__(self) -> int:
         """Timers that run."""
-        return sum(len(queue) - queue.husks for queue in self._queues.values())
+        return sum(timer[OWNER] is not None for queue in self._queues.values() for timer in queue)
 
     @property
     def held(self) -> int:
@@ -68,8 +80,10 @@ class Timers:
         queue = self._queues.get(seconds)
         if queue is None:
             queue = self._queues[seconds] = _Queue()
-        timer: Timer = [due, owner, name, queue]
+        timer: Timer = [due, owner, name]
         queue.append(timer)
+        if len(queue) > queue.bound:
+            queue.sweep()
         soonest = self.soonest
         if soonest is None or due < soonest:
             self.soonest = due
@@ -77,17 +91,8 @@ class Timers:
 
     def cancel(self, timer: Timer | None) -> None:
         """It will not expire, and its owner is let go. Once is enough, twice does no harm, after it expired neither."""
-        if timer is not None and timer[1] is not None:
-            timer[1] = None
-            queue: _Queue | None = timer[3]
-            if queue is None:
-                return  # it is due, and its turn would have come
-            queue.husks += 1
-            if queue.husks > HUSKS and 2 * queue.husks > len(queue):
-                live = [one for one in queue if one[1] is not None]
-                queue.clear()
-                queue.extend(live)
-                queue.husks = 0
+        if timer is not None:
+            timer[OWNER] = None
 
     def expired(self, now: float) -> Iterator[tuple[Any, str]]:
         """The owners and names of the timers that are due, the earliest first, each told once.
@@ -99,24 +104,22 @@ class Timers:
         due: list[Timer] = []
         soonest: float | None = None
         for queue in self._queues.values():
-            while queue and (queue[0][0] <= now or queue[0][1] is None):
-                timer = queue.popleft()
-                if timer[1] is None:
-                    queue.husks -= 1
-                else:
-                    timer[3] = None
+            while queue:
+                timer = queue[0]
+                if timer[OWNER] is not None:
+                    if timer[0] > now:
+                        if soonest is None or timer[0] < soonest:
+                            soonest = timer[0]
+                        break
                     due.append(timer)
-            if queue and (soonest is None or queue[0][0] < soonest):
-                soonest = queue[0][0]
+                queue.popleft()
         self.soonest = soonest
-        due.sort(key=_due)
+        due.sort(key=_DUE)
         for timer in due:
-            owner = timer[1]
+            owner = timer[OWNER]
             if owner is not None:
-                timer[1] = None
+                timer[OWNER] = None
                 yield owner, timer[2]
 
 
-def _due(timer: Timer) -> float:
-    due: float = timer[0]
-    return due
+_DUE = itemgetter(0)

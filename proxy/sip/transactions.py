@@ -41,9 +41,27 @@ START_H, START_I, START_J, START_K, START_L, START_M = "+H", "+I", "+J", "+K", "
 STARTS = {f"+{name}": name for name in "ABDEFGHIJKLM"}
 """The actions that start a timer -> its name."""
 
-Table = Mapping[tuple[str, str], tuple[str, tuple[str, ...]]]
+Step = tuple[str, tuple[str, ...], bool, bool, tuple[str, ...], bool]
+"""An arrow as it is run: the state after it, all its actions, and of these whether STOP and SEND are among them, the
+timers that it starts, and whether RESEND is.
+"""
 
-INVITE_SERVER: Table = {  # figure 7, and RFC 6026 section 7.1
+
+class Table(dict[tuple[str, str], tuple[str, tuple[str, ...]]]):
+    """One figure, and its `steps`."""
+
+    def __init__(self, arrows: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]]) -> None:
+        super().__init__(arrows)
+        self.steps: dict[tuple[str, str], Step] = {
+            given: (
+                after, actions, STOP in actions, SEND in actions,
+                tuple(STARTS[action] for action in actions if action in STARTS), RESEND in actions,
+            )
+            for given, (after, actions) in arrows.items()
+        }  # fmt: skip
+
+
+INVITE_SERVER = Table({  # figure 7, and RFC 6026 section 7.1
     (PROCEEDING, REQUEST):      (PROCEEDING, (RESEND,)),
     (PROCEEDING, SEND_1XX):     (PROCEEDING, (SEND,)),
     (PROCEEDING, SEND_2XX):     (ACCEPTED,   (SEND, START_L)),
@@ -56,9 +74,9 @@ INVITE_SERVER: Table = {  # figure 7, and RFC 6026 section 7.1
     (ACCEPTED, SEND_2XX):       (ACCEPTED,   (SEND,)),
     (ACCEPTED, ACK):            (ACCEPTED,   (PASS,)),
     (ACCEPTED, TIMER_L):        (TERMINATED, ()),
-}  # fmt: skip
+})  # fmt: skip
 
-SERVER: Table = {  # figure 8
+SERVER = Table({  # figure 8
     (TRYING, SEND_1XX):         (PROCEEDING, (SEND,)),
     (TRYING, SEND_2XX):         (COMPLETED,  (SEND, START_J)),
     (TRYING, SEND_3XX_6XX):     (COMPLETED,  (SEND, START_J)),
@@ -68,9 +86,9 @@ SERVER: Table = {  # figure 8
     (PROCEEDING, SEND_3XX_6XX): (COMPLETED,  (SEND, START_J)),
     (COMPLETED, REQUEST):       (COMPLETED,  (RESEND,)),
     (COMPLETED, TIMER_J):       (TERMINATED, ()),
-}  # fmt: skip
+})  # fmt: skip
 
-INVITE_CLIENT: Table = {  # figure 5, and RFC 6026 section 7.2
+INVITE_CLIENT = Table({  # figure 5, and RFC 6026 section 7.2
     (CALLING, TIMER_A):         (CALLING,    (RESEND, START_A)),
     (CALLING, TIMER_B):         (TERMINATED, (STOP, TIMEOUT)),
     (CALLING, ERROR):           (TERMINATED, (STOP, FAIL)),
@@ -85,9 +103,9 @@ INVITE_CLIENT: Table = {  # figure 5, and RFC 6026 section 7.2
     (COMPLETED, TIMER_D):       (TERMINATED, ()),
     (ACCEPTED, R2XX):           (ACCEPTED,   (PASS,)),
     (ACCEPTED, TIMER_M):        (TERMINATED, ()),
-}  # fmt: skip
+})  # fmt: skip
 
-CLIENT: Table = {  # figure 6
+CLIENT = Table({  # figure 6
     (TRYING, TIMER_E):          (TRYING,     (RESEND, START_E)),
     (TRYING, TIMER_F):          (TERMINATED, (STOP, TIMEOUT)),
     (TRYING, ERROR):            (TERMINATED, (STOP, FAIL)),
@@ -101,7 +119,7 @@ CLIENT: Table = {  # figure 6
     (PROCEEDING, R2XX):         (COMPLETED,  (STOP, START_K, PASS)),
     (PROCEEDING, R3XX_6XX):     (COMPLETED,  (STOP, START_K, PASS)),
     (COMPLETED, TIMER_K):       (TERMINATED, ()),
-}  # fmt: skip
+})  # fmt: skip
 
 IGNORED: Mapping[str, frozenset[tuple[str, str]]] = {
     # A final is sent once; what comes after it changes nothing. A response that cannot be sent destroys nothing: that

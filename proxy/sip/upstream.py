@@ -12,6 +12,7 @@ from proxy.sip.grammar import COMMA
 from proxy.sip.layer import Layer
 from proxy.sip.message import Message, Response
 from proxy.sip.options import Options, Tokens
+from proxy.sip.timers import OWNER
 
 
 class Upstream:
@@ -29,9 +30,8 @@ class Upstream:
 
     def respond(self, context: Context, event: str, data: bytes, now: float) -> tuple[str, ...]:
         """A response to where the request came from, if its transaction lets it."""
-        if context.soon is not None:
-            self._layer.timers.cancel(context.soon)
-            context.soon = None
+        if (timer := context.soon) is not None:
+            timer[OWNER] = context.soon = None
         return self._layer.feed(context, event, now, data)
 
     def tag(self, context: Context) -> str:
@@ -62,7 +62,7 @@ class Upstream:
     def _settle(self, context: Context, status: int, flow: Flow | None) -> None:
         context.final, context.dead = status, True
         self.settled.append(context)
-        self.pending.append(Finished(context, status, flow))
+        self.pending.append(_new(Finished, (context, status, flow)))
 
     def passed(self, context: Context, response: Response, flow: Flow | None, now: float) -> None:
         """Pass a response on: our Via comes off, lines that we edited are given back, nothing else changes (16.7)."""
@@ -103,13 +103,16 @@ class Upstream:
 
     def sent(self, context: Context, status: int, data: bytes, flow: Flow | None, now: float) -> None:
         """A response of a branch goes to where the request came from, and the user is told."""
-        gone = self.respond(context, transactions.sending(status), data, now)
         if status < 200:
-            if gone:
-                self.pending.append(Ringing(context))
+            if self.respond(context, transactions.SEND_1XX, data, now):
+                self.pending.append(_new(Ringing, (context,)))
             return
+        gone = self.respond(context, transactions.sending(status), data, now)
         if gone and not context.final:
             self._settle(context, status, flow)
         elif not gone and status < 300 and context.table is transactions.INVITE_SERVER:
             # A 2xx goes upstream also after another final, and after its transaction has ended (16.7(5); SIP-048).
             self._layer.out.append((data, context.to))
+
+
+_new = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long

@@ -44,3 +44,19 @@ def test_the_longest_datagram_goes_and_comes_and_a_longer_one_is_a_failure(udp: 
         while not heard:
             udp.read(lambda data, host, port: heard.append(len(data)))
         assert heard == [60_000]
+
+
+def test_all_that_has_arrived_is_read_and_no_more_than_asked_for(udp: Udp) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        heard: list[bytes] = []
+
+        def read(most: int) -> int:
+            return udp.read(lambda data, host, port: heard.append(data), most)
+
+        assert read(4) == 0
+        for sent in (1, 2, 4):
+            for number in range(sent):
+                peer.sendto(b"%d" % number, ("127.0.0.1", udp.port))  # loopback: it is there at once
+            assert read(3) == min(sent, 3)
+        assert read(3) == 1 and read(3) == 0
+        assert heard == [b"0", b"0", b"1", b"0", b"1", b"2", b"3"]
