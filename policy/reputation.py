@@ -92,9 +92,15 @@ class Reputation:
 
     def note_verdict(self, call: Call, verdict: Verdict) -> None:
         """Count a decided call."""
-        bad = any(finding.kind in _PROOF and not finding.slug.startswith(_OWN) for finding in verdict.findings)
+        bad, utc = False, call.utc
+        for finding in verdict.findings:
+            if finding.kind in _PROOF and not finding.slug.startswith(_OWN):
+                bad = True
+                break
         for kind, name in self._names(call):
-            record = self._record(kind, name, call.utc)
+            record = self._records[kind].get(name)
+            if record is None or utc - record[0] > STALE:
+                record = self._record(kind, name, utc)
             record[1] += 1.0
             if bad:
                 record[2] += 1.0
