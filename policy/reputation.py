@@ -119,8 +119,8 @@ class Reputation:
         if call.print:
             found.append(("print", call.print))
         judgement = call.judgement
-        if judgement is not None and judgement.credential is not None and (spc := call.spc):
-            found.append(("signer", spc))
+        if judgement is not None and (signer := judgement.credential) is not None and signer.spc and judgement.proved:
+            found.append(("signer", signer.spc))
         return found
 
     def _record(self, kind: str, name: str, utc: float) -> list[float]:

@@ -166,9 +166,11 @@ class Judging:
         assert case is not None and lane is not None
         following = world.following if lane.side == "carrier" else None
         try:
-            hear(case, credentials, story.utc)
-            if not again and self._doubtful(context, story, routed, targets, credentials):
-                return
+            if case.exams:
+                hear(case, credentials, story.utc)
+                failed = case.judgement is not None and case.judgement.failure is not None
+                if failed and not again and self._doubtful(context, story, routed, targets, credentials):
+                    return
             look = partial(following.looked_up, now=world.now()) if following is not None else None
             if case.name:
                 look = partial(named, name=case.name, then=look)
@@ -181,8 +183,10 @@ class Judging:
         if world.hook is not None and self._acting.room:
             self._acting.endpoint.trying(context, world.now())
             self._acting.beside(self._asked(world.hook, context, story, routed, targets, verdict), "hook")
-        else:
+        elif world.services:
             self._leave(context, story, routed, targets, verdict)
+        else:
+            self._act(context, story, routed, targets, verdict)
 
     def _doubtful(
         self,

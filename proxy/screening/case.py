@@ -335,7 +335,8 @@ def judge(
 
     looked_up: adds what is remembered of the caller; None: nobody remembers.
     """
-    hear(case, credentials, utc)
+    if case.exams and case.judgement is None:
+        hear(case, credentials, utc)
     lane = case.lane
     caller = case.caller
     call: Call = _new(Call, (
