@@ -117,9 +117,12 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
         if not marks[place >> 3] >> (place & 7) & 1 or not second_mark(caller, book):
             book = book.unlisted
     shadow = book.shadow
-    checks = book.asks.get(call.side)
+    numbered = call.caller_kind == "number"
+    checks = book.asks.get((call.side, numbered))
     if checks is None:
-        checks = book.asks[call.side] = asked(call.side, book.off)
+        # Of a caller with a number the check of the deny list can say nothing where that is empty.
+        off = book.off if not numbered or book.deny else book.off | {"subscriber"}
+        checks = book.asks[call.side, numbered] = asked(call.side, off)
     for check in checks:
         if (finding := check(call, book)) is not None:
             if shadow and CHECK_OF[finding.slug] in shadow:
