@@ -93,6 +93,7 @@ class Metrics:
         self.cells: Cells = array("q", bytes(8 * self.size)) if buffer is None else buffer
         self._gauges: dict[str, tuple[str, Gauge, str]] = {}
         self._totals: dict[str, tuple[str, Callable[[], int]]] = {}
+        self._oversize = self.slot("udp_oversize")
         # What each call is counted by.
         self._requests, self._responses, self._decisions, self._verify, self._marks, self._caches = (
             self._families[name].slots
@@ -224,7 +225,7 @@ class Metrics:
             self.cells[self._marks[mode, "added"]] += added
 
     def oversize(self) -> None:
-        self.add("udp_oversize")
+        self.cells[self._oversize] += 1
 
     def reloaded(self, result: str) -> None:
         """result: ok or refused."""

@@ -24,7 +24,7 @@ from proxy.settings import Trunk
 from proxy.sip import address
 from proxy.sip.address import Address
 from proxy.sip.errors import ParseError
-from proxy.sip.grammar import COMMA, CR
+from proxy.sip.grammar import COMMA, CR, LESS
 from proxy.sip.headers import value_of
 from proxy.sip.message import Request
 from proxy.sip.uri import Uri
@@ -183,8 +183,7 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         if trunk.trust == "verdicts":
             verstat, attested = stated(request, source, trunk.verdicts)
     dialled = number_at(request.target, request, plan)
-    found = full(request.line("to") or b"")
-    meant = found[3].decode() if found is not None else who(request.to.uri, plan).tn
+    meant = number_in(request, plan)
     callees = (meant,) if meant == dialled and meant else tuple(tn for tn in (meant, dialled) if tn is not None)
     case = Case(
         lane=lane,
@@ -241,6 +240,12 @@ def number_at(target: bytes, request: Request, plan: Plan) -> str | None:
     return found[1].decode() if found is not None else who(request.uri, plan).tn
 
 
+def number_in(request: Request, plan: Plan) -> str | None:
+    """The number that To names."""
+    found = _FULL_TARGET(request.to_shape[1]) if LESS in (request.line("to") or b"") else None
+    return found[1].decode() if found is not None else who(request.to.uri, plan).tn
+
+
 def full(line: bytes) -> re.Match[bytes] | None:
     """The name, with and without quotes, and the number of a header line that gives its number in full."""
     found = _FULL(line)
@@ -249,6 +254,9 @@ def full(line: bytes) -> re.Match[bytes] | None:
 
 def displayed(request: Request) -> str:
     """The name that From shows."""
+    display, uri, _ = request.from_shape
+    if not display and _FULL_TARGET(uri) is not None and LESS in (request.line("from") or b""):
+        return ""
     found = full(request.line("from") or b"")
     return (found[1] or found[2]).decode().strip() if found is not None else request.from_.display
 
