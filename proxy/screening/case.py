@@ -242,8 +242,12 @@ def number_at(target: bytes, request: Request, plan: Plan) -> str | None:
 
 def number_in(request: Request, plan: Plan) -> str | None:
     """The number that To names."""
-    found = _FULL_TARGET(request.to_shape[1]) if LESS in (request.line("to") or b"") else None
-    return found[1].decode() if found is not None else who(request.to.uri, plan).tn
+    line = request.line("to") or b""
+    display, uri, _ = request.to_shape
+    if not display and LESS in line and (short := _FULL_TARGET(uri)) is not None:
+        return short[1].decode()
+    found = full(line)
+    return found[3].decode() if found is not None else who(request.to.uri, plan).tn
 
 
 def full(line: bytes) -> re.Match[bytes] | None:
@@ -254,10 +258,11 @@ def full(line: bytes) -> re.Match[bytes] | None:
 
 def displayed(request: Request) -> str:
     """The name that From shows."""
+    line = request.line("from") or b""
     display, uri, _ = request.from_shape
-    if not display and _FULL_TARGET(uri) is not None and LESS in (request.line("from") or b""):
+    if not display and LESS in line and _FULL_TARGET(uri) is not None:
         return ""
-    found = full(request.line("from") or b"")
+    found = full(line)
     return (found[1] or found[2]).decode().strip() if found is not None else request.from_.display
 
 
