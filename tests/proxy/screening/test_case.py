@@ -8,6 +8,7 @@ from policy.rulebook import Profile, Rulebook
 from proxy.screening.case import Case, Lane, displayed, judge, number_in, open_case, stir_reasons, who
 from proxy.settings import Trunk
 from proxy.sip.message import Request
+from proxy.sip.parser import parse
 from shaken.msg import msgi
 from shaken.number import Plan
 from shaken.verify import Rules
