@@ -93,6 +93,8 @@ OPTED_OUT = "line-opted-out"
 _new = tuple.__new__
 _DETERMINISTIC, _SUBSCRIBER, _ANALYTICS, _IDENTITY, _DUTY, _NOTE = Class
 
+_NOTHING: tuple[int, Action, None] = (0, "allow", None)
+"""What no finding adds up to."""
 _STOPS = ("reject", "divert")
 _CLEAR: dict[Mode, Verdict] = {mode: Verdict(mode=mode) for mode in ("observe", "tag", "enforce")}
 
@@ -115,13 +117,16 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
         if not marks[place >> 3] >> (place & 7) & 1 or not second_mark(caller, book):
             book = book.unlisted
     shadow = book.shadow
-    checks = book.asks.get(call.side)
+    numbered = call.caller_kind == "number"
+    checks = book.asks.get((call.side, numbered))
     if checks is None:
-        checks = book.asks[call.side] = asked(call.side, book.off)
+        # Of a caller with a number the check of the deny list can say nothing where that is empty.
+        off = book.off if not numbered or book.deny else book.off | {"subscriber"}
+        checks = book.asks[call.side, numbered] = asked(call.side, off)
     for check in checks:
         if (finding := check(call, book)) is not None:
             if shadow and CHECK_OF[finding.slug] in shadow:
-                finding = finding._replace(shadow=True)
+                finding = _new(Finding, (*finding[:7], True))
             elif finding.allows:
                 return Verdict(findings=(finding,), deciding=finding, mode=mode, allowed=True)
             if finding.shadow:
@@ -135,7 +140,7 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
     if findings is None:
         return _CLEAR[mode]
     acting = [finding for finding in findings if not finding.shadow] if shadows else findings
-    score, would, deciding = _weighed(acting, book, profile)
+    score, would, deciding = _weighed(acting, book, profile) if acting else _NOTHING
     rehearsed = would
     if book.spares and would in _STOPS and _spared(would, deciding, call, book):
         findings.append(Finding(OPTED_OUT, _NOTE, 0, "this line wants nothing blocked by analytics: tagged instead"))
@@ -180,8 +185,9 @@ def overruled(
 
 def _rehearsed(findings: Sequence[Finding], call: Call, book: Rulebook, profile: Profile) -> Action:
     """What would be done if the shadows were real."""
-    if any(finding.allows for finding in findings):
-        return "allow"
+    for finding in findings:
+        if finding.allows:
+            return "allow"
     _, would, deciding = _weighed(findings, book, profile)
     return "tag" if book.spares and would in _STOPS and _spared(would, deciding, call, book) else would
 

@@ -92,9 +92,15 @@ class Reputation:
 
     def note_verdict(self, call: Call, verdict: Verdict) -> None:
         """Count a decided call."""
-        bad = any(finding.kind in _PROOF and not finding.slug.startswith(_OWN) for finding in verdict.findings)
+        bad, utc = False, call.utc
+        for finding in verdict.findings:
+            if finding.kind in _PROOF and not finding.slug.startswith(_OWN):
+                bad = True
+                break
         for kind, name in self._names(call):
-            record = self._record(kind, name, call.utc)
+            record = self._records[kind].get(name)
+            if record is None or utc - record[0] > STALE:
+                record = self._record(kind, name, utc)
             record[1] += 1.0
             if bad:
                 record[2] += 1.0
@@ -113,8 +119,8 @@ class Reputation:
         if call.print:
             found.append(("print", call.print))
         judgement = call.judgement
-        if judgement is not None and judgement.credential is not None and (spc := call.spc):
-            found.append(("signer", spc))
+        if judgement is not None and (signer := judgement.credential) is not None and signer.spc and judgement.proved:
+            found.append(("signer", signer.spc))
         return found
 
     def _record(self, kind: str, name: str, utc: float) -> list[float]:

@@ -219,8 +219,9 @@ class Rulebook:
     """The weight of a finding: its own, or else that of its family (`identity-…`)."""
     marks: bytes | None = field(init=False, repr=False, compare=False)
     """A bit for each number on a list, where the lists are long (`marked`)."""
-    asks: dict[str, tuple[Asked, ...]] = field(init=False, repr=False, compare=False)
-    """The checks that this book asks, by side, as `policy.decide` finds them out once."""
+    asks: dict[tuple[str, bool], tuple[Asked, ...]] = field(init=False, repr=False, compare=False)
+    """The checks that this book asks, by side and whether the caller has a number, as `policy.decide` finds them out
+    once."""
     mask: int = field(init=False, repr=False, compare=False)
     """What a hash is cut to, so that it is the place of a mark."""
     unlisted: Rulebook = field(init=False, repr=False, compare=False)
@@ -257,6 +258,10 @@ class Rulebook:
             off |= {"complaint"}
         if not self.countries:
             off |= {"country"}
+        if not self.campaigns and self.casebook is None:
+            off |= {"campaign"}
+        if not self.brands:
+            off |= {"brand"}
         object.__setattr__(self, "off", off)
         shadow = frozenset(name for name, mode in self.checks.items() if mode == "shadow")
         object.__setattr__(self, "shadow", shadow)
@@ -271,8 +276,6 @@ class Rulebook:
                 NumberSet(frozenset(), numbers.prefixes, numbers.ranges) for numbers in asked.values()
             )
             blank = replace(self, psap=psap, allow=allow, own=own, dno=dno, deny=deny)
-            if not deny:  # of a caller with a number the check of the deny list could say nothing
-                object.__setattr__(blank, "off", blank.off | {"subscriber"})
         object.__setattr__(self, "marks", marks)
         object.__setattr__(self, "mask", 8 * len(marks) - 1 if marks is not None else 0)
         object.__setattr__(self, "unlisted", blank)

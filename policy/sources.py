@@ -192,10 +192,14 @@ class Sources:
         return group
 
     def _brought_up_to_date(self) -> None:
+        together: dict[_Count, list[int]] = {}  # many groups share most of their members
         for group in self._waiting:
             for count in group.members:
-                count.add(group.more, self._at)
+                more = together.get(count)
+                together[count] = group.more if more is None else list(map(int.__add__, more, group.more))
             group.more, group.waits = [0] * _FIGURES, False
+        for count, more in together.items():
+            count.add(more, self._at)
         for group in self._waiting:
             group.shown = tuple(count.shown for count in group.members if count.shown is not None)
         self._waiting.clear()

@@ -32,6 +32,9 @@ CELLS = ROWS * WIDTH
 _COUNT = (1 << 14) - 1
 _EPOCH = (1 << 22) - 1
 _COUNTS = (1 << 42) - 1
+_FORGOTTEN = 2 << 42
+"""A cell that is smaller than the beginning of this half-window by more than this is of three half-windows ago, or
+older: it counts nothing."""
 
 
 class Tally:
@@ -82,13 +85,17 @@ class Tally:
         # Written out for the two rows: this is asked once a call, and a loop costs half as much again. A cell
         # of this half-window lies between `start` and `start + _COUNTS`; nearly always it holds no older count.
         one = mine[first]
-        if not 0 <= one - start < _COUNTS:
+        if one < start - _FORGOTTEN:
+            one = start  # nearly every caller is new
+        elif not 0 <= one - start < _COUNTS:
             one = _aged(one, epoch & _EPOCH)
         if one & _COUNT != _COUNT:
             one += 1
             mine[first] = one
         two = mine[second]
-        if not 0 <= two - start < _COUNTS:
+        if two < start - _FORGOTTEN:
+            two = start
+        elif not 0 <= two - start < _COUNTS:
             two = _aged(two, epoch & _EPOCH)
         if two & _COUNT != _COUNT:
             two += 1

@@ -11,6 +11,7 @@ from proxy.screening.signing import Signed, Wanted, sign, wanted
 from proxy.sip.edit import Edits
 from proxy.sip.message import Request
 from proxy.world import World
+from shaken.verdict import NOT_DONE, PASSED
 
 UNTOUCHED = Marks(Edits())
 """Nothing is to be changed. It belongs to all: nobody writes into it."""
@@ -20,7 +21,7 @@ def hidden(world: World, request: Request, lane: Lane) -> list[int]:
     """The lines of P-Asserted-Identity that the other side may not see: the caller asked for privacy, and nobody there
     is trusted with identities (RFC 3325 section 7). Identity stays (RFC 8224 section 11).
     """
-    if "privacy" not in request.names or "p-asserted-identity" not in request.names:
+    if "p-asserted-identity" not in request.names:
         return []
     asked = {token.strip().lower() for value in request.all("privacy") for token in value.split(b";")}
     if b"id" not in asked:
@@ -35,7 +36,7 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
     """The header edits of a call that goes on: taken off and put on in tag and enforce, only counted in observe."""
     marking = world.settings.marking
     marks = _strip(world, request, lane, case)
-    if lane.mode != "observe" and (private := hidden(world, request, lane)):
+    if lane.mode != "observe" and request.line("privacy") is not None and (private := hidden(world, request, lane)):
         marks.edits.drop.update(private)
         marks.stripped += len(private)
     if lane.trunk.side == "pbx":
@@ -57,19 +58,26 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
     if verdict.action == "reject":
         return marks
     judgement = case.judgement
-    proved = judgement is not None and judgement.proved
+    attestation = origid = None
+    if judgement is None:
+        verstat = case.verstat or NOT_DONE
+    elif judgement.proved:
+        verstat = PASSED
+        if (token := judgement.passport) is not None:
+            attestation, origid = token.attest, token.origid
+    else:
+        verstat = judgement.verstat
     add(
         marks,
         request,
         verdict,
         prefix=marking.prefix + "-",
-        verstat=judgement.verstat if judgement is not None else case.verstat or "No-TN-Validation",
-        attestation=judgement.attestation if judgement is not None else None,
-        origid=judgement.passport.origid if proved and judgement and judgement.passport else None,
+        verstat=verstat,
+        attestation=attestation,
+        origid=origid,
         in_from=marking.verstat_in_from,
     )
     if world.shows is not None:
-        attestation = judgement.attestation if judgement is not None else None
         world.shows.on(marks, request, verdict, attestation, case.name, lane.trunk.name)
     if case.heard is not None and case.heard.priority_failed:
         # What asked for priority could not prove it: the call goes on as an ordinary one (RFC 8443 section 4.2).
@@ -97,12 +105,15 @@ def _strip(world: World, request: Request, lane: Lane, case: Case | None = None)
     caller, trusted = case.caller.tn if case is not None else None, lane.trunk.trust != "none"
     return strip(
         request,
-        keep_callback=callback_proved(caller, trusted, world.book.psap)
-        or (case is not None and case.heard is not None and case.heard.psap_callback),
+        keep_callback=request.line("priority") is not None
+        and (
+            callback_proved(caller, trusted, world.book.psap)
+            or (case is not None and case.heard is not None and case.heard.psap_callback)
+        ),
         prefix=world.settings.marking.prefix.lower() + "-",
         keep_verdicts=lane.trunk.trust == "verdicts",
         carrier=lane.trunk.verdicts,
-        keep_asserted=lane.trunk.trust != "none",
+        keep_asserted=trusted,
     )
 
 
@@ -149,14 +160,17 @@ def unscreened(world: World, request: Request, lane: Lane) -> Marks:
 
 def counted(world: World, case: Case, verdict: Verdict, seconds: float) -> None:
     metrics, judgement = world.metrics, case.judgement
-    attestation = (judgement.attestation if judgement is not None else None) or "none"
+    proved = judgement is not None and judgement.proved
+    attestation = "none"
+    if proved and judgement is not None and judgement.passport is not None:
+        attestation = judgement.passport.attest or "none"
     reason = verdict.deciding.slug if verdict.deciding is not None else "none"
     metrics.decision(case.lane.trunk.side, verdict.action, reason, attestation)
     metrics.decided(seconds)
     if world.tap is not None:
         world.tap.judged(case, verdict, seconds)
     if judgement is not None:
-        metrics.verified("passed" if judgement.proved else judgement.slug or "failed", attestation)
+        metrics.verified("passed" if proved else judgement.slug or "failed", attestation)
     elif case.lane.trunk.side == "carrier":
         # A header of RFC 4474 is no signature that anybody can check: ignored, counted (TRAP-28).
         old = case.heard is not None and case.heard.legacy > 0

@@ -39,27 +39,31 @@ Gauge = Callable[[], float | Mapping[str, float]]
 """Read when somebody asks: a number, or one for each value of the gauge's label."""
 
 
+class Slots(dict[tuple[str, ...], int]):
+    """Label values, in the declared order -> cell; what was not declared is `other`."""
+
+    __slots__ = ("known",)
+
+    def __init__(self, family: Family, start: int) -> None:
+        super().__init__((labels, start + place) for place, labels in enumerate(family.series()))
+        self.known = tuple(frozenset(values) for values in family.labels.values())
+
+    def __missing__(self, labels: tuple[str, ...]) -> int:
+        return self[tuple(v if v in k else OTHER for v, k in zip(labels, self.known, strict=True))]
+
+
 class Counters:
     """The cells of one family."""
 
-    __slots__ = ("family", "slots", "_known")
+    __slots__ = ("family", "slots")
 
     def __init__(self, family: Family, start: int) -> None:
         self.family = family
-        self.slots = {labels: start + place for place, labels in enumerate(family.series())}
-        """Label values, in the declared order -> cell. On a hot path: look up once, then `cells[slot] +=
-        1`.
-        """
-        self._known = tuple(frozenset(values) for values in family.labels.values())
+        self.slots = Slots(family, start)
 
     def slot(self, *labels: str) -> int:
         """The cell of these label values; what was not declared is `other`."""
-        found = self.slots.get(labels)
-        if found is None:
-            found = self.slots[
-                tuple(v if v in k else OTHER for v, k in zip(labels, self._known, strict=True))
-            ]
-        return found
+        return self.slots[labels]
 
 
 class Metrics:
@@ -89,10 +93,12 @@ class Metrics:
         self.cells: Cells = array("q", bytes(8 * self.size)) if buffer is None else buffer
         self._gauges: dict[str, tuple[str, Gauge, str]] = {}
         self._totals: dict[str, tuple[str, Callable[[], int]]] = {}
-        self._decisions = self._families["decisions"]
-        self._verify = self._families["verify"]
-        self._requests = self._families["requests"]
-        self._responses = self._families["responses"]
+        self._oversize = self.slot("udp_oversize")
+        # What each call is counted by.
+        self._requests, self._responses, self._decisions, self._verify, self._marks, self._caches = (
+            self._families[name].slots
+            for name in ("requests", "responses", "decisions", "verify", "marks", "cert_cache_requests")
+        )
 
     def counters(self, name: str) -> Counters:
         """The family of this name, without prefix and `_total`."""
@@ -112,15 +118,15 @@ class Metrics:
     # What happens, in the words of those who report it
 
     def request(self, side: str, method: str) -> None:
-        self.cells[self._requests.slot(side, method)] += 1
+        self.cells[self._requests[side, method]] += 1
 
     def response(self, side: str, status: int) -> None:
-        self.cells[self._responses.slot(side, f"{status // 100}xx")] += 1
+        self.cells[self._responses[side, f"{status // 100}xx"]] += 1
 
     def decision(self, side: str, action: str, reason: str, attest: str) -> None:
         """side: where the call comes from; a call of the carrier is inbound."""
         direction = "inbound" if side == "carrier" else "outbound"
-        self.cells[self._decisions.slot(direction, action, reason, attest)] += 1
+        self.cells[self._decisions[direction, action, reason, attest]] += 1
 
     def decided(self, seconds: float) -> None:
         """How long a call waited for its verdict."""
@@ -130,7 +136,7 @@ class Metrics:
         cells[start + len(DECISION_BOUNDS_NS) + 1] += elapsed
 
     def verified(self, result: str, attest: str) -> None:
-        self.cells[self._verify.slot(result, attest)] += 1
+        self.cells[self._verify[result, attest]] += 1
 
     def signed(self, result: str, attest: str) -> None:
         self.add("sign", result, attest)
@@ -164,7 +170,7 @@ class Metrics:
 
     def cache(self, result: str) -> None:
         """result: hit or miss."""
-        self.add("cert_cache_requests", result)
+        self.cells[self._caches[result,]] += 1
 
     def emergency(self) -> None:
         self.add("emergency_calls")
@@ -214,12 +220,12 @@ class Metrics:
 
     def marked(self, mode: str, stripped: int, added: int) -> None:
         if stripped:
-            self.add("marks", mode, "stripped", by=stripped)
+            self.cells[self._marks[mode, "stripped"]] += stripped
         if added:
-            self.add("marks", mode, "added", by=added)
+            self.cells[self._marks[mode, "added"]] += added
 
     def oversize(self) -> None:
-        self.add("udp_oversize")
+        self.cells[self._oversize] += 1
 
     def reloaded(self, result: str) -> None:
         """result: ok or refused."""

@@ -37,7 +37,12 @@ class Onward:
         routed = route(request, self._me)
         bindings = self._world.bindings
         flow: Flow | None = None
-        if routed.own and (found := bindings.opened(routed.target)) is not None and found.uri is not None:
+        if (
+            routed.own
+            and routed.target.find(MARK) >= 0
+            and (found := bindings.opened(routed.target)) is not None
+            and found.uri is not None
+        ):
             routed = routed._replace(target=found.contact, next=found.uri, own=False)
             flow = found.flow or self._world.resolver.at_once(found.uri)
         elif routed.tokens:

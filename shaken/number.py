@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 MAX_DIGITS = 15
@@ -54,8 +54,7 @@ E164 = Plan("", international=())
 Kind = Literal["number", "anonymous", "uri", "invalid"]
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(NamedTuple):
     """One end of a call: a number, or a URI, or nobody who wants to be known."""
 
     kind: Kind

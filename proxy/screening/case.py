@@ -24,7 +24,8 @@ from proxy.settings import Trunk
 from proxy.sip import address
 from proxy.sip.address import Address
 from proxy.sip.errors import ParseError
-from proxy.sip.grammar import COMMA
+from proxy.sip.grammar import COMMA, CR, LESS
+from proxy.sip.headers import value_of
 from proxy.sip.message import Request
 from proxy.sip.uri import Uri
 from shaken import mky
@@ -47,6 +48,10 @@ LAB_CAMPAIGN = "x-lab-campaign"
 
 PURPOSE = "x-screen-purpose"
 """By which a PBX, or an upstream trusted for verdicts, says what a call is for (`telemarketing` owes more)."""
+
+_new = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long
+
+assert len(Call._fields) == 25, "`judge` makes them by place"
 
 Credentials = Mapping[str, Credential | CredentialFailure]
 
@@ -119,10 +124,11 @@ class Case:
     """What must be at hand before `judge`: the certificate URLs that cheap checks left standing."""
 
 
-# A number in full, as nearly every call has it: `"NAME" <sip:+12025550123@host>`, and so as a Request-URI. What does
-# not look exactly so (escapes, parameters in the user part, other schemes, nobody's host) is taken apart with care.
+# A number in full, as nearly every call has it, `From: "NAME" <sip:+12025550123@host>`, also as a Request-URI. What
+# does not look exactly so (escapes, a user part with parameters, other schemes, nobody's host) is read with care.
 _FULL = re.compile(
-    rb'(?:"([^"\\\x80-\xff]*)"[ \t]*|([A-Za-z0-9 .\-]*))<sips?:\+([1-9][0-9]{9,14})@(?![aA][nN][oO][nN])[^>]*>'
+    rb'[^:]*+:[ \t]*+(?:"([^"\\\x80-\xff\r\n]*)"[ \t]*|([A-Za-z0-9 .\-]*))'
+    rb"<sips?:\+([1-9][0-9]{9,14})@(?![aA][nN][oO][nN])[^>\r\n]*>"
 ).match
 _FULL_TARGET = re.compile(rb"sips?:\+([1-9][0-9]{9,14})@(?![aA][nN][oO][nN])").match
 
@@ -163,13 +169,13 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
     """
     trunk, plan = lane.trunk, lane.plan
     # P-Asserted-Identity counts from a side that is trusted for it, and then before From (SIP-126, STI-056, TRAP-42).
-    value, name = request.first("from") or b"", "From"
-    if trunk.trust != "none" and "p-asserted-identity" in request.names:
-        value, name = request.first("p-asserted-identity") or b"", "P-Asserted-Identity"
+    line, name = request.line("from") or b"", "From"
+    if trunk.trust != "none" and (asserting := request.line("p-asserted-identity")) is not None:
+        line, name = asserting, "P-Asserted-Identity"
     verstat = attested = None
-    if trunk.trust != "verdicts" and (found := _FULL(value)) is not None:
+    if trunk.trust != "verdicts" and (found := full(line)) is not None:
         digits = found[3].decode()
-        caller, text = Party("number", digits, None), "+" + digits
+        caller, text = _new(Party, ("number", digits, None)), "+" + digits
         display = (found[1] or found[2]).decode().strip() or displayed(request)
     else:
         shown = asserted(request) if name != "From" else None
@@ -179,7 +185,7 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         if trunk.trust == "verdicts":
             verstat, attested = stated(request, source, trunk.verdicts)
     dialled = number_at(request.target, request, plan)
-    meant = number_in(request.first("to") or b"", request, plan)
+    meant = number_in(request, plan)
     callees = (meant,) if meant == dialled and meant else tuple(tn for tn in (meant, dialled) if tn is not None)
     case = Case(
         lane=lane,
@@ -194,7 +200,7 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
         method=request.method,
         attested=attested,
     )
-    if name != "From" and (COMMA in value or request.names.count("p-asserted-identity") > 1):
+    if name != "From" and (COMMA in line or request.names.count("p-asserted-identity") > 1):
         case.disputed = disputed(request, plan)
     if lane.side == "carrier":
         case.software = software(request)
@@ -210,7 +216,7 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
     if "identity" in request.names:
         values = request.all("identity")
         case.identities = len(values)
-        claim = Claim(caller.tn, caller.uri, callees)
+        claim: Claim = _new(Claim, (caller.tn, caller.uri, callees, None, ()))
         if dialled is None or meant is None:
             uris = (who(uri, plan).uri for uri in (request.to.uri, request.uri))
             claim = claim._replace(callee_uris=tuple(dict.fromkeys(one for one in uris if one is not None)))
@@ -236,15 +242,29 @@ def number_at(target: bytes, request: Request, plan: Plan) -> str | None:
     return found[1].decode() if found is not None else who(request.uri, plan).tn
 
 
-def number_in(value: bytes, request: Request, plan: Plan) -> str | None:
+def number_in(request: Request, plan: Plan) -> str | None:
     """The number that To names."""
-    found = _FULL(value)
+    line = request.line("to") or b""
+    display, uri, _ = request.to_shape
+    if not display and LESS in line and (short := _FULL_TARGET(uri)) is not None:
+        return short[1].decode()
+    found = full(line)
     return found[3].decode() if found is not None else who(request.to.uri, plan).tn
+
+
+def full(line: bytes) -> re.Match[bytes] | None:
+    """The name, with and without quotes, and the number of a header line that gives its number in full."""
+    found = _FULL(line)
+    return _FULL(b":" + value_of(line)) if found is None and CR in line else found
 
 
 def displayed(request: Request) -> str:
     """The name that From shows."""
-    found = _FULL(request.first("from") or b"")
+    line = request.line("from") or b""
+    display, uri, _ = request.from_shape
+    if not display and LESS in line and _FULL_TARGET(uri) is not None:
+        return ""
+    found = full(line)
     return (found[1] or found[2]).decode().strip() if found is not None else request.from_.display
 
 
@@ -330,29 +350,37 @@ def judge(
 
     looked_up: adds what is remembered of the caller; None: nobody remembers.
     """
-    hear(case, credentials, utc)
+    if case.exams and case.judgement is None:
+        hear(case, credentials, utc)
     lane = case.lane
-    call = Call(
-        side=lane.side,
-        trunk=lane.trunk.name,
-        caller=case.caller.tn,
-        caller_kind=case.caller.kind,
-        caller_text=case.caller_text,
-        callee=case.callee,
-        display_name=case.display_name,
-        judgement=case.judgement,
-        verstat=case.verstat,
-        attested=case.attested,
-        recognised=case.recognised,
-        attempts=attempts,
-        call_id=case.call_id,
-        utc=utc,
-        print=case.software,
-        purpose=case.purpose,
-        diverted=case.diverted,
-        disputed=case.disputed,
-        method=case.method,
-    )
+    caller = case.caller
+    call: Call = _new(Call, (
+        lane.side,
+        lane.trunk.name,
+        caller.tn,
+        caller.kind,
+        case.caller_text,
+        case.callee,
+        case.display_name,
+        case.judgement,
+        case.verstat,
+        case.attested,
+        case.recognised,
+        attempts,
+        case.call_id,
+        utc,
+        None,  # what is remembered of it: seen, sources, standing
+        (),
+        None,
+        "",
+        case.software,
+        case.purpose,
+        case.diverted,
+        False,
+        case.disputed,
+        case.method,
+        "",
+    ))  # fmt: skip
     if looked_up is not None:
         call = looked_up(call)
     case.call = call

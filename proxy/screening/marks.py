@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import compress
 from urllib.parse import unquote
 
 from policy.emergency import is_callback_mark
@@ -33,7 +35,8 @@ ADDRESS_HEADERS = frozenset(
 
 HARMLESS = frozenset(
     "via max-forwards call-id cseq identity content-type content-length allow supported date user-agent record-route "
-    "route session-expires min-se max-breadth require accept".split()
+    "route session-expires min-se max-breadth require accept privacy session-id subject expires allow-events "
+    "content-disposition mime-version p-charging-vector p-early-media p-access-network-info".split()
 )
 """Header names that are met in nearly every call and never carry a verdict."""
 
@@ -87,6 +90,16 @@ def with_verstat(line: bytes, verstat: str) -> bytes:
     return TELEPHONE_URI.sub(add, line)
 
 
+MAX_PREFIXES = 16
+"""Prefixes whose usual names are remembered; a configuration has one."""
+
+
+@lru_cache(maxsize=MAX_PREFIXES)
+def usual(prefix: str) -> frozenset[str]:
+    """Header names that need not be looked at one by one: of these only addresses may carry a verdict."""
+    return HARMLESS | {name for name in ADDRESS_HEADERS if not name.startswith(prefix)}
+
+
 def foreign(name: str, prefix: str) -> bool:
     """Whether a header name is one that only a trusted side may send, also when it hides behind percent-escapes."""
     if "%" in name:
@@ -118,11 +131,13 @@ def strip(
     form = FORMS[carrier]
     kept = form.headers if keep_verdicts else frozenset()
     keep_verstat = keep_verdicts and not form.header
-    if request.line("priority") is None and silent(b"\n".join(lines).lower(), prefix.encode()):
+    names = request.names
+    if usual(prefix).issuperset(names) and (keep_asserted or request.line("p-asserted-identity") is None):
         # Nearly every call.
-        if keep_asserted or request.line("p-asserted-identity") is None:
+        shown = b"".join(compress(lines, map(ADDRESS_HEADERS.__contains__, names)))
+        if PERCENT not in shown and shown.lower().find(b"verstat") < 0:
             return marks
-    for place, name in enumerate(request.names):
+    for place, name in enumerate(names):
         if name in HARMLESS:
             continue
         if foreign(name, prefix) and name not in kept:

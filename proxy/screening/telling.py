@@ -56,6 +56,8 @@ def turn_of(request: Request, case: Case) -> Turn | None:
     """How the responses of a call that goes on are turned: with its failures, or without what is said of our token.
     None for nearly every call, and in observe, which changes nothing, for every call that we did not sign.
     """
+    if case.hearing is None and not case.ours and (case.judgement is None or case.judgement.failure is None):
+        return None
     if case.lane.mode != "observe" and (lines := stir_reasons(request, case)):
         return upstream(lines)
     return inward(case.ours)

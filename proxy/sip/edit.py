@@ -64,8 +64,9 @@ def rebuilt(message: Message, start: bytes, head: Sequence[bytes], edits: Edits 
         lines = lines.copy()
         for i, line in edits.swap.items():
             lines[i] = line
-        for i in sorted(edits.drop, reverse=True):
-            del lines[i]
+        if edits.drop:
+            for i in sorted(edits.drop, reverse=True):
+                del lines[i]
     return b"\r\n".join((start, *head, *lines, *edits.add, b"", message.body))
 
 

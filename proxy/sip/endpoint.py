@@ -248,8 +248,13 @@ class Endpoint:
         edits = context.edits = Edits()
         stamp_via(request, context.flow.host, context.flow.port, edits)
         count_down(request, edits)
-        self._spread(context, targets, edits)
-        edits.take(plan.routed.edits).take(plan.edits)
+        if request.line("max-breadth") is None:
+            edits.add.append(BREADTH_LINE)
+        else:
+            self._spread(context, targets, edits)
+        if plan.routed.edits is not None:
+            edits.take(plan.routed.edits)
+        edits.take(plan.edits)
         self._branches.next_branch(context, now)
         return self._reported()
 

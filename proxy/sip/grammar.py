@@ -14,7 +14,7 @@ import re
 
 # Single octets, to be looked for as numbers. `b"," in line` first fails to read `b","` as a number, raises and forgets
 # an exception, and takes ten times as long; for more than one octet `find` is the fast way.
-CR, QUOTE, PERCENT, COMMA, SEMICOLON = b'\r"%,;'
+CR, QUOTE, PERCENT, COMMA, SEMICOLON, LESS = b'\r"%,;<'
 
 # token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"

@@ -57,7 +57,8 @@ def _built(start: bytes, lines: list[bytes], names: list[str], body: bytes) -> R
     else:
         message, fault = _request(start, lines, names, body)
     line = message.line("content-length")
-    if line is not None:
+    # As nearly all write it; any other way is looked at closely.
+    if line is not None and not (message.once and line == b"Content-Length: %d" % len(body)):
         value = line.partition(b":")[2].strip(b" \t")
         if not value.isdigit() or len(value) > MAX_LENGTH_DIGITS or not message.once:
             value = _length(message)

@@ -97,7 +97,7 @@ def check(request: Request) -> Refusal | None:
         if unknown:
             return Refusal(420, "Bad Extension", (b"Unsupported: " + unknown,))
     # RFC 5393 section 5.3.3: nobody is left that it could be sent to.
-    if breadth(request) == 0:
+    if request.line("max-breadth") is not None and breadth(request) == 0:
         return Refusal(440, "Max-Breadth Exceeded")
     return None
 
@@ -250,7 +250,11 @@ def loops(request: Request, mark: bytes, ours: Iterable[bytes]) -> bool:
 
     `ours` is what stands in our Via values between the transport and the branch.
     """
-    if b"\n".join(request.lines).find(mark) < 0:
-        return False
-    vias = [request.lines[place] for place in request.where("via")]
-    return any(mark in line and one in line for line in vias for one in ours)
+    if request.once:
+        vias = [request.line("via") or b""]
+    else:
+        vias = [request.lines[place] for place in request.where("via")]
+    for line in vias:
+        if line.find(mark) >= 0 and any(one in line for one in ours):
+            return True
+    return False

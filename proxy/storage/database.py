@@ -167,7 +167,8 @@ class Database:
                 noted.append((notes, *item))
         link.executemany(INSERT, rows[written:])
         alone = [end for end in alone if not is_there(end)]  # the row may have stood behind it
-        link.executemany("INSERT INTO notes VALUES (?, ?, ?, ?, ?)", noted)
+        if noted:
+            link.executemany("INSERT INTO notes VALUES (?, ?, ?, ?, ?)", noted)
         counts = calls, before.ends + len(ended), notes
         chain.add(link, before, chain.WROTE, time.time(), [*rows, *ended, *noted], counts, dropped)
         link.execute("COMMIT")

@@ -133,6 +133,8 @@ class Record(NamedTuple):
     """What was reported of how it sounded, a mapping for each end that did: side, mos, loss, jitter, delay, codec."""
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 VERSION = 2
 """Of the tables; `PRAGMA user_version`."""
 _FINDINGS = Row._fields.index("findings")
@@ -178,7 +180,7 @@ OLDER = "SELECT id, {}, utc_offset, ended, duration, cause, '[]' FROM calls".for
 def inserted(row: Row, number: int, utc_offset: int) -> list[Any]:
     """A row as the values of INSERT, in the form in which they are read again."""
     values: list[Any] = [number, *row, utc_offset]
-    values[_FINDINGS + 1] = json.dumps(row.findings, separators=(",", ":")) if row.findings else "[]"
+    values[_FINDINGS + 1] = _encode(row.findings) if row.findings else "[]"
     values[_EMERGENCY + 1] = 1 if row.emergency else 0
     if row.iat_age is not None and row.iat_age != row.iat_age:
         values[_IAT_AGE + 1] = None  # what is no number comes back as nothing

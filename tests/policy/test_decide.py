@@ -292,3 +292,12 @@ def test_every_slug_belongs_to_one_check_and_every_action_has_its_rank() -> None
         "honeypot",
         "reject",
     ]
+
+
+def test_a_book_without_lists_asks_no_check_of_them() -> None:
+    empty = Rulebook(brands=frozenset())
+    decide(call(), empty, LENIENT)
+    asked_of = {check.__module__.rpartition(".")[2] for check in empty.asks["carrier", True]}
+    assert asked_of.isdisjoint({"allow", "subscriber", "campaign", "brand"}) and "impossible" in asked_of
+    hidden = decide(Call(caller_kind="anonymous"), empty, LENIENT)
+    assert [finding.slug for finding in hidden.findings] == ["anonymous"]

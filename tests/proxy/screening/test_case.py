@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from policy.rulebook import Profile, Rulebook
-from proxy.screening.case import Case, Lane, judge, open_case, stir_reasons
+from proxy.screening.case import Case, Lane, displayed, judge, number_in, open_case, stir_reasons, who
 from proxy.settings import Trunk
 from proxy.sip.message import Request
+from proxy.sip.parser import parse
 from shaken.msg import msgi
 from shaken.number import Plan
 from shaken.verify import Rules
@@ -196,3 +197,20 @@ def test_the_purpose_of_a_call_is_taken_from_an_upstream_that_is_trusted_for_ver
     case = judged(request(lines=(line,), caller="anonymous"), trust)
     assert case.verdict is not None and slug in {finding.slug for finding in case.verdict.findings}
     assert ("telemarketing-hidden" in {finding.slug for finding in case.verdict.findings}) is (slug != "anonymous")
+
+
+@pytest.mark.parametrize("display", ["", '"Example Parcel Co" ', "Example ", '" Parcel " ', '"Par\r\n cel" ', '"a\\"b" ', '"caf\u00e9" '])
+@pytest.mark.parametrize("uri", ["sip:+12025550123@h.example", "sip:+12025550123@anonymous.invalid", "sip:12025550123@h", "tel:+12025550123", "sip:bob@h"])
+@pytest.mark.parametrize("bare", [False, True])
+def test_the_short_way_to_a_number_says_what_the_long_one_does(display: str, uri: str, bare: bool) -> None:
+    if bare and display:
+        return
+    written = uri if bare else f"{display}<{uri}>"
+    message = parse(
+        f"INVITE sip:bob@pbx.example.com SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.10;branch=z9hG4bK-1\r\nFrom: {written};tag=1\r\n"
+        f"To: {written}\r\nCall-ID: 1@198.51.100.10\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+    )
+    assert isinstance(message, Request)
+    plan = Plan("1", "202")
+    assert number_in(message, plan) == who(message.to.uri, plan).tn
+    assert displayed(message).strip() == message.from_.display.strip()

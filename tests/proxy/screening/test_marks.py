@@ -184,3 +184,23 @@ def test_what_comes_together_by_stripping_is_stripped_too() -> None:
 def test_what_is_put_on_comes_off_again(value: str) -> None:
     line = b"P-Asserted-Identity: " + value.encode()
     assert without_verstat(with_verstat(line, "TN-Validation-Passed")) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("Contact: <sip:a@h>", True),
+        ("Contact: <sip:a@h;verstat=No-TN-Validation>", False),
+        ("Contact: <sip:a@h;%76erstat=No-TN-Validation>", False),
+        ("Subject: verstat=50%", True),
+        ("X-Else: verstat=50%", True),
+    ],
+)
+def test_a_call_of_usual_headers_is_looked_at_as_closely_as_any_other(line: str, kept: bool) -> None:
+    for more in ((), ("X-Unknown: 1",)):
+        assert (after(invite(line, *more), keep_asserted=False)[0] == line) is kept
+
+
+def test_our_own_headers_come_off_also_where_their_prefix_begins_an_address_header() -> None:
+    marks = strip(invite("Reply-To: <sip:a@h>"), prefix="reply-", keep_verdicts=False, keep_asserted=True)
+    assert marks.stripped == 1 and marks.edits.drop == {5}
