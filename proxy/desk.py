@@ -196,6 +196,8 @@ class Desk:
         force.declare(self.metrics, self.settings.paths.state, self.clock.utc)
         duties.declare(self.metrics, lambda: self.settings, self.clock.utc)
         self.metrics.gauge("workers", "Worker processes.", lambda: float(self._shared.workers))
+        hung = self._shared.hung
+        self.metrics.total("processes_hung_total", "Workers (or the desk) that hung and were killed.", lambda: hung[0])
 
     def _take(self, kind: bytes, record: bytes, lines: list[Line] | None = None) -> None:
         """lines: to the workers that this comes from, where they are not ours."""

@@ -6,6 +6,8 @@ import asyncio
 import os
 import re
 import signal
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -14,11 +16,11 @@ import pytest
 from proxy import cli
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
-from proxy.lab.ports import free_port
+from proxy.lab.ports import free_port, is_free
 from proxy.lab.world import World
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
 from tests.proxy.test_app import CONFIG, call
-from tests.waiting import SECONDS, counted
+from tests.waiting import SECONDS, counted, turns, until
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 WORKERS = 3
@@ -96,6 +98,88 @@ async def test_workers_do_not_outlive_a_supervisor_that_is_killed_and_the_next_s
         calls = [call(world, f"1301555{number:04}") for number in range(100, 112)]
         outcomes = await asyncio.gather(*(world.carrier.call(one, world.proxy) for one in calls))
         assert [one.status for one in outcomes] == [200] * len(calls)
+
+
+SOON = """\
+import sys
+from proxy import cli
+from proxy.workers import pulse
+pulse.BEAT_SECONDS, pulse.HUNG_SECONDS = 0.2, 3.0
+{more}
+sys.exit(cli.main())
+"""
+"""A ringwarden that finds out sooner who hangs; in between a busy machine must let everybody have a core."""
+
+
+def notified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """Where systemd would hear, and would want to hear every 0.2 s."""
+    heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    heard.bind(str(folder / "notify"))
+    heard.setblocking(False)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(folder / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
+    return heard
+
+
+def words(heard: socket.socket) -> list[bytes]:
+    """What it has heard since it was last asked."""
+    said = []
+    with suppress(BlockingIOError):
+        while True:
+            said.append(heard.recv(200))
+    return said
+
+
+async def test_who_hangs_is_killed_and_replaced_and_what_waited_for_it_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, workers=2)
+    world.command = ("-c", SOON.format(more=""))
+    with notified(tmp_path, monkeypatch) as heard:
+        async with world:
+            assert world.process is not None
+            pid = world.process.pid
+            before = children(pid)
+            for stopped in before[:2]:
+                os.kill(stopped, signal.SIGSTOP)
+            calls = [call(world, f"1301555{number:04}") for number in range(100, 112)]
+            outcomes = await asyncio.gather(*(world.carrier.call(one, world.proxy) for one in calls))
+            assert [one.status for one in outcomes] == [200] * len(calls)
+            await until(lambda: len(children(pid)) == 3 and not {*before[:2]} & {*children(pid)}, "two in their places")
+            for who in ("worker 0", "the desk"):
+                assert f"ringwarden: {who} hangs and is killed" in world.said
+            words(heard)
+            await turns(lambda: b"WATCHDOG=1" in words(heard), "a sign of life")
+            await until(lambda: not is_free(world.ports["admin"], socket.SOCK_STREAM), "an admin address")
+            await counted(world, "ringwarden_processes_hung_total", sum("hangs" in line for line in world.said))
+
+
+async def test_systemd_hears_no_sign_of_life_while_somebody_hangs_who_cannot_be_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, workers=2)
+    more = "from proxy import supervisor\nsupervisor.Supervisor._kill = lambda self, number: supervisor._say('hangs')"
+    world.command = ("-c", SOON.format(more=more))
+    with notified(tmp_path, monkeypatch) as heard:
+        async with world:
+            assert world.process is not None
+            stopped = children(world.process.pid)[1]
+            os.kill(stopped, signal.SIGSTOP)
+            await turns(lambda: b"WATCHDOG=1" in words(heard), "a sign of life")
+            await turns(lambda: "ringwarden: hangs" in world.said, "that it was found out")
+            words(heard)
+            os.kill(stopped, signal.SIGCONT)
+            said: list[bytes] = []
+
+            def again() -> bool:
+                said.extend(words(heard))
+                return said[-1:] == [b"READY=1"]
+
+            for _ in range(2):  # whoever reads again has been past the sign of life since
+                os.kill(world.process.pid, signal.SIGHUP)
+                await turns(again, "that it has read again")
+                said.append(b"")
+            assert [word.partition(b"\n")[0] for word in said if word] == [b"RELOADING=1", b"READY=1"] * 2
 
 
 async def test_reload_and_bypass_reach_every_worker(tmp_path: Path) -> None:
