@@ -367,7 +367,10 @@ class App(Handover):
             where.host,
             where.port,
             metrics=lambda: self.metrics.exported(running, lab, self.slices()),
-            vitals=Vitals(running, mode, lab, self.addresses, journal.health if journal is not None else lambda: None),
+            vitals=Vitals(
+                running, mode, lab, self.addresses, journal.health if journal is not None else lambda: None,
+                lambda: self.calls.world.bypass,
+            ),
             say=self.log.say,
             restarted=self.metrics.admin_restarted,
             clock=self.clock if isinstance(self.clock, LabClock) else None,
