@@ -159,11 +159,12 @@ class App(Handover):
         self.calls = Calls(self.endpoint, me, world)
         vital = options.vital or bool
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
+        seek = seat.seek if seat is not None and seat.workers > 1 else None
         hurry = settings.load.unscreened_ms / 1000 or float("inf")
         triage = Triage(world)
         self.server = Server(
             self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital, self.tap, hurry,
-            triage.ours, triage.awaited, triage.known,
+            triage.ours, triage.awaited, triage.known, seek,
         )  # fmt: skip
         self._closing.insert(0, self.server.stop)
         self._closing.insert(0, self.tending.stop)
@@ -206,7 +207,7 @@ class App(Handover):
         await self._take_over()
         await self.server.start()
         seat.open_door(self._given)
-        seat.listen(fetch, self.server.handed, self.calls.ongoing.over, more, self._carried)
+        seat.listen(fetch, self.server.handed, self.calls.ongoing.over, more, self._carried, self.endpoint.knows)
         seat.ask()
         for data, flow in early:
             self.server.handed(data, flow)
