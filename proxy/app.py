@@ -42,6 +42,7 @@ from proxy.sip.endpoint import Endpoint, Options
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
 from proxy.storage.journal import Journal
+from proxy.tending import streams
 from proxy.tokens import RandomTokens
 from proxy.transports import Streams, Tls
 from proxy.triage import Triage
@@ -67,6 +68,8 @@ from shaken.verdict import FAILURES
 
 WELCOME_SECONDS = 0.1
 """How long a worker that begins waits to hear what the others know: orders, and who is out of use."""
+PROVED_SECONDS = 0.1
+"""How long a start, which reads already, waits to hear which hops have TCP: whoever is slower is found out later."""
 TURN_SECONDS, USUAL_TURN_SECONDS = 0.0002, sys.getswitchinterval()
 """How long a thread keeps the interpreter that another one waits for: while a configuration is read, and else."""
 FINISH_SECONDS = 2.0
@@ -180,6 +183,10 @@ class App(Handover):
                 asyncio.get_running_loop().add_reader(desk.outlet, desk.read, partial(self._left_over, journal))
                 await released(self.elder)
             await self._admin(journal)
+        known = asyncio.Event()
+        self.spawn(streams(self.routes, self._reach, known.set), "streams")
+        with suppress(TimeoutError):  # so that the first call need not be told from the others
+            await asyncio.wait_for(known.wait(), PROVED_SECONDS)
         await self._api()
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
@@ -212,6 +219,10 @@ class App(Handover):
         for data, flow in early:
             self.server.handed(data, flow)
         self.spawn(shown(self, seat), "figures")
+
+    async def _reach(self, flow: Flow) -> bool:
+        stream = self.sockets[flow.listener]
+        return isinstance(stream, Streams) and await stream.reach(flow)
 
     def _ways(self) -> list[Flow]:
         return [flow for one in self.sockets if isinstance(one, Streams) for flow in one.ways]

@@ -39,7 +39,7 @@ def configured(settings: Settings, outlet: Callable[[Target], Flow | None]) -> l
 def as_hop(hop: HopSettings) -> Hop:
     """A hop of the settings; `udp+tcp` is UDP, and TCP for what is too long."""
     words = (hop.transport or "").upper().split("+")
-    return Hop(hop.host, hop.port, words[0] or None, long_by_tcp="TCP" in words[1:])
+    return Hop(hop.host, hop.port, words[0] or None, long_by_tcp="TCP" in words[1:], unsaid=hop.unsaid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ DATA: dict[str, Any] = {
 def test_each_peer_is_taken_over_with_its_hops() -> None:
     a, b, pbx = configured(read(DATA), lambda target: Flow(0, target.host, target.port))
     assert a.hops == (Hop("198.51.100.7", 5060, "UDP", True), Hop("198.51.100.8", 5070, "TCP")) and a.weight == 3
-    assert b.hops == (Hop("sip.example.net"),) and not b.ping and a.ping
+    assert b.hops == (Hop("sip.example.net", unsaid=True),) and pbx.hops[0].unsaid and not b.ping and a.ping
     assert (pbx.name, pbx.side, pbx.priority) == ("pbx", "pbx", 2)
     quiet = configured(read(DATA | {"health": {"ping_seconds": 0}}), lambda target: Flow(0, target.host, target.port))
     assert not any(peer.ping for peer in quiet)
