@@ -42,6 +42,21 @@ def as_hop(hop: HopSettings) -> Hop:
     return Hop(hop.host, hop.port, words[0] or None, long_by_tcp="TCP" in words[1:], unsaid=hop.unsaid)
 
 
+def by_datagram(settings: Settings) -> list[str]:
+    """A sentence for each peer that gets by UDP even what is too long for a datagram (RFC 3261 section 18.1.1)."""
+    heard = any(one.transport == "tcp" for one in settings.listeners)
+    said = []
+    for peer in settings.peers:
+        why = set()
+        for hop in peer.hops:
+            if hop.transport == "udp" and not hop.unsaid:
+                why.add("udp: is written")
+            elif hop.unsaid and not heard:
+                why.add("no [[listen]] speaks TCP")
+        said += [f"{peer.name}: what is longer than 1300 octets leaves by UDP too: {one}" for one in sorted(why)]
+    return said
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What an operator may see and order of the peers of this process."""
