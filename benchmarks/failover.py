@@ -48,20 +48,20 @@ address = "{me}"
 [[peer]]
 name = "carrier"
 side = "carrier"
-hops = ["127.0.0.1:{carrier}"]
+hops = ["udp:127.0.0.1:{carrier}"]
 sources = ["127.0.0.1:{carrier}"]
 ping = false
 
 [[peer]]
 name = "first"
 side = "pbx"
-hops = ["127.0.0.1:{first}"]
+hops = ["udp:127.0.0.1:{first}"]
 sources = ["127.0.0.1:{first}"]
 
 [[peer]]
 name = "second"
 side = "pbx"
-hops = ["127.0.0.1:{second}"]
+hops = ["udp:127.0.0.1:{second}"]
 sources = ["127.0.0.1:{second}"]
 priority = 2
 

@@ -42,6 +42,7 @@ from proxy.sip.endpoint import Endpoint, Options
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me
 from proxy.storage.journal import Journal
+from proxy.tending import streams
 from proxy.tokens import RandomTokens
 from proxy.transports import Streams, Tls
 from proxy.triage import Triage
@@ -67,6 +68,8 @@ from shaken.verdict import FAILURES
 
 WELCOME_SECONDS = 0.1
 """How long a worker that begins waits to hear what the others know: orders, and who is out of use."""
+PROVED_SECONDS = 0.1
+"""How long a start, which reads already, waits to hear which hops have TCP: whoever is slower is found out later."""
 TURN_SECONDS, USUAL_TURN_SECONDS = 0.0002, sys.getswitchinterval()
 """How long a thread keeps the interpreter that another one waits for: while a configuration is read, and else."""
 FINISH_SECONDS = 2.0
@@ -159,11 +162,12 @@ class App(Handover):
         self.calls = Calls(self.endpoint, me, world)
         vital = options.vital or bool
         elsewhere = seat.elsewhere if seat is not None and seat.workers > 1 else None
+        seek = seat.seek if seat is not None and seat.workers > 1 else None
         hurry = settings.load.unscreened_ms / 1000 or float("inf")
         triage = Triage(world)
         self.server = Server(
             self.endpoint, self.calls, self.sockets, clock.now, elsewhere, vital, self.tap, hurry,
-            triage.ours, triage.awaited, triage.known,
+            triage.ours, triage.awaited, triage.known, seek,
         )  # fmt: skip
         self._closing.insert(0, self.server.stop)
         self._closing.insert(0, self.tending.stop)
@@ -179,6 +183,10 @@ class App(Handover):
                 asyncio.get_running_loop().add_reader(desk.outlet, desk.read, partial(self._left_over, journal))
                 await released(self.elder)
             await self._admin(journal)
+        known = asyncio.Event()
+        self.spawn(streams(self.routes, self._reach, known.set), "streams")
+        with suppress(TimeoutError):  # so that the first call need not be told from the others
+            await asyncio.wait_for(known.wait(), PROVED_SECONDS)
         await self._api()
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
@@ -206,11 +214,15 @@ class App(Handover):
         await self._take_over()
         await self.server.start()
         seat.open_door(self._given)
-        seat.listen(fetch, self.server.handed, self.calls.ongoing.over, more, self._carried)
+        seat.listen(fetch, self.server.handed, self.calls.ongoing.over, more, self._carried, self.endpoint.knows)
         seat.ask()
         for data, flow in early:
             self.server.handed(data, flow)
         self.spawn(shown(self, seat), "figures")
+
+    async def _reach(self, flow: Flow) -> bool:
+        stream = self.sockets[flow.listener]
+        return isinstance(stream, Streams) and await stream.reach(flow)
 
     def _ways(self) -> list[Flow]:
         return [flow for one in self.sockets if isinstance(one, Streams) for flow in one.ways]
@@ -367,7 +379,10 @@ class App(Handover):
             where.host,
             where.port,
             metrics=lambda: self.metrics.exported(running, lab, self.slices()),
-            vitals=Vitals(running, mode, lab, self.addresses, journal.health if journal is not None else lambda: None),
+            vitals=Vitals(
+                running, mode, lab, self.addresses, journal.health if journal is not None else lambda: None,
+                lambda: self.calls.world.bypass,
+            ),
             say=self.log.say,
             restarted=self.metrics.admin_restarted,
             clock=self.clock if isinstance(self.clock, LabClock) else None,

@@ -168,15 +168,18 @@ class Calls:
             world.metrics.emergency_callback()
             targets = world.routes.every(OTHER[lane.trunk.side])
             self._acting.forward(context, story, Plan(targets, routed, None, self._acting.seal(story, "bypass")), now)
+        elif world.bypass and (invite or not tagged) and request.method != "REGISTER":
+            # No limit and no rule for a method refuses anybody now. A REGISTER is refused by none.
+            story.action = "bypass"
+            if invite or request.method in world.settings.policy.methods:
+                world.metrics.decision(side, "bypass", "none", "none")
+            token = self._acting.seal(story, "bypass") if request.method in DIALOG_METHODS else None
+            self._acting.forward(context, story, Plan(targets, routed, None, token), now)
         elif lane.trunk.calls_per_second and invite and not self._admits(lane, now):
             # Behind the call-backs: whoever answers an emergency call is under no limit.
             story.action = "refused"
             world.metrics.over_rate()
             self._acting.reply(context, 503, "Service Unavailable", now, (b"Retry-After: 1",))
-        elif invite and world.bypass:
-            story.action = "bypass"
-            world.metrics.decision(side, "bypass", "none", "none")
-            self._acting.forward(context, story, Plan(targets, routed, None, self._acting.seal(story, "bypass")), now)
         elif invite and self.hurried:
             story.action = "unscreened"
             world.metrics.decision(side, "unscreened", "none", "none")

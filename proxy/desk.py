@@ -22,7 +22,7 @@ from proxy.admin.health import Vitals
 from proxy.admin.server import Admin
 from proxy.clock import Clock, LabClock
 from proxy.clock import errors as clock_errors
-from proxy.figures import CLOCK_ERROR, FIGURES, PEER_UP, Figure, journalled
+from proxy.figures import BYPASS, CLOCK_ERROR, FIGURES, PEER_UP, Figure, journalled
 from proxy.fleet.records import Records
 from proxy.generations import elder_of, fold, held, released, running_version, slices
 from proxy.lists import force
@@ -115,7 +115,10 @@ class Desk:
                 settings.admin.host,
                 settings.admin.port,
                 metrics=lambda: self.metrics.exported(running, lab, slices(self._shared, self._elder)),
-                vitals=Vitals(running, mode, lab, listening, journal.health if journal is not None else lambda: None),
+                vitals=Vitals(
+                    running, mode, lab, listening, journal.health if journal is not None else lambda: None,
+                    lambda: any(part[BYPASS] for part in self._shared.figures),
+                ),
                 say=self.log.say,
                 restarted=self.metrics.admin_restarted,
                 clock=_Told(clock, partial(self._tell, CLOCK)) if isinstance(clock, LabClock) else None,
@@ -196,6 +199,8 @@ class Desk:
         force.declare(self.metrics, self.settings.paths.state, self.clock.utc)
         duties.declare(self.metrics, lambda: self.settings, self.clock.utc)
         self.metrics.gauge("workers", "Worker processes.", lambda: float(self._shared.workers))
+        hung = self._shared.hung
+        self.metrics.total("processes_hung_total", "Workers (or the desk) that hung and were killed.", lambda: hung[0])
 
     def _take(self, kind: bytes, record: bytes, lines: list[Line] | None = None) -> None:
         """lines: to the workers that this comes from, where they are not ours."""

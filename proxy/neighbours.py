@@ -39,7 +39,22 @@ def configured(settings: Settings, outlet: Callable[[Target], Flow | None]) -> l
 def as_hop(hop: HopSettings) -> Hop:
     """A hop of the settings; `udp+tcp` is UDP, and TCP for what is too long."""
     words = (hop.transport or "").upper().split("+")
-    return Hop(hop.host, hop.port, words[0] or None, long_by_tcp="TCP" in words[1:])
+    return Hop(hop.host, hop.port, words[0] or None, long_by_tcp="TCP" in words[1:], unsaid=hop.unsaid)
+
+
+def by_datagram(settings: Settings) -> list[str]:
+    """A sentence for each peer that gets by UDP even what is too long for a datagram (RFC 3261 section 18.1.1)."""
+    heard = any(one.transport == "tcp" for one in settings.listeners)
+    said = []
+    for peer in settings.peers:
+        why = set()
+        for hop in peer.hops:
+            if hop.transport == "udp" and not hop.unsaid:
+                why.add("udp: is written")
+            elif hop.unsaid and not heard:
+                why.add("no [[listen]] speaks TCP")
+        said += [f"{peer.name}: what is longer than 1300 octets leaves by UDP too: {one}" for one in sorted(why)]
+    return said
 
 
 @dataclass(frozen=True, slots=True)

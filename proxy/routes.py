@@ -22,6 +22,10 @@ MAX_REMEMBERED = 4096
 TIMEOUT_SECONDS = 32.0
 """64*T1: how long ago a request was sent that has timed out (RFC 3261 sections 17.1.1.2 and 17.1.2.2)."""
 MAX_DIGITS = 10
+WITHOUT_SECONDS = 300.0
+"""How long a hop counts as one without TCP that refused a connection, or said nothing by it: one call in so long waits
+for it, where any does.
+"""
 
 
 class Routes(Mapping[str, Sequence[Flow]]):
@@ -46,6 +50,8 @@ class Routes(Mapping[str, Sequence[Flow]]):
         """Flows that are reached by a route set of our own, for `Options.preloaded`."""
         self._short: dict[Flow, Target] = {}
         """And back: what is heard by TCP is told of the UDP target that it stands in for."""
+        self._without: dict[Flow, float] = {}
+        """UDP flows that have no TCP, and until when that is believed."""
         self._flows: dict[Target, Flow | None] = {}
         self._chosen_before: dict[int, tuple[Sequence[Target], list[Flow]]] = {}
         """What the directory has answered before, by its identity, and its flows: nearly always the same again."""
@@ -99,14 +105,43 @@ class Routes(Mapping[str, Sequence[Flow]]):
                 self.preloaded.clear()
             self.preloaded[flow] = tuple(b"Route: <" + uri.encode() + b">" for uri in route)
         if flow is not None and self.directory.long_by_tcp(target):
-            stream = self._outlet(target._replace(transport="TCP"))
-            if stream is not None:
-                if len(self.large) >= MAX_REMEMBERED:
-                    self.large.clear()
-                    self._short.clear()
-                self.large[flow] = stream
-                self._short[stream] = target
+            self._beside(target, flow, self.stream(target))
         return flow
+
+    def stream(self, target: Target) -> Flow | None:
+        """The same host and port by TCP; None where we have none."""
+        return self._outlet(target._replace(transport="TCP"))
+
+    def _beside(self, target: Target, flow: Flow, stream: Flow | None) -> None:
+        if stream is not None:
+            if len(self.large) >= MAX_REMEMBERED:
+                self.large.clear()
+                self._short.clear()
+            self.large[flow] = stream
+            self._short[stream] = target
+
+    def unproved(self) -> list[Target]:
+        """The UDP targets of which it is to be found out now whether they have TCP too."""
+        now, found, known = self._now(), [], set()
+        for target in self.directory.twins():
+            flow = self._outlet(target)
+            if flow is not None and self.stream(target) is not None:
+                known.add(flow)
+                if flow not in self.large and self._without.get(flow, now) <= now:
+                    found.append(target)
+        for flow in [flow for flow in self.large if flow not in known]:
+            del self.large[flow]  # the operator wants it otherwise now
+        self._without = {flow: until for flow, until in self._without.items() if flow in known}
+        return found
+
+    def proved(self, target: Target, there: bool) -> None:
+        """What was found out."""
+        flow = self._outlet(target)
+        if flow is not None and there:
+            self._beside(target, flow, self.stream(target))
+        elif flow is not None:
+            self.large.pop(flow, None)
+            self._without[flow] = self._now() + WITHOUT_SECONDS
 
     def target(self, flow: Flow) -> Target:
         """The target that a flow leads to."""
@@ -129,8 +164,10 @@ class Routes(Mapping[str, Sequence[Flow]]):
         timeout or silence.
         """
         target = self.target(flow)
-        if why == "transport" and target.transport != self._transports[flow.listener]:
-            return  # no connection for what was too long: that says nothing of the datagrams that follow
+        if target.transport != self._transports[flow.listener] and why != "503":
+            self.proved(target, False)
+            if why == "transport":
+                return  # no connection for what was too long: that says nothing of the datagrams that follow
         before = {"silence": self._silence, "timeout": TIMEOUT_SECONDS}.get(why, 0.0)
         rest = retry_after(response) if response is not None and why == "503" else 0.0
         self.directory.ill(target, why, now, now - before, retry_after=rest)

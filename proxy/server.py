@@ -28,6 +28,8 @@ TURN = 8
 """New calls served before the sockets are looked at again: the most that an emergency call waits for."""
 SOONEST = 0.001
 """Seconds: a timer that is due is served after what has already arrived, not in a busy loop."""
+_FOLLOWS = (b"CANCEL ", b"ACK sip", b"ACK tel")
+"""How a request begins that moves another one."""
 
 
 class Server:
@@ -46,11 +48,12 @@ class Server:
         ours: Callable[[bytes], bool] = lambda data: False,
         awaited: Callable[[bytes, Flow], bool] = lambda data, flow: False,
         known: Callable[[Flow], bool] = lambda flow: True,
+        seek: Callable[[bytes, Flow], bool] | None = None,
     ) -> None:
         """elsewhere: hands a message to the worker that it belongs to, and says whether it did. vital: told a
         Request-URI, says whether it is an emergency call. tap: gets a copy of each message. hurry: seconds
         after which a new call goes on unscreened. ours, awaited, known: who else need not wait, or is not heard
-        (`proxy.inbox`).
+        (`proxy.inbox`). seek: has the other workers look whose transaction a request of a connection belongs to.
         """
         self._inbox = Inbox(vital, self._refuse, ours, awaited, known)
         self._working = self._resting = False
@@ -60,6 +63,7 @@ class Server:
         self._sockets = sockets
         self._now = now
         self._elsewhere = elsewhere
+        self._seek = seek
         self._tap = tap
         self._hurry = hurry
         self._loop = asyncio.get_running_loop()
@@ -204,13 +208,20 @@ class Server:
         """Whole messages of one connection."""
         now, elsewhere = self._now(), self._elsewhere
         for data in messages:
-            # A request stays with its connection; a response may belong to another worker's transaction.
+            # A request stays with its connection; a response may belong to another worker's transaction, and so may
+            # what takes back or confirms a request that came by another connection.
             if elsewhere is not None and data[:4] == b"SIP/" and elsewhere(data, flow):
+                continue
+            if self._seek is not None and data[:7] in _FOLLOWS and self._strayed(data) and self._seek(data, flow):
                 continue
             if self._note is not None:
                 self._note(data)
             self._admit(data, flow, now)
         self._work()
+
+    def _strayed(self, data: bytes) -> bool:
+        """Whether it belongs to no transaction here. The ACK of an answered call has none anywhere: it has a token."""
+        return (data[:1] == b"C" or data.find(b";rw=") < 0) and not self._endpoint.knows(data)
 
     def handed(self, data: bytes, flow: Flow) -> None:
         """A message that another worker received for us."""

@@ -35,6 +35,7 @@ from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Asked, Control, Heir, 
 from proxy.transports import RECEIVE_BUFFER
 from proxy.workers.legacy import GENERATIONS, Elder, Legacy, LegacyError
 from proxy.workers.links import KEEP, Door, Line
+from proxy.workers.pulse import Pulses
 from proxy.workers.seat import Seat
 from proxy.workers.shared import GONE, RELEASED, TAKEN
 from proxy.workers.steering import MAX_WORKERS, packed, program
@@ -93,6 +94,7 @@ class Supervisor:
             listeners.append(replace(one, port=port, advertised_port=one.advertised_port or port))
         self.listeners = tuple(listeners)
         self._shared = memory(workers)
+        self._pulses = Pulses(self._shared.pulses, time.monotonic())
         self._lines = [Line() for _ in range(workers)]
         self._desk = Line()
         self._doors = [Door() for _ in range(workers)] if workers > 1 else []
@@ -155,7 +157,9 @@ class Supervisor:
         told = 0.0
         while True:
             now = time.monotonic()
-            if ticking is not None and now >= told:
+            for place in self._pulses.hung(now):
+                self._kill(DESK if place == self.workers else place)
+            if ticking is not None and now >= told and self._pulses.well:
                 service.told("WATCHDOG=1")
                 told = now + ticking
             for number, when in tuple(self._again.items()):
@@ -246,6 +250,7 @@ class Supervisor:
     def _start(self, number: int) -> None:
         read, write = os.pipe()
         supervisor = os.getpid()
+        self._pulses.begins(self._place(number), time.monotonic())
         pid = os.fork()
         if pid:
             os.close(write)
@@ -279,6 +284,7 @@ class Supervisor:
         app.bypass(self._bypass)
         return await lived(
             write,
+            self._shared.pulses[number:],
             app.stop,
             {
                 signal.SIGHUP: lambda: app.spawn(again(app), "reload"),
@@ -292,7 +298,7 @@ class Supervisor:
         desk = Desk(self.settings, self.parts, self._shared, self._lines, self._desk, self.legacy)
         await desk.start(self.addresses)
         nothing = dict.fromkeys((signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2), lambda: None)
-        return await lived(write, desk.stop, nothing)
+        return await lived(write, self._shared.pulses[self.workers :], desk.stop, nothing)
 
     def _wait_for(self, process: Process) -> bool:
         """Until a child serves (or is built, where it waits to take over), or it is clear that it will not."""
@@ -305,6 +311,16 @@ class Supervisor:
                 time.sleep(0.005)
         return False
 
+    def _place(self, number: int) -> int:
+        """Its cell in what the processes share: the desk's is behind the workers'."""
+        return self.workers if number == DESK else number
+
+    def _kill(self, number: int) -> None:
+        """Have one end that hangs: nobody else gets what arrives for it, and `_mourn` starts it again."""
+        self._shared.hung[0] += 1
+        _say(f"{_who(number)} hangs and is killed")
+        os.kill(self._processes[number].pid, signal.SIGKILL)
+
     def _mourn(self) -> None:
         """Start again whoever has died."""
         for number, process in tuple(self._processes.items()):
@@ -313,9 +329,10 @@ class Supervisor:
                 continue
             os.close(process.ready)
             del self._processes[number]
+            place = self._place(number)
+            self._pulses.ended(place)
             if self._retiring:
-                place, stage = (self.workers, RELEASED) if number == DESK else (number, GONE)
-                self._shared.leaving.stages[place] = stage
+                self._shared.leaving.stages[place] = RELEASED if number == DESK else GONE
                 continue
             _say(f"{_who(number)} ended ({_why(status)}) and is started again")
             now = time.monotonic()

@@ -1,25 +1,45 @@
-"""Looks after the peers while calls pass: asks for the names of their hops again when DNS says so, and pings them.
+"""Looks after the peers while calls pass: asks for the names of their hops again when DNS says so, pings them, and
+finds out which of them have TCP.
 
-The I/O beside `proxy.peers` and `proxy.health`: two kinds of loops, neither of which a call ever waits for.
+The I/O beside `proxy.peers` and `proxy.health`: three kinds of loops, none of which a call ever waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from proxy.health import Pinger
-from proxy.peers import Directory, Hop, Peer
+from proxy.peers import Directory, Hop, Peer, Target
 from proxy.resolver import Resolver
+from proxy.routes import Routes
 from proxy.sip.flow import Flow
 
 START_SECONDS = 2.0
 """How long a start waits for the names of its peers; what comes later is used when it comes."""
 SOONEST, LATEST = 5.0, 300.0
 """Seconds between two look-ups of one name, whatever its TTL."""
+STREAMS_SECONDS = 5.0
+"""How often it is looked whether a hop is to be tried by TCP: those that are new, and after a while those without."""
 TICK = 0.05
 """Seconds: the soonest that the pinger is looked at again."""
+
+
+async def streams(routes: Routes, reach: Callable[[Flow], Awaitable[bool]], known: Callable[[], object]) -> None:
+    """Find out for ever, beside the calls, which hops have TCP for what is too long for a datagram (RFC 3261 section
+    18.1.1). reach: whether a connection can be had; known: told when all were asked once. Until that is known, and
+    where there is none, datagrams serve.
+    """
+
+    async def look(target: Target) -> None:
+        stream = routes.stream(target)
+        routes.proved(target, stream is not None and await reach(stream))
+
+    while True:
+        await asyncio.gather(*map(look, routes.unproved()))
+        known()
+        await asyncio.sleep(STREAMS_SECONDS)
 
 
 class Tending:

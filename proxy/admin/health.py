@@ -24,6 +24,8 @@ class Vitals:
     """As `udp:192.0.2.10:5060`."""
     journal: Callable[[], Health | None] = lambda: None
     """None where no journal is kept."""
+    bypass: Callable[[], bool] = lambda: False
+    """Whether nothing is screened at present."""
 
 
 def report(vitals: Vitals) -> dict[str, object]:
@@ -43,6 +45,7 @@ def report(vitals: Vitals) -> dict[str, object]:
         "status": "ok" if journal is None or journal.well else "degraded",
         "version": vitals.version,
         "mode": vitals.mode,
+        "bypass": vitals.bypass(),
         "lab": vitals.lab,
         "listeners": list(vitals.listeners),
         "journal": told,

@@ -16,6 +16,8 @@ from proxy.cli import NEGATIVE, OK, complain
 DEFAULT = "127.0.0.1:9495"
 SECONDS = 5.0
 MAX_ANSWER = 4 * 1024 * 1024
+WIDE = 400
+"""Columns that a line may have: no name of a host (253) with all the rest is longer."""
 COLOURS = {"up": "green", "unknown": "yellow", "failing": "yellow", "held": "yellow", "rising": "yellow"}
 
 
@@ -72,8 +74,8 @@ def ask(where: str, path: str, body: dict[str, str] | None = None) -> list[dict[
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """A table: one line a target."""
-    table = Table(box=None, pad_edge=False)
+    """A table: one line a target, whole. A terminal that is narrower breaks it itself; a program reads it all."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("peer", "side", "prio", "weight", "target", "state", "for", "calls", "ping", "last failure"):
         table.add_column(heading, justify="right" if heading in ("prio", "weight", "for", "ping") else "left")
     for row in rows:
@@ -86,7 +88,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             f"[{colour}]{state}[/]", span(float(row["seconds"])), order or ("yes" if row["usable"] else "last"),
             "" if trip is None else f"{trip:.1f} ms", str(row["why"]),
         )  # fmt: skip
-    Console().print(table)
+    Console(width=WIDE, height=len(rows)).print(table)  # rich asks for both, or takes 80 of a dumb terminal
 
 
 def span(seconds: float) -> str:

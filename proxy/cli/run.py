@@ -19,6 +19,7 @@ from policy.decide import reason_slugs
 from proxy import service
 from proxy.app import App
 from proxy.cli import NEGATIVE, OK, USAGE, complain
+from proxy.neighbours import by_datagram
 from proxy.parts import Parts, fetching, prepare
 from proxy.settings import Settings, SettingsError, load
 from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Control, Heir, SuccessionError, Successor, ask, inherited
@@ -51,6 +52,8 @@ def check(file: str) -> int:
     except SettingsError as error:
         return complain(str(error))
     for line in parts.remarks:
+        print(line)
+    for line in by_datagram(settings):
         print(line)
     for line in parts.trust.report(time.time()):
         print(line)

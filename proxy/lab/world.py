@@ -158,6 +158,8 @@ class World:
     ) -> None:
         """`campaigns`: the text of the campaign list; `amend` changes the configuration before it is written."""
         self.workers = workers
+        self.command: tuple[str, ...] = ("-m", "proxy.cli")
+        """What Python is given, before what ringwarden is."""
         self.folder = folder
         self.ports = ports(wanted)
         self._campaigns, self._level, self._amend = campaigns, level, amend
@@ -232,7 +234,7 @@ class World:
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         self.process = await asyncio.create_subprocess_exec(
             *tied.command(
-                [sys.executable, "-m", "proxy.cli", "run", "--config", str(self.config), "--workers", str(self.workers)]
+                [sys.executable, *self.command, "run", "--config", str(self.config), "--workers", str(self.workers)]
             ),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": path},

@@ -324,6 +324,12 @@ class Directory:
         hops = (hop for peer in self.peers for hop in peer.hops if hop.long_by_tcp)
         return any(place.target == target for hop in hops for place in self._places.get(hop, ()))
 
+    def twins(self) -> list[Target]:
+        """The UDP targets that may have TCP beside it, each once."""
+        hops = (hop for peer in self.peers for hop in peer.hops if hop.long_by_tcp or hop.unsaid)
+        found = (place.target for hop in hops for place in self._places.get(hop, ()))
+        return list(dict.fromkeys(target for target in found if target.transport == "UDP"))
+
     def route(self, target: Target) -> tuple[str, ...]:
         """The loose routers that requests to a target pass."""
         found = (peer.route for peer in self.peers if peer.route for place in self._of(peer) if place.target == target)

@@ -43,6 +43,8 @@ class Hop:
     """Upper case. Without port or transport, what DNS says counts (RFC 3263)."""
     long_by_tcp: bool = False
     """Reached by UDP, and by TCP what is too long for a datagram (RFC 3261 section 18.1.1)."""
+    unsaid: bool = False
+    """The same, once it is found to have TCP: its operator wrote no transport."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ SIP_PORT = 5060
 SIPS_PORT = 5061
 TRANSPORTS = ("udp", "tcp", "tls")
 SPOKEN = (*TRANSPORTS, "udp+tcp")
-"""How a next hop is reached; `udp+tcp`: by UDP, and by TCP what is too long for a datagram."""
+"""How a next hop is reached; `udp+tcp`: by UDP, and by TCP what is too long for a datagram. Where none is written, an
+address is reached so too, as soon as it is found to have TCP.
+"""
 COMING = {"ws": "WebSocket", "wss": "WebSocket over TLS", "sctp": "SCTP"}
 
 HOST = re.compile(
@@ -98,7 +100,7 @@ def hop(value: object, folder: Path) -> NextHop:
     """`192.0.2.20`, `192.0.2.20:5060`, `tcp:192.0.2.20:5060`, `tls:192.0.2.20`, `udp+tcp:192.0.2.20`."""
     written = text(value, folder)
     word, colon, rest = written.partition(":")
-    spoken = "udp"
+    spoken: str | None = None
     if colon and word.lower() in {*SPOKEN, *COMING}:
         spoken = word.lower() if word.lower() == "udp+tcp" else transport(word, folder)
         written = rest
@@ -106,7 +108,8 @@ def hop(value: object, folder: Path) -> NextHop:
     assert found.address is not None
     if found.address.is_unspecified or found.port == 0:
         raise Wrong(f"{said(value)} leads nowhere", "write the address and port of one host")
-    return NextHop(spoken, found.host, found.port or (SIPS_PORT if spoken == "tls" else SIP_PORT))
+    port = found.port or (SIPS_PORT if spoken == "tls" else SIP_PORT)
+    return NextHop(spoken or "udp", found.host, port, unsaid=spoken is None)
 
 
 def way(value: object, folder: Path) -> HopSettings:
@@ -121,8 +124,9 @@ def way(value: object, folder: Path) -> HopSettings:
     if found.port == 0 or (found.address is not None and (found.address.is_unspecified or found.address.is_multicast)):
         raise Wrong(f"{said(value)} leads nowhere", "write the address and port of one host, or a name")
     if found.address is None:
-        return HopSettings(spoken, found.host, found.port)
-    return HopSettings(spoken or "udp", found.host, found.port or (SIPS_PORT if spoken == "tls" else SIP_PORT))
+        return HopSettings(spoken, found.host, found.port, unsaid=spoken is None)
+    port = found.port or (SIPS_PORT if spoken == "tls" else SIP_PORT)
+    return HopSettings(spoken or "udp", found.host, port, unsaid=spoken is None)
 
 
 def source(value: object, folder: Path) -> Source:

@@ -147,6 +147,8 @@ class HopSettings:
     host: str
     """Numeric (IPv6 without brackets) or a name."""
     port: int | None
+    unsaid: bool = False
+    """No transport was written: what is too long for a datagram goes by TCP, once the hop is found to have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +183,5 @@ class NextHop:
     """udp, tcp, tls, or udp+tcp: by TCP what is too long for a datagram"""
     host: str
     port: int
+    unsaid: bool = False
+    """No transport was written: what is too long for a datagram goes by TCP, once the hop is found to have it."""

@@ -191,8 +191,8 @@ def peers_of(tables: list[tuple[str, Raw]], next_hop: Raw, faults: Faults) -> Pe
     return peers
 
 
-def as_way(hop: NextHop) -> tuple[str, str, int]:
-    return hop.transport, hop.host, hop.port
+def as_way(hop: NextHop) -> tuple[str, str, int, bool]:
+    return hop.transport, hop.host, hop.port, hop.unsaid
 
 
 def health_of(raw: Raw, older: int | None, faults: Faults) -> HealthSettings:

@@ -148,6 +148,10 @@ class Branches:
         context, plan = branch.context, branch.context.plan
         if plan is None or context.cancelled or context.final or branch.abandoned:
             return
+        left = len(plan.targets) - context.tried
+        if why == "silence" and left > 1 and not plan.insist:
+            if self._options.large.get(plan.targets[context.tried]) == branch.to:
+                context.tried += 1  # who is silent by TCP is not asked by UDP too while somebody else is there
         if context.tried < len(plan.targets):
             taken = plan.targets[context.tried]
             self.next_branch(context, now)

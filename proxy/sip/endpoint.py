@@ -37,6 +37,7 @@ from proxy.sip.edit import Edits, count_down, rebuilt, stamp_via
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.layer import Layer
+from proxy.sip.matching import server_key
 from proxy.sip.message import Request, Response
 from proxy.sip.options import Listener, Options, Tokens
 from proxy.sip.parser import check, parse
@@ -89,6 +90,14 @@ class Endpoint:
             else:
                 found.append(bytes(key[3]))
         return found
+
+    def knows(self, data: bytes) -> bool:
+        """Whether a CANCEL or an ACK is of an INVITE that is served here."""
+        try:
+            message = parse(data)
+            return isinstance(message, Request) and server_key(message, "INVITE") in self._layer.servers
+        except ParseError:
+            return False
 
     def unanswered(self) -> set[tuple[str, int]]:
         """Hosts and ports of those with whom a transaction is not yet at its final."""

@@ -182,6 +182,16 @@ class Streams:
         """Whom we reach by connections that came to us, and that have brought a message."""
         return [plain(one.flow) for one in self._ways.values() if not one.ours and one.proved and not one.why]
 
+    async def reach(self, flow: Flow) -> bool:
+        """Whether a connection to an address can be had. One that is opened for that stays, for what is sent later."""
+        found = self._ways.get((flow.host, flow.port)) or self._opened(flow.host, flow.port)
+        if found is None:
+            return False
+        await asyncio.sleep(0)  # who makes it has begun then
+        if found.task is not None:
+            await asyncio.wait((found.task,))
+        return not found.why
+
     def _opened(self, host: str, port: int) -> Connection | None:
         """A connection that is being opened; None where it must not be."""
         if not self._fit(host, port):

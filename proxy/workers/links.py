@@ -32,10 +32,11 @@ MAX_FETCHES = 256
 
 DATAGRAM, ENDED, ROWS, WANTED, FETCHED = b"D", b"E", b"R", b"W", b"F"
 MOVED, SHOWN, BEGUN, WELCOME, ORDER, CLOCK = b"M", b"S", b"B", b"L", b"O", b"C"
-CARRIED, WAYS, ASKED = b"T", b"Y", b"A"
+CARRIED, WAYS, ASKED, SOUGHT = b"T", b"Y", b"A", b"N"
 """A target of a peer has changed; what the operator sees of the peers; a worker begins, and is told what the others
 know; an order to a peer; the lab's clock is set. A message that is to leave by a connection of the reader's; who is
-reached by connections of the writer's, or no more; the writer asks for that."""
+reached by connections of the writer's, or no more; the writer asks for that. A request that came by a connection, and
+whose transaction is sought among the workers."""
 RETIRE, OPEN, KEEP, LEGACY = b"Q", b"P", b"K", b"G"
 """A worker reads the public sockets no more; calls that are up pass to the next generation; a worker writes down what
 it knows of callers; what the desk knew of the peers.

@@ -19,6 +19,7 @@ from proxy.workers.links import (
     DATAGRAM,
     ENDED,
     FETCHED,
+    SOUGHT,
     WAYS,
     Door,
     Line,
@@ -81,6 +82,21 @@ class Seat:
             return False  # better answered here without its state than not at all
         self.handed += 1
         return True
+
+    def seek(self, data: bytes, flow: Flow, first: int | None = None) -> bool:
+        """Ask the next worker for the transaction of a request that came by a connection and has none here: a call
+        belongs to whoever accepted its connection, which no branch tells. It goes round, and comes back to the worker
+        that it came to (first; None: this one) as any message does. False where it could not be sent.
+        """
+        first = self.number if first is None else first
+        whose = (self.number + 1) % self.workers
+        record = wrapped(data, flow)
+        sent = self.lines[whose].send(DATAGRAM, record) if whose == first else self.lines[whose].send(
+            SOUGHT, bytes((first,)) + record
+        )
+        self.handed += sent
+        self.lost += not sent
+        return sent
 
     def carry(self, data: bytes, flow: Flow) -> bool:
         """Have a message sent by the worker to whom its receiver has connected; False where there is none."""
@@ -160,15 +176,21 @@ class Seat:
         ended: Callable[[bytes, float], None],
         more: Mapping[bytes, Callable[[Any], None]] = MappingProxyType({}),
         carried: Callable[[bytes, Flow], bool] = lambda data, flow: False,
+        knows: Callable[[bytes], bool] = lambda data: False,
     ) -> None:
         """Read what the others have for this worker, on the running loop. more: who takes the values of other kinds.
-        carried: sends a message by a connection of ours, and says whether there is one.
+        carried: sends a message by a connection of ours, and says whether there is one. knows: whether a request
+        belongs to a transaction of ours.
         """
         line = self.lines[self.number]
 
         def take(kind: bytes, record: bytes) -> None:
             if kind == DATAGRAM:
                 datagram(*unwrapped(record))
+            elif kind == SOUGHT:
+                data, flow = unwrapped(record[1:])
+                if knows(data) or not self.seek(data, flow, record[0]):
+                    datagram(data, flow)
             elif kind == CARRIED:
                 data, flow = unwrapped(record[1:])
                 if not carried(data, flow):

@@ -70,6 +70,12 @@ class Shared:
         self._map = mmap.mmap(self.file, size)
         self._whole = memoryview(self._map)
         self.leaving = Leaving(workers)
+        # Not of the memory that generations share: each watches its own processes.
+        pulses = memoryview(mmap.mmap(-1, 8 * (workers + 2))).cast("Q")
+        self.pulses = pulses[: workers + 1]
+        """When the loop of each worker, and then of the desk, turned last (`proxy.workers.pulse`)."""
+        self.hung = pulses[workers + 1 :]
+        """One cell: how many processes hung and were killed."""
 
     def _slices(self, name: str, kind: str) -> list[memoryview]:
         start = 0

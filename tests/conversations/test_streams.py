@@ -10,6 +10,8 @@ from proxy.sip.flow import Flow
 from tests.conversations.wire import OWN, Wire
 
 UDP, TCP = Listener("UDP", *OWN, *OWN), Listener("TCP", *OWN, *OWN)
+SILENCE = 2.5
+"""Seconds after which a hop that says nothing is left, by the usual options."""
 LONG = [f"X-Long: {'a' * 1300}"]
 
 
@@ -86,6 +88,23 @@ def test_where_tcp_cannot_be_had_it_goes_by_udp_after_all() -> None:
     assert [event.why for event in events if isinstance(event, FailedOver)] == ["transport"]
     ((data, flow),) = wire.proxy.to_send()
     assert flow == there and b"Via: SIP/2.0/UDP" in data
+
+
+@pytest.mark.req("SIP-061", "SIP-089")
+@pytest.mark.parametrize("more", [0, 1])
+def test_who_is_silent_by_tcp_is_asked_by_udp_only_where_nobody_else_is_left(more: int) -> None:
+    there, other = Flow(0, "192.0.2.20", 5060), Flow(0, "192.0.2.21", 5060)
+    stream = there._replace(listener=1)
+    wire = both(large={there: stream})
+    wire.acts.targets = (there, other)[: 1 + more]
+    wire.proxy.receive(wire.caller.request(lines=LONG), wire.caller.flow, wire.now)
+    (context,) = wire.proxy._layer.servers.values()
+    wire.forward(context)
+    assert [flow for _, flow in wire.proxy.to_send()] == [stream]
+    events = wire.proxy.handle_timer(wire.now + SILENCE)
+    taken = [(event.left, event.taken) for event in events if isinstance(event, FailedOver)]
+    assert taken == [(stream, other if more else there)]
+    assert taken[0][1] in [flow for _, flow in wire.proxy.to_send()]
 
 
 @pytest.mark.req("SIP-099")

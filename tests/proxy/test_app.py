@@ -7,8 +7,10 @@ import contextlib
 import re
 import socket
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from proxy import cli
@@ -97,6 +99,46 @@ async def test_a_reload_brings_all_that_the_file_names(tmp_path: Path) -> None:
             notice = await asyncio.get_running_loop().sock_recv(desk, 65_536)
         assert b"Room 7" in notice
         assert await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", secure)) != shown
+
+
+def listed(text: str) -> str:
+    """A configuration in which messages are screened as calls are."""
+    return text.replace("[lists]\n", '[policy]\nmethods = ["INVITE", "MESSAGE"]\n\n[lists]\n')
+
+
+async def healthz(world: World) -> dict[str, object]:
+    async with aiohttp.ClientSession() as session, session.get(f"{world.admin}/healthz") as answer:
+        return dict(await answer.json())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_in_a_bypass_no_method_and_no_limit_refuses_anybody_and_healthz_says_so(workers: int, tmp_path: Path) -> None:
+    def amend(text: str) -> str:
+        return listed(text.replace('name = "carrier"\n', 'name = "carrier"\ncalls_per_second = 1\n'))
+
+    async with World(tmp_path, amend=amend, workers=workers) as world:
+
+        async def sent(method: str) -> tuple[int | None, str | None]:
+            """Its answer, and the verdict that the PBX saw."""
+            one = replace(call(world), method=method, lines=("Refer-To: <sip:x@example.com>", "X-Screen-Verdict: forged"))
+            outcome = await world.carrier.call(one, world.proxy)
+            if outcome.status != 200:
+                return outcome.status, None
+            heard = await world.pbx.hears(method, call_id=one.call_id)
+            assert (method in ("INVITE", "REFER", "SUBSCRIBE")) == (heard.header("record-route") is not None)
+            return 200, heard.header("x-screen-verdict")
+
+        methods = ("INVITE", "MESSAGE", "REFER", "SUBSCRIBE")
+        assert (await healthz(world))["bypass"] is False
+        assert [await sent(one) for one in methods] == [(603, None), (603, None), (403, None), (200, None)]
+        assert cli.main(["bypass", "on", "--config", str(world.config)]) == 0
+        await counted(world, "ringwarden_bypass", workers)
+        assert (await healthz(world))["bypass"] is True
+        for one in ("INVITE", "INVITE", "INVITE", *methods):
+            assert (one, await sent(one)) == (one, (200, "forged"))
+        line = 'ringwarden_decisions_total{action="bypass",attest="none",direction="inbound",reason="none"}'
+        await counted(world, line, 5)
+        await counted(world, "ringwarden_over_rate_total", 0)
 
 
 @pytest.mark.req("SIP-034")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.neighbours import Board, Desk, Hearsay, Moved, configured
+from proxy.neighbours import Board, Desk, Hearsay, Moved, by_datagram, configured
 from proxy.peers import Directory, Hop, Peer, Place, Target
 from proxy.settings import read
 from proxy.sip.flow import Flow
@@ -25,10 +25,29 @@ DATA: dict[str, Any] = {
 def test_each_peer_is_taken_over_with_its_hops() -> None:
     a, b, pbx = configured(read(DATA), lambda target: Flow(0, target.host, target.port))
     assert a.hops == (Hop("198.51.100.7", 5060, "UDP", True), Hop("198.51.100.8", 5070, "TCP")) and a.weight == 3
-    assert b.hops == (Hop("sip.example.net"),) and not b.ping and a.ping
+    assert b.hops == (Hop("sip.example.net", unsaid=True),) and pbx.hops[0].unsaid and not b.ping and a.ping
     assert (pbx.name, pbx.side, pbx.priority) == ("pbx", "pbx", 2)
     quiet = configured(read(DATA | {"health": {"ping_seconds": 0}}), lambda target: Flow(0, target.host, target.port))
     assert not any(peer.ping for peer in quiet)
+
+
+@pytest.mark.parametrize(
+    ("listen", "hops", "said"),
+    [
+        ("udp+tcp", ["192.0.2.20", "udp+tcp:192.0.2.21", "tcp:192.0.2.22", "sip.example.net"], []),
+        ("udp+tcp", ["udp:192.0.2.20", "udp:192.0.2.21"], ["udp: is written"]),
+        ("udp", ["192.0.2.20"], ["no [[listen]] speaks TCP"]),
+    ],
+)
+def test_whoever_gets_long_requests_by_udp_is_named(listen: str, hops: list[str], said: list[str]) -> None:
+    listens = {"address": "192.0.2.10", "transport": listen}
+    pbx = {"name": "pbx", "side": "pbx", "hops": hops, "sources": ["192.0.2.20"]}
+    carrier = {"name": "a", "side": "carrier", "hops": ["udp:198.51.100.7"]}
+    found = by_datagram(read({"listen": [listens], "peer": [pbx, carrier]}))
+    assert found == [
+        f"{name}: what is longer than 1300 octets leaves by UDP too: {why}"
+        for name, why in [*(("pbx", one) for one in said), ("a", "udp: is written")]
+    ]
 
 
 def test_an_address_that_no_listener_reaches_is_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,8 @@ from proxy.sip.message import Request
 from proxy.sip.parser import parse
 from proxy.sip.routing import Me, route
 from shaken import passport
+from tests.proxy.test_app import listed
+from tests.waiting import counted
 
 GOOD, OURS = "13015550101", "12025550100"
 ME = Me([("203.0.113.5", 5060)])
@@ -212,8 +215,18 @@ async def test_in_a_bypass_and_in_observe_everybody_goes_on(tmp_path: Path) -> N
     def amend(text: str) -> str:
         return asking()(text).replace('mode = "enforce"', 'mode = "observe"')
 
-    async with World(tmp_path, amend=amend) as world:
+    async with World(tmp_path / "observe", amend=amend) as world:
         assert (await world.carrier.call(call(world, UTILITY), world.proxy)).status == 404
+    bounded = asking("calls_per_second = 1", "go_on = 503")
+    async with World(tmp_path / "bypass", amend=lambda text: listed(bounded(text))) as world:
+        assert (await world.carrier.call(call(world, UTILITY), world.proxy)).status == 603
+        assert main(["bypass", "on", "--config", str(world.config)]) == OK
+        await counted(world, "ringwarden_bypass", 1)
+        for method in ("INVITE", "INVITE", "MESSAGE", "REFER", "SUBSCRIBE"):
+            asked = replace(call(world, UTILITY), method=method)
+            outcome = await world.carrier.call(asked, world.proxy)
+            assert (method, outcome.status) == (method, 503)
+            assert outcome.final is not None and outcome.final.header("retry-after") is None  # not for a limit of ours
         async with Phone() as stranger:
             assert (await stranger.call(call(world, GOOD), world.proxy)).status == 403
         ping = Invitation(f"sip:127.0.0.1:{world.ports['proxy']}", "<sip:probe@pbx.example.com>", method="OPTIONS")

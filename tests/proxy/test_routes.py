@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.peers import Directory, Hop, Peer, Place, Target
-from proxy.routes import Routes, retry_after
+from proxy.routes import WITHOUT_SECONDS, Routes, retry_after
 from proxy.sip.endpoint import Listener
 from proxy.sip.flow import Flow
 from proxy.sip.message import Response
@@ -110,6 +110,36 @@ def test_a_hop_that_has_tcp_for_what_is_too_long_is_one_target() -> None:
     for now in (13.0, 14.0, 15.0):
         routes.left(stream, "silence", now)
     assert directory.state(ONE) == "down"
+
+
+@pytest.mark.req("SIP-087", "TRAP-52")
+def test_a_hop_without_a_word_has_tcp_once_it_is_proved_and_loses_it_for_a_while() -> None:
+    now = [0.0]
+    peer = Peer("a", "carrier", (Hop(ONE.host, ONE.port, "UDP", unsaid=True),))
+    directory = Directory([peer])
+    directory.place(peer.hops[0], (Place(ONE),), 0.0)
+
+    def outlet(target: Target) -> Flow:
+        return Flow(("UDP", "TCP").index(target.transport), target.host, target.port)
+
+    routes = Routes(directory, LISTENERS, outlet, lambda: now[0])
+    datagram, stream = Flow(0, ONE.host, ONE.port), Flow(1, ONE.host, ONE.port)
+    assert routes["carrier"] == [datagram] and not routes.large and routes.unproved() == [ONE]
+    routes.proved(ONE, True)
+    assert routes.large == {datagram: stream} and routes.unproved() == []
+    for why, state in (("transport", "unknown"), ("silence", "failing"), ("timeout", "failing")):
+        routes.left(stream, why, now[0])
+        assert not routes.large and routes.unproved() == [] and directory.state(ONE) == state
+        now[0] += WITHOUT_SECONDS - 1
+        assert routes.unproved() == []
+        now[0] += 1
+        assert routes.unproved() == [ONE]
+        routes.proved(ONE, False)
+        assert routes.unproved() == []
+        now[0] += WITHOUT_SECONDS
+        routes.proved(ONE, True)
+    directory.replace([Peer("a", "carrier", (Hop(ONE.host, ONE.port, "UDP"),))], now[0])
+    assert routes.unproved() == [] and not routes.large  # from now on the operator says udp
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,27 @@ import asyncio
 import os
 import re
 import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from proxy import cli
+from proxy.lab.calling import Answer
 from proxy.lab.cases import CALLEE
-from proxy.lab.dialog import Invitation
-from proxy.lab.ports import free_port
+from proxy.lab.dialog import companion, opening
+from proxy.lab.ports import free_port, is_free
 from proxy.lab.world import World
+from proxy.sip.framing import Framer
+from proxy.sip.message import Request, Response
+from proxy.sip.parser import parse
+from proxy.workers.steering import REACH, owner
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
 from tests.proxy.test_app import CONFIG, call
-from tests.waiting import SECONDS, counted
+from tests.waiting import SECONDS, comes, counted, metrics, turns, until
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 WORKERS = 3
@@ -123,6 +131,88 @@ async def test_workers_do_not_outlive_a_supervisor_that_is_killed_and_the_next_s
         assert [one.status for one in outcomes] == [200] * len(calls)
 
 
+SOON = """\
+import sys
+from proxy import cli
+from proxy.workers import pulse
+pulse.BEAT_SECONDS, pulse.HUNG_SECONDS = 0.2, 3.0
+{more}
+sys.exit(cli.main())
+"""
+"""A ringwarden that finds out sooner who hangs; in between a busy machine must let everybody have a core."""
+
+
+def notified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """Where systemd would hear, and would want to hear every 0.2 s."""
+    heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    heard.bind(str(folder / "notify"))
+    heard.setblocking(False)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(folder / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
+    return heard
+
+
+def words(heard: socket.socket) -> list[bytes]:
+    """What it has heard since it was last asked."""
+    said = []
+    with suppress(BlockingIOError):
+        while True:
+            said.append(heard.recv(200))
+    return said
+
+
+async def test_who_hangs_is_killed_and_replaced_and_what_waited_for_it_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, workers=2)
+    world.command = ("-c", SOON.format(more=""))
+    with notified(tmp_path, monkeypatch) as heard:
+        async with world:
+            assert world.process is not None
+            pid = world.process.pid
+            before = children(pid)
+            for stopped in before[:2]:
+                os.kill(stopped, signal.SIGSTOP)
+            calls = [call(world, f"1301555{number:04}") for number in range(100, 112)]
+            outcomes = await asyncio.gather(*(world.carrier.call(one, world.proxy) for one in calls))
+            assert [one.status for one in outcomes] == [200] * len(calls)
+            await until(lambda: len(children(pid)) == 3 and not {*before[:2]} & {*children(pid)}, "two in their places")
+            for who in ("worker 0", "the desk"):
+                assert f"ringwarden: {who} hangs and is killed" in world.said
+            words(heard)
+            await turns(lambda: b"WATCHDOG=1" in words(heard), "a sign of life")
+            await until(lambda: not is_free(world.ports["admin"], socket.SOCK_STREAM), "an admin address")
+            await counted(world, "ringwarden_processes_hung_total", sum("hangs" in line for line in world.said))
+
+
+async def test_systemd_hears_no_sign_of_life_while_somebody_hangs_who_cannot_be_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, workers=2)
+    more = "from proxy import supervisor\nsupervisor.Supervisor._kill = lambda self, number: supervisor._say('hangs')"
+    world.command = ("-c", SOON.format(more=more))
+    with notified(tmp_path, monkeypatch) as heard:
+        async with world:
+            assert world.process is not None
+            stopped = children(world.process.pid)[1]
+            os.kill(stopped, signal.SIGSTOP)
+            await turns(lambda: b"WATCHDOG=1" in words(heard), "a sign of life")
+            await turns(lambda: "ringwarden: hangs" in world.said, "that it was found out")
+            words(heard)
+            os.kill(stopped, signal.SIGCONT)
+            said: list[bytes] = []
+
+            def again() -> bool:
+                said.extend(words(heard))
+                return said[-1:] == [b"READY=1"]
+
+            for _ in range(2):  # whoever reads again has been past the sign of life since
+                os.kill(world.process.pid, signal.SIGHUP)
+                await turns(again, "that it has read again")
+                said.append(b"")
+            assert [word.partition(b"\n")[0] for word in said if word] == [b"RELOADING=1", b"READY=1"] * 2
+
+
 async def test_reload_and_bypass_reach_every_worker(tmp_path: Path) -> None:
     async with World(tmp_path, workers=WORKERS) as world:
         path = tmp_path / CONFIG
@@ -138,15 +228,92 @@ async def test_reload_and_bypass_reach_every_worker(tmp_path: Path) -> None:
             assert (await world.carrier.call(call(world), world.proxy)).status == 200
 
 
+def unsteered(data: bytes) -> bytes:
+    """The same request where the kernel sees no branch: a long header stands before Via."""
+    first, end, rest = data.partition(b"\r\n")
+    return first + end + b"Subject: " + b"a" * REACH + end + rest
+
+
+def transactions(world: World, method: str) -> int:
+    """How many requests the PBX heard, however often each."""
+    return len({heard.message.via.branch for heard in world.pbx.requests(method)})
+
+
+async def handed_over(world: World) -> None:
+    """Returns once a message is known to have been given to its worker."""
+
+    async def told() -> bool:
+        return "\nringwarden_handed_over_total 0.0\n" not in await metrics(world)
+
+    await comes(told, "a message that was given to its worker")
+
+
 async def test_a_request_for_another_workers_transaction_is_handed_over(tmp_path: Path) -> None:
-    # The kernel sees no branch here: two long headers stand before Via. Retransmissions and CANCEL meet their INVITE.
     async with World(tmp_path, workers=WORKERS) as world:
-        for number in range(6):
-            sent = Invitation(
-                f"sip:+{CALLEE}@127.0.0.1:{world.ports['proxy']};x={'a' * 500}",
-                f"<sip:+1301555{number:04}@carrier.example.net>",
-            )
-            assert (await world.carrier.call(sent, world.proxy)).status == 200
+        world.pbx.answers = Answer(until=asyncio.Event())
+        for number in range(9):
+            sent = call(world, f"1301555{number:04}")
+            calling = await world.carrier.invite(sent, world.proxy)
+            await world.pbx.hears("INVITE", call_id=sent.call_id)
+            again, cancel = unsteered(calling.sent), unsteered(companion(calling.request, "CANCEL"))
+            assert owner(again, WORKERS) == owner(cancel, WORKERS) == owner(calling.sent, WORKERS)
+            await world.carrier.send(again, world.proxy)
+            await world.carrier.send(cancel, world.proxy)
+            assert (await calling.outcome()).status == 487
+        assert transactions(world, "INVITE") == transactions(world, "CANCEL") == 9
+        await handed_over(world)
+
+
+@asynccontextmanager
+async def connected(port: int, finals: list[tuple[int, str]]) -> AsyncIterator[asyncio.StreamWriter]:
+    """A connection of the carrier's; final answers that come by it are noted with the method that they answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+
+    async def read() -> None:
+        framer = Framer()
+        while octets := await reader.read(65_536):
+            framer.feed(octets)
+            while (data := framer.next()) is not None:
+                answer = parse(data)
+                if isinstance(answer, Response) and answer.status >= 200:
+                    finals.append((answer.status, answer.cseq.method))
+
+    reading = asyncio.create_task(read())
+    try:
+        yield writer
+    finally:
+        reading.cancel()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_cancel_and_an_ack_find_their_call_by_whichever_connection_they_come(tmp_path: Path) -> None:
+    port = free_port()
+    async with World(
+        tmp_path, workers=WORKERS, amend=lambda text: another(text, "tcp", f"127.0.0.1:{port}", "127.0.0.2")
+    ) as world:
+        world.pbx.answers = Answer(until=asyncio.Event())
+        for number in range(2 * WORKERS):
+            finals: list[tuple[int, str]] = []
+            async with connected(port, finals) as first, connected(port, finals) as second:
+                own = first.get_extra_info("sockname")[1]
+                via = f"Via: SIP/2.0/TCP 127.0.0.2:{own};branch=z9hG4bK{number}x{port}"
+                sent = call(world, f"1301555{number:04}")
+                invite = opening(sent, via, f"sip:lab@127.0.0.2:{own};transport=tcp", "1")
+                request = parse(invite)
+                assert isinstance(request, Request)
+                first.write(invite)
+                await world.pbx.hears("INVITE", call_id=sent.call_id)
+                second.write(companion(request, "CANCEL"))
+                await turns(lambda: len(finals) == 2, "both final answers")  # noqa: B023 - asked in this turn only
+                assert sorted(finals) == [(200, "CANCEL"), (487, "INVITE")]
+                second.write(companion(request, "ACK"))
+        assert transactions(world, "INVITE") == transactions(world, "CANCEL") == 2 * WORKERS
+        # Each ACK ended where its refusal was given: had one found nobody, it would have gone on.
+        world.pbx.answers = Answer()
+        await ordinary_by_tcp(world, port)
+        assert transactions(world, "ACK") == 2 * WORKERS + 1
+        await handed_over(world)
 
 
 async def test_connections_are_dealt_to_the_workers_in_turn_and_calls_pass_by_each(tmp_path: Path) -> None:

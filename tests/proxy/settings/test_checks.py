@@ -227,10 +227,10 @@ def test_a_peer_says_in_one_place_who_it_is_and_where_its_calls_go() -> None:
             ],
         }
     )
-    hops = (HopSettings("udp", "198.51.100.7", 5070), HopSettings("udp", "198.51.100.8", 5060))
+    hops = (HopSettings("udp", "198.51.100.7", 5070, True), HopSettings("udp", "198.51.100.8", 5060, True))
     assert found.peers == (
         PeerSettings("a", "carrier", hops, 1, 3),
-        PeerSettings("b", "carrier", (HopSettings(None, "sip.example.net", None),), 2),
+        PeerSettings("b", "carrier", (HopSettings(None, "sip.example.net", None, True),), 2),
         PeerSettings("pbx", "pbx", (HopSettings("udp", "192.0.2.20", 5060),), ping=False),
     )
     # Its messages come from where its calls go, unless it is said otherwise.

@@ -168,7 +168,7 @@ async def running(folder: Path, pbx: str, **more: Any) -> AsyncIterator[App]:
             {"name": "carrier", "side": "carrier", "sources": [CARRIER, "::1"]},
             {"name": "pbx", "side": "pbx", "sources": [PBX]},
         ],
-        "next_hop": {"pbx": [pbx], "carrier": [f"{CARRIER}:5060"]},
+        "next_hop": {"pbx": [pbx], "carrier": [f"udp:{CARRIER}:5060"]},
         "log": {"level": "error"},
         "lab": {"enabled": True},
     }

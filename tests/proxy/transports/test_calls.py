@@ -162,6 +162,40 @@ async def test_what_is_too_long_goes_by_udp_where_nobody_listens_by_tcp_and_it_i
         assert count(app, "failovers", "transport") == 1  # the hop itself is well
 
 
+def plain_hop(address: tuple[str, int]) -> str:
+    """As most operators write it: no transport."""
+    return f"{address[0]}:{address[1]}"
+
+
+@pytest.mark.req("SIP-087", "TRAP-52")
+@on_uvloop
+async def test_a_hop_without_a_word_gets_by_tcp_what_is_too_long_because_it_has_tcp(run: Run) -> None:
+    phone = await Phone.at()
+    datagrams = Datagrams(*phone.address)
+    async with run(plain_hop(phone.address)) as app:
+        other = await phone.line()  # it was tried before any call
+        assert count(app, "connections_begun", "tcp", "out") == 1
+        line = await Line.open(where(app))
+        line.send(request(call="long", body=b"x" * 1400))
+        assert (await other.hears()).first("call-id") == b"long"
+        line.send(request(call="short"))
+        assert (await datagrams.hears()).first("call-id") == b"short"
+        assert count(app, "udp_oversize") == 0 and count(app, "connections_begun", "tcp", "out") == 1
+
+
+@pytest.mark.req("SIP-089", "TRAP-52")
+@on_uvloop
+async def test_a_hop_without_a_word_and_without_tcp_costs_no_call_anything(run: Run) -> None:
+    pbx = Datagrams()
+    async with run(plain_hop(pbx.address)) as app:
+        assert count(app, "connections_ended", "tcp", "connect") == 1  # found out before any call
+        line = await Line.open(where(app))
+        for name in ("a", "b"):
+            line.send(request(call=name, body=b"x" * 1400))
+            assert (await pbx.hears()).first("call-id") == name.encode()
+        assert count(app, "connections_begun", "tcp", "out") == 1 and count(app, "failovers", "transport") == 0
+
+
 @pytest.mark.req("SIP-061")
 @on_uvloop
 async def test_a_connection_that_breaks_under_a_call_fails_it_over(run: Run) -> None:

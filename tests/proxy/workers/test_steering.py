@@ -5,12 +5,16 @@ from __future__ import annotations
 import ctypes
 import select
 import socket
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.sip.flow import Flow
 from proxy.sip.parser import parse
+from proxy.workers.links import DATAGRAM, Line, wrapped
+from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS, HASHED, interpreted, owner, packed, program, share
 
 BRANCH = st.text(st.sampled_from("abcXYZ019-._~"), min_size=1, max_size=40)
@@ -29,6 +33,53 @@ def request(branch: str, *, method: str = "INVITE", via: str = "Via", before: st
 def test_kernel_and_truth_agree_on_an_ordinary_request(branch: str, workers: int, after: str) -> None:
     data = request("z9hG4bK" + branch, after=after)
     assert interpreted(program(workers), data) == owner(data, workers) == share(branch.encode(), workers)
+
+
+HEADER = st.builds("{}: {}\r\n".format, st.sampled_from(["Subject", "P-Note", "Route", "x"]), st.text("ab:;= ", max_size=200))
+FORMS = {
+    "late": (st.lists(HEADER, min_size=1, max_size=6).map("".join), "Via: SIP/2.0/UDP ", "z9hG4bK"),
+    "compact": (st.just(""), "v:SIP/2.0/UDP ", "z9hG4bK"),
+    "folded": (st.just(""), "Via: SIP/2.0/UDP\r\n  ", "z9hG4bK"),
+    "upper-case cookie": (st.just(""), "VIA : SIP/2.0/UDP ", "Z9HG4BK"),
+    "no cookie": (st.just(""), "Via: SIP/2.0/UDP ", ""),
+}
+"""What stands before Via, how Via begins, and what the branch begins with."""
+
+
+class Kept(Line):
+    """A line that nobody reads."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, bytes]] = []
+
+    def send(self, kind: bytes, value: bytes) -> bool:
+        self.sent.append((kind, value))
+        return True
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None, max_examples=60)  # the program is interpreted in Python, step by step
+@given(st.data(), BRANCH, st.text("abc-019@", min_size=1, max_size=40), st.integers(2, 36))
+def test_where_the_kernel_is_wrong_the_owner_is_handed_the_message(
+    form: str, data: st.DataObject, branch: str, call_id: str, workers: int
+) -> None:
+    before, via, cookie = FORMS[form]
+    method = data.draw(st.sampled_from(["INVITE", "ACK", "CANCEL", "BYE"]))
+    sent = (
+        f"{method} sip:+12025550123@pbx.example.com SIP/2.0\r\n{data.draw(before)}{via}198.51.100.7;branch={cookie}{branch}"
+        f"\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: {call_id}\r\nCSeq: 1 {method}\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+    truth = share((branch if cookie else call_id).encode(), workers)
+    assert owner(sent, workers) == truth
+    kernel = interpreted(program(workers), sent)
+    assert form != "compact" or kernel == truth
+    lines = [Kept() for _ in range(workers)]
+    seat = Seat(kernel, workers, [], SimpleNamespace(), lines, Kept())  # type: ignore[arg-type]  # nothing is counted here
+    flow = Flow(0, "198.51.100.7", 5060)
+    assert seat.elsewhere(sent, flow) == (kernel != truth) == bool(seat.handed)
+    for number, line in enumerate(lines):
+        assert line.sent == ([(DATAGRAM, wrapped(sent, flow))] if number == truth != kernel else [])
 
 
 @given(BRANCH, st.integers(2, 36))
