@@ -149,7 +149,10 @@ def load_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     if not 1 <= len(blocks) <= MAX_CHAIN:
         raise CredentialError("the file holds no certificate, or too many", "identity-bad-certificate")
     try:
-        return tuple(x509.load_pem_x509_certificate(block.replace(b"\r\n", b"\n")) for block in blocks)
+        chain = tuple(x509.load_pem_x509_certificate(block.replace(b"\r\n", b"\n")) for block in blocks)
+        for one in chain:  # names are read when they are asked for, and whoever asks later expects no fault
+            one.subject, one.issuer  # noqa: B018
+        return chain
     except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise CredentialError("a certificate cannot be read", "identity-bad-certificate") from error
 
