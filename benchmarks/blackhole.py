@@ -43,8 +43,8 @@ MANY_RATE = 100.0
 """Harmful calls a second where a number of URLs is asked for ..."""
 TOKENS = MAX_TOKENS
 """... and the Identity headers of each."""
-MORE_MIB = 64.0
-"""Memory that so many URLs may take."""
+MORE_MIB = 128.0
+"""Memory that ringwarden may take while so many are named, all calls beside them included: as in a flood."""
 RATIO = 1.2
 """The p99 of cached calls during, to the one before: the median of the pairs."""
 LIMIT_MS = 50.0

@@ -31,6 +31,9 @@ MAX_PEM = 64 * 1024
 MAX_CHAIN = 8
 """Certificates in one file; a SHAKEN chain has two or three."""
 
+MAX_WHY = 300
+"""Characters of the library's own sentence."""
+
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order n of P-256 (FIPS 186-4 D.1.2.3): r and s are from 1 to n-1 (STI-013)."""
 _ZERO, _ORDER = bytes(32), ORDER.to_bytes(32, "big")
@@ -287,7 +290,7 @@ def _path(
     try:
         return list(verifier.verify(leaf, list(others)).chain)
     except (verification.VerificationError, ValueError) as error:
-        raise CredentialError(f"the chain leads to no trust anchor: {error}"[:300]) from error
+        raise CredentialError(f"the chain leads to no trust anchor: {error}"[:MAX_WHY]) from error
 
 
 def _within(path: list[x509.Certificate], authority: TNAuthList) -> bool:

@@ -19,7 +19,17 @@ from hypothesis import strategies as st
 from certs.lab import Authority
 from shaken import constraints, tnauthlist
 from shaken.constraints import Constraints
-from shaken.credential import MAX_CHAIN, MAX_PEM, ORDER, Anchors, Credential, der_signature, load_chain, validate
+from shaken.credential import (
+    MAX_CHAIN,
+    MAX_PEM,
+    ORDER,
+    Anchors,
+    Credential,
+    der_signature,
+    load_chain,
+    pointed,
+    validate,
+)
 from shaken.errors import CredentialError
 from shaken.sign import sign_octets
 from shaken.tnauthlist import TNAuthList
@@ -313,3 +323,25 @@ def test_a_name_that_cannot_be_read_is_found_out_with_the_file(good: bytes, bad:
         assert found.value.slug == "identity-bad-certificate"
         with pytest.raises(CredentialError):
             load_chain(file)
+
+
+def test_a_number_of_fewer_octets_is_written_with_as_few() -> None:
+    for s in (1 << 240, (1 << 248) - 1, 1 << 247, 1 << 239):  # zero in front, and what follows it is none
+        for r in (s, ORDER - 1):
+            assert der_signature(r.to_bytes(32, "big") + s.to_bytes(32, "big")) == encode_dss_signature(r, s)
+            assert der_signature(s.to_bytes(32, "big") + r.to_bytes(32, "big")) == encode_dss_signature(s, r)
+
+
+def test_a_certificate_is_valid_in_its_first_second_and_in_its_last() -> None:
+    file = pem(issue("SHAKEN 709J", ROOT, TNAuthList(spcs=("709J",)), ca=False, until=500.0))
+    found = validate(URL, file, ANCHORS, NOW + 500)
+    assert validate(URL, file, ANCHORS, NOW - 1000) is not None
+    assert found.not_after == NOW + 500 and found.valid_at(NOW + 500) and not found.valid_at(NOW + 501)
+    for moment in (NOW + 501, NOW - 1001):
+        with pytest.raises(CredentialError) as refused:
+            validate(URL, file, ANCHORS, moment)
+        assert refused.value.slug == "identity-expired"
+
+
+def test_a_file_with_an_authority_alone_points_nowhere() -> None:
+    assert pointed(pem(issue("Other", None)), Anchors.of([pem(ROOT)]), NOW) is None
