@@ -1,4 +1,4 @@
-"""Faults that survive and that somebody has looked at: `survivors.toml`, a row each with the reason."""
+"""Faults that survive and that somebody has looked at, in shaken/ and in proxy/sip: `survivors.toml`, a row each with the reason."""
 
 from __future__ import annotations
 
@@ -30,8 +30,26 @@ class Survivor:
         return self.file, self.function, self.what
 
 
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """One row of `python -m tests.mutate`, which changes lines of proxy/sip."""
+
+    room: str
+    takes: str
+    """The line as it stands, without what it is indented by."""
+    gives: str
+    kind: str
+    why: str
+
+
 def rows() -> tuple[Survivor, ...]:
+    """Those of shaken/."""
     return tuple(Survivor(**row) for row in tomllib.loads(FILE.read_text(encoding="utf-8"))["survivor"])
+
+
+def sip() -> tuple[Noticed, ...]:
+    """Those of proxy/sip."""
+    return tuple(Noticed(**row) for row in tomllib.loads(FILE.read_text(encoding="utf-8"))["sip"])
 
 
 def unknown(names: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

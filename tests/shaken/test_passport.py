@@ -132,3 +132,9 @@ def test_no_name_stands_twice_however_deep(text: bytes) -> None:
 
 def test_the_same_name_in_two_objects_stands_once_in_each() -> None:
     assert passport.json_object(b'{"a":{"a":1},"b":{"a":"x:y"},"c":[{"a":1},{"a":2}]}')["b"] == {"a": "x:y"}
+
+
+@pytest.mark.parametrize("text", [b"AAAA    ", b"AAAA++++", b"AAAA////", b"AA\n\nAA\n\n", b"AAAA====", b"!!!!", b"AAAA\xff\xff\xff\xff"])
+def test_what_is_no_base64url_is_not_passed_over(text: bytes) -> None:
+    with pytest.raises(ParseError, match="base64url"):
+        passport.decode(text)
