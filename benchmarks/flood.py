@@ -3,8 +3,9 @@
 First as many signed calls as go, from callers who begin the next when one has ended: that is what is carried. Then calls
 arrive at a pace that nobody slows down, in steps up to so many times more, and at last for a minute; the callers send
 again what nobody answers and stop at a 503, as RFC 3261 has it. All the while a telephone of the PBX calls 911 five times
-a second: lost is an emergency call without its 200, or whose BYE got none. At the end what is carried is measured again,
-because machines change their pace. `--plot` draws offered against served (the extra `bench`).
+a second: lost is an emergency call without its 200, or whose BYE got none. A front desk is told of each by a webhook: the
+delay runs from the telephone's first INVITE to the notice. At the end what is carried is measured again, because machines
+change their pace. `--plot` draws offered against served (the extra `bench`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -53,6 +55,13 @@ GOAL = 0.9
 MORE_MIB = 128.0
 """What ringwarden may have taken at the most beyond what it had when all its calls were carried."""
 TARGETS = ("911", "933", "urn:service:sos")
+NOTICE_MS = 1000.0
+"""In which people are told of an emergency call (47 CFR 9.16(b)(2))."""
+WEBHOOK = """
+[notice.webhook]
+url = "http://{address}/"
+secret = "{secret}"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +80,68 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Urgent:
+    """What became of an emergency call."""
+
+    outcome: Outcome
+    ended: bool
+    """Its BYE was answered."""
+    told_ms: float | None
+    """From its first INVITE to the notice; None: nobody was told in time."""
+
+    @property
+    def lost(self) -> bool:
+        return self.outcome.status != 200 or not self.ended
+
+
+class Desk:
+    """The front desk: whom it was told of, and when (monotonic seconds). Use it in a `with` block."""
+
+    def __init__(self, host: str) -> None:
+        told = self._told = dict[str, float]()
+        news = self._news = threading.Condition()
+
+        class Taken(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                at = time.monotonic()
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with news:
+                    told.setdefault(body["call_id"], at)
+                    news.notify_all()
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer((host, 0), Taken)
+        self._server.daemon_threads = True
+        self.address = Address(host, self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def told(self, call_id: str, deadline: float) -> float | None:
+        """When it was told of this call, waiting until then at the most."""
+        with self._news:
+            self._news.wait_for(lambda: call_id in self._told, max(deadline - time.monotonic(), 0.0))
+            return self._told.get(call_id)
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What became of the calls of one stretch."""
 
     name: str
     seconds: list[Second]
-    emergency: list[tuple[Outcome, bool]]
+    emergency: list[Urgent]
     looks: list[Look]
 
     @property
@@ -106,33 +171,46 @@ class Run:
     @property
     def lost(self) -> int:
         """Emergency calls."""
-        return sum(outcome.status != 200 or not ended for outcome, ended in self.emergency)
+        return sum(one.lost for one in self.emergency)
+
+    @property
+    def untold(self) -> int:
+        """Emergency calls that nobody was told of."""
+        return sum(one.told_ms is None for one in self.emergency)
+
+    @property
+    def notice(self) -> float:
+        """The longest milliseconds until somebody was told."""
+        return max((one.told_ms for one in self.emergency if one.told_ms is not None), default=0.0)
 
     def row(self, carried: float) -> list[str]:
-        setup = sorted(outcome.final_us / 1000 for outcome, _ in self.emergency if outcome.status == 200)
+        setup = sorted(one.outcome.final_us / 1000 for one in self.emergency if one.outcome.status == 200)
         return [
             self.name, f"{self.offered:,.0f}", f"{self.served:,.0f}", f"{self.served / carried:.2f}", f"{self._rate('refused'):,.0f}",
             f"{self._rate('again'):,.0f}", f"{self.busy:.2f}", f"{self.served / self.busy:,.0f}", f"{self.most:,.0f}", str(len(self.emergency)), str(self.lost),
             f"{statistics.median(setup):,.0f}" if setup else "-", f"{setup[-1]:,.0f}" if setup else "-",
+            f"{self.notice:,.0f}", str(self.untold),
         ]  # fmt: skip
 
 
-HEAD = ["calls", "offered/s", "served/s", "of carried", "503/s", "again/s", "CPU", "served/CPU s", "MiB", "911", "lost", "setup ms", "longest"]
+HEAD = ["calls", "offered/s", "served/s", "of carried", "503/s", "again/s", "CPU", "served/CPU s", "MiB", "911", "lost", "setup ms", "longest", "notice ms, longest", "untold"]
 
 
-async def emergency(ours: Address, pbx: str, psap: Address, seconds: float) -> list[tuple[Outcome, bool]]:
-    """Emergency calls at their pace: how each ended, and whether its BYE was answered."""
+async def emergency(ours: Address, pbx: str, psap: Address, seconds: float, desk: Desk) -> list[Urgent]:
+    """Emergency calls at their pace: how each ended, whether its BYE was answered, and when the desk was told."""
     async with Phone(psap.host, psap.port, user="psap"), Phone(pbx, user="pbx") as phone:
 
-        async def place(number: int) -> tuple[Outcome, bool]:
+        async def place(number: int) -> Urgent:
             await asyncio.sleep(number / PACE)
             target = TARGETS[number % len(TARGETS)]
             uri = target if target.startswith("urn:") else f"sip:{target}@{ours}"
             call = Invitation(uri, "<sip:+12025550177@pbx.example>")
+            began, ended = time.monotonic(), False
             outcome = await phone.call(call, (ours.host, ours.port), hang_up=False, seconds=PATIENCE)
-            if outcome.dialog is None:
-                return outcome, False
-            return outcome, (await phone.within(outcome.dialog, "BYE", seconds=PATIENCE)).status == 200
+            if outcome.dialog is not None:
+                ended = (await phone.within(outcome.dialog, "BYE", seconds=PATIENCE)).status == 200
+            told = await asyncio.to_thread(desk.told, call.call_id, began + PATIENCE)
+            return Urgent(outcome, ended, None if told is None else (told - began) * 1000)
 
         return list(await asyncio.gather(*(place(number) for number in range(int(seconds * PACE)))))
 
@@ -140,8 +218,8 @@ async def emergency(ours: Address, pbx: str, psap: Address, seconds: float) -> l
 class Ground:
     """A ringwarden between the crowd and a callee that answers, for the length of all stretches."""
 
-    def __init__(self, stage: Stage, ours: Ringwarden, psap: Address, folder: Path) -> None:
-        self.stage, self.ours, self.psap, self.folder = stage, ours, psap, folder
+    def __init__(self, stage: Stage, ours: Ringwarden, psap: Address, desk: Desk, folder: Path) -> None:
+        self.stage, self.ours, self.psap, self.desk, self.folder = stage, ours, psap, desk, folder
         self._number = 0
 
     def run(self, name: str, seconds: float, rate: float = 0.0) -> Run:
@@ -159,7 +237,7 @@ class Ground:
             looks(self.ours, seconds) as seen,
             Program(f"crowd-{number}", command, self.folder, cores=stage.places.load[:1], environment=environment) as program,
         ):
-            called = asyncio.run(emergency(self.ours.me, stage.pbx.host, self.psap, seconds))
+            called = asyncio.run(emergency(self.ours.me, stage.pbx.host, self.psap, seconds, self.desk))
             program.finished(seconds + 20)
             lines = program.log_path.read_text(encoding="ascii").splitlines()
         return Run(name, [Second(**json.loads(line)) for line in lines if line.startswith("{")], called, seen)
@@ -191,10 +269,14 @@ def measured(folder: Path, times: float, seconds: float, step: float, workers: i
         psap = Address(stage.carrier.host, free_port(stage.carrier.host))
         cores = stage.places.measured if workers == 1 else ()
         with (
-            Ringwarden(stage, folder, carrier=psap, workers=workers, name="flooded", cores=cores) as ours,
+            Desk(stage.pbx.host) as desk,
+            Ringwarden(
+                stage, folder, carrier=psap, workers=workers, name="flooded", cores=cores,
+                more=WEBHOOK.format(address=desk.address, secret="31" * 32),
+            ) as ours,
             sipp.Callee(stage.pbx, folder, cores=stage.places.load[-1:]),
         ):
-            ground = Ground(stage, ours, psap, folder)
+            ground = Ground(stage, ours, psap, desk, folder)
             ground.run("warming up", 3.0)
             runs = [ground.run("as many as go", step)]
             rate = runs[0].served
@@ -252,11 +334,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\nServed of what is carried, {asked.times:g} times as many offered: {share:.2f}. Goal: {GOAL} at least: {'kept' if served else 'NOT kept'}.")
     fairly = flood.served / flood.busy / statistics.fmean(one.served / one.busy for one in ends)
     print(f"The same for each second of CPU that ringwarden got, on a machine that others use too: {fairly:.2f}.")
-    print(f"Emergency calls lost: {lost} of {sum(len(one.emergency) for one in runs)}. Goal: none.")
+    calls = sum(len(one.emergency) for one in runs)
+    print(f"Emergency calls lost: {lost} of {calls}. Goal: none.")
+    untold, notice = sum(one.untold for one in runs), max(one.notice for one in runs)
+    told = not untold and notice <= NOTICE_MS
+    print(
+        f"The desk was told of {calls - untold} of {calls}, after {notice:,.0f} ms at the longest ({flood.notice:,.0f} in the flood)."
+        f" Limit: each, within {NOTICE_MS:,.0f} ms: {'kept' if told else 'NOT kept'}."
+    )
     print(f"Memory: {more:+,.0f} MiB at the most in the flood. Bound: {MORE_MIB:g}.")
     if asked.plot:
         plot(asked.plot, runs, carried)
-    return 0 if served and not lost and more <= MORE_MIB else 1
+    return 0 if served and told and not lost and more <= MORE_MIB else 1
 
 
 if __name__ == "__main__":

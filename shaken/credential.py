@@ -31,6 +31,9 @@ MAX_PEM = 64 * 1024
 MAX_CHAIN = 8
 """Certificates in one file; a SHAKEN chain has two or three."""
 
+MAX_WHY = 300
+"""Characters of the library's own sentence."""
+
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order n of P-256 (FIPS 186-4 D.1.2.3): r and s are from 1 to n-1 (STI-013)."""
 _ZERO, _ORDER = bytes(32), ORDER.to_bytes(32, "big")
@@ -149,7 +152,10 @@ def load_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     if not 1 <= len(blocks) <= MAX_CHAIN:
         raise CredentialError("the file holds no certificate, or too many", "identity-bad-certificate")
     try:
-        return tuple(x509.load_pem_x509_certificate(block.replace(b"\r\n", b"\n")) for block in blocks)
+        chain = tuple(x509.load_pem_x509_certificate(block.replace(b"\r\n", b"\n")) for block in blocks)
+        for one in chain:  # names are read when they are asked for, and whoever asks later expects no fault
+            one.subject, one.issuer  # noqa: B018
+        return chain
     except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise CredentialError("a certificate cannot be read", "identity-bad-certificate") from error
 
@@ -284,7 +290,7 @@ def _path(
     try:
         return list(verifier.verify(leaf, list(others)).chain)
     except (verification.VerificationError, ValueError) as error:
-        raise CredentialError(f"the chain leads to no trust anchor: {error}"[:300]) from error
+        raise CredentialError(f"the chain leads to no trust anchor: {error}"[:MAX_WHY]) from error
 
 
 def _within(path: list[x509.Certificate], authority: TNAuthList) -> bool:

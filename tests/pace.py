@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -39,3 +40,15 @@ def paced(once: Callable[[float], T], well: Callable[[T], object], rates: tuple[
             break
         print(f"the machine is too busy for {rate:g} calls a second")
     return found
+
+
+class Fewer(UserWarning):
+    """A load was shown with fewer calls than its test is named after: it stands in the summary of the run."""
+
+
+def told_if_fewer(calls: int, wanted: int) -> None:
+    """Says in the summary how many calls were really placed, where the machine let no more through."""
+    if calls < wanted:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", Fewer)  # a fault of the machine is none of the test
+            warnings.warn(f"only {calls:,} of {wanted:,} calls were placed: the machine is too busy", Fewer, stacklevel=2)

@@ -1,4 +1,5 @@
-"""Hostile Identity headers and certificate extensions, seeded: `python -m tests.fuzz.identity`.
+"""Hostile Identity headers, certificate extensions and files, seeded: `python -m tests.fuzz.identity`. `files` knows the files
+(chains, revocation lists, lists of authorities), and `python -m tests.fuzz.files` asks them alone.
 
 Every input goes through every reader that it could reach. The readers raise ParseError and nothing else, the verification
 raises nothing at all, and nothing is ever proved that the signer did not sign for this very call.
@@ -15,7 +16,7 @@ from random import Random
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from shaken import constraints, identity, passport, quick, reason, tnauthlist
+from shaken import constraints, identity, passport, quick, reason, reference, tnauthlist
 from shaken.constraints import Constraints
 from shaken.credential import Credential
 from shaken.digest import digest
@@ -25,6 +26,7 @@ from shaken.passport import decode, encode
 from shaken.sign import Signer, sign_octets
 from shaken.tnauthlist import TNAuthList
 from shaken.verify import Claim, Rules
+from tests.fuzz import files
 from tests.fuzz.mutations import mutated
 
 IAT = 1_767_225_600
@@ -46,6 +48,7 @@ SAID = Circumstances(("ets.0", "esnet.1"), "psap-callback", "Example Parcel Co",
 READERS: tuple[Callable[[bytes], object], ...] = (
     identity.parse, passport.parse, passport.decode, tnauthlist.from_der,
     lambda der: constraints.from_der(der, enhanced=True), lambda der: constraints.from_der(der, enhanced=False),
+    reference.attached, lambda der: reference.attach(b"", der),
 )  # fmt: skip
 
 
@@ -104,9 +107,14 @@ def run(count: int, seed: int, told: Callable[[int], None] = lambda done: None) 
     for number in range(count):
         rng = Random(seed * 1_000_003 + number)
         kind = rng.random()
-        if kind < 0.2:
+        wires: list[bytes] = []
+        of: files.Kind | None = None
+        again = False
+        if kind < 0.1:
             data = mutated(rng.choice(ders), rng, ders)
-            wires: list[bytes] = []
+        elif kind < 0.2:
+            of = rng.choice(files.KINDS)
+            data, again = files.damaged(of, rng)
         else:
             wires = [rng.choice(whole) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
             change = claims_changed if kind < 0.6 else mutated
@@ -118,6 +126,10 @@ def run(count: int, seed: int, told: Callable[[int], None] = lambda done: None) 
                     seen["read"] += 1
                 except ParseError:
                     seen["refused"] += 1
+            for file in files.KINDS:
+                # A file is asked about what it is; of what is none, or another's, nothing may hold.
+                signed = of is file and again
+                seen["file read" if files.asked(file, data, signed) else "file refused"] += 1
             quick.read(data)
             reason.ppi(data)
             reason.parse([data])

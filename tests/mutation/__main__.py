@@ -1,7 +1,8 @@
 """Would a test notice? `make mutate`: one small fault at a time is put into a function, and its tests must fail.
 
 A child process per fault (`hunt`): the code of the function is exchanged in the living module, and the tests that enter it
-run to their first failure. What survives is listed with its line: it shows a test that is missing, or code that says nothing.
+run to their first failure. What survives is listed with its line: it shows a test that is missing, or code that says nothing. Those
+that somebody has looked at stand in `survivors.toml` with the reason; the others are listed as new.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import pytest
 
 from tests.mutation.faults import ROOT, Fault, faults
 from tests.mutation.hunt import Hunt, afresh
+from tests.mutation.looked_at import rows as looked_at
 
 SHARE = 0.15
 """Of the faults that may survive."""
 NONE_IN = {
-    "shaken/verify.py": ("examine", "examined", "_compared", "_mismatched", "_claims", "acceptable", "judge", "limited", "_unauthorised", "_without"),
+    "shaken/verify.py": ("examine", "examined", "_compared", "_mismatched", "_claims", "acceptable", "judge", "limited", "_unauthorised", "_without", "read", "_parts"),
     "shaken/quick.py": ("read", "signer"),
-    "shaken/credential.py": ("Credential.holds", "Credential.covers"),
-    "shaken/hearing.py": ("open_hearing", "_part", "_examined", "_unwrap", "_readable", "_link", "_recent", "_excused", "conclude", "_unlinked", "_speaking"),
+    "shaken/credential.py": ("Credential.holds", "Credential.covers", "Credential.valid_at", "validate", "_path", "_within", "_limits"),
+    "shaken/hearing.py": ("open_hearing", "_part", "_examined", "_unwrap", "_readable", "_link", "_recent", "_excused", "conclude", "_concluded", "_later", "_unlinked", "_speaking"),
 }
 """The steps of the judgement itself, by file: nothing may survive there."""
 WORDS = ("-q", "--no-header", "-p", "no:cacheprovider", "-p", "tests.mutation.few")
@@ -59,12 +61,14 @@ def main() -> int:
     print(f"\n{took:.0f} s; {len(early)} of them are in functions that run while tests are collected: asked again from the beginning")
     again = {id(fault) for fault in early} - {id(fault) for fault in afresh(early, of.tests, WORDS, 15.0, of.jobs)}
     left: list[Fault] = []
+    known = {row.key: row for row in looked_at()}
     for path, total, unnoticed in rows:
         survived = [fault for fault in unnoticed if id(fault) not in again]
         left += survived
         print(f"{path}: {total} faults, {len(survived)} survive ({len(survived) / total:.0%})")
         for fault in survived:
-            print(f"  {fault.path}:{fault.line} {fault.function}: {fault.what}")
+            row = known.get((fault.path, fault.function, fault.what))
+            print(f"  {fault.path}:{fault.line} {fault.function}: {fault.what}  ({f'{row.kind}: {row.why}' if row else 'NEW: nobody has looked at it'})")
     core = [fault for fault in left if fault.function in NONE_IN.get(fault.path, ())]
     share = len(left) / len(tried) if tried else 0.0
     print(f"{time.monotonic() - began:.0f} s")

@@ -70,3 +70,9 @@ def test_a_token_with_a_third_dot_or_with_more_parts_is_none() -> None:
     for one in (b"..." + SIGNATURE, b".." + SIGNATURE + b".", b"..a." + SIGNATURE):
         with pytest.raises(ParseError):
             read(one)
+
+
+def test_a_third_dot_makes_another_token() -> None:
+    with pytest.raises(ParseError) as caught:
+        read(b"..." + SIGNATURE)
+    assert caught.value.slug == "identity-compact"

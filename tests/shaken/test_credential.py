@@ -16,14 +16,27 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certs.lab import Authority
 from shaken import constraints, tnauthlist
 from shaken.constraints import Constraints
-from shaken.credential import MAX_CHAIN, MAX_PEM, ORDER, Anchors, Credential, der_signature, load_chain, validate
+from shaken.credential import (
+    MAX_CHAIN,
+    MAX_PEM,
+    ORDER,
+    Anchors,
+    Credential,
+    der_signature,
+    load_chain,
+    pointed,
+    validate,
+)
 from shaken.errors import CredentialError
 from shaken.sign import sign_octets
 from shaken.tnauthlist import TNAuthList
+from tests.fuzz.files import sealed
 
 NOW = 1_767_225_600.0
+LAB = Authority(NOW, seed="tests")
 URL = "https://cr.example.net/a.pem"
 
 
@@ -284,3 +297,51 @@ def test_a_key_does_what_its_certificate_says_that_it_is_for() -> None:
         else:
             with pytest.raises(CredentialError, match="no trust anchor"):
                 validated(*chain)
+
+
+NAMES = (
+    (b"\x0c\x0bSHAKEN 709J", b"\x0c\x0bSHAK\xc5N 709J"),  # no UTF-8
+    (b"\x0c\x0bSHAKEN 709J", b"\x0f\x0bSHAKEN 709J"),  # no kind of string
+    (b"SHAKEN Lab Intermediate", b"SHAKEN Lab Int\xf2rmediate"),  # the issuer's
+)
+
+
+@pytest.mark.parametrize(("good", "bad"), NAMES)
+def test_a_name_that_cannot_be_read_is_found_out_with_the_file(good: bytes, bad: bytes) -> None:
+    """Found by tests.fuzz.files: the library reads names when they are asked for, and raises ValueError then."""
+    tbs = LAB.leaf("709J").certificate.tbs_certificate_bytes
+    assert tbs.count(good) == 1
+    whole, broken = (
+        x509.load_der_x509_certificate(sealed(one, LAB.intermediate.key)).public_bytes(Encoding.PEM)
+        for one in (tbs, tbs.replace(good, bad))
+    )
+    rest, anchors = LAB.intermediate.chain_pem(), Anchors((LAB.root.certificate,))
+    assert validate(URL, whole + rest, anchors, NOW).spc == "709J"
+    for file in (broken + rest, whole + rest + broken):
+        with pytest.raises(CredentialError, match="cannot be read") as found:
+            validate(URL, file, anchors, NOW)
+        assert found.value.slug == "identity-bad-certificate"
+        with pytest.raises(CredentialError):
+            load_chain(file)
+
+
+def test_a_number_of_fewer_octets_is_written_with_as_few() -> None:
+    for s in (1 << 240, (1 << 248) - 1, 1 << 247, 1 << 239):  # zero in front, and what follows it is none
+        for r in (s, ORDER - 1):
+            assert der_signature(r.to_bytes(32, "big") + s.to_bytes(32, "big")) == encode_dss_signature(r, s)
+            assert der_signature(s.to_bytes(32, "big") + r.to_bytes(32, "big")) == encode_dss_signature(s, r)
+
+
+def test_a_certificate_is_valid_in_its_first_second_and_in_its_last() -> None:
+    file = pem(issue("SHAKEN 709J", ROOT, TNAuthList(spcs=("709J",)), ca=False, until=500.0))
+    found = validate(URL, file, ANCHORS, NOW + 500)
+    assert validate(URL, file, ANCHORS, NOW - 1000) is not None
+    assert found.not_after == NOW + 500 and found.valid_at(NOW + 500) and not found.valid_at(NOW + 501)
+    for moment in (NOW + 501, NOW - 1001):
+        with pytest.raises(CredentialError) as refused:
+            validate(URL, file, ANCHORS, moment)
+        assert refused.value.slug == "identity-expired"
+
+
+def test_a_file_with_an_authority_alone_points_nowhere() -> None:
+    assert pointed(pem(issue("Other", None)), Anchors.of([pem(ROOT)]), NOW) is None

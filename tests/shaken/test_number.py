@@ -166,3 +166,13 @@ def test_it_is_said_why_a_number_cannot_exist(tn: str, why: str | None) -> None:
     assert (found is None) == (why is None) and (why is None or why in (found or ""))
     assert is_valid_nanp(tn) == (why is None and tn[0] == "1")
     assert not is_valid_nanp("4" + tn[1:]) and not is_valid_nanp(tn + "0")
+
+
+def test_two_zeros_begin_no_national_number() -> None:
+    for plan in (Plan("44"), Plan("39")):
+        assert canonical("0012345", plan) == "0012345"
+
+
+def test_the_longest_number_behind_a_prefix() -> None:
+    assert canonical("011" + "2" * 15) == "2" * 15
+    assert canonical("011" + "2" * 16) is None

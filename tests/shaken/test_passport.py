@@ -116,3 +116,25 @@ def test_a_number_that_no_two_readers_agree_on_is_none(number: bytes) -> None:
 def test_half_a_character_is_no_reason_to_fail_otherwise(lone: bytes) -> None:
     found = raw(canonical_json(CLAIMS)[:-1] + b',"x":' + lone + b"}")
     assert found.iat == 1 and "not-canonical" in found.defects
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":1,"a":2}', b'{"a":1,"a":1}', b'{"a":{"b":1,"b":2}}', b'{"a":{"b":{"c":1,"c":2}}}', b'{"a":[{"b":1,"b":2}]}',
+        b'{"a":"x:y","a":1}', b'{"x5u":"https://a.example/b","a":{"b":1},"a":{"b":1}}',
+    ],
+)  # fmt: skip
+def test_no_name_stands_twice_however_deep(text: bytes) -> None:
+    with pytest.raises(ParseError, match="twice"):
+        passport.json_object(text)
+
+
+def test_the_same_name_in_two_objects_stands_once_in_each() -> None:
+    assert passport.json_object(b'{"a":{"a":1},"b":{"a":"x:y"},"c":[{"a":1},{"a":2}]}')["b"] == {"a": "x:y"}
+
+
+@pytest.mark.parametrize("text", [b"AAAA    ", b"AAAA++++", b"AAAA////", b"AA\n\nAA\n\n", b"AAAA====", b"!!!!", b"AAAA\xff\xff\xff\xff"])
+def test_what_is_no_base64url_is_not_passed_over(text: bytes) -> None:
+    with pytest.raises(ParseError, match="base64url"):
+        passport.decode(text)

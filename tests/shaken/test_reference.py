@@ -100,3 +100,10 @@ def test_only_the_access_that_means_the_list_points_to_it() -> None:
     assert where((ocsp, x509.UniformResourceIdentifier("https://ocsp.example.net/"))) is None
     assert where((ours, x509.DNSName("cr.example.net"))) is None
     assert where((ours, x509.DNSName("cr.example.net")), (ours, x509.UniformResourceIdentifier(LIST))) == LIST
+
+
+def test_what_is_no_base64_is_not_passed_over() -> None:
+    good = reference.attach(POINTING.chain_pem(), DER)
+    head = b"-----BEGIN TN AUTHORIZATION LIST-----\n"
+    with pytest.raises(ParseError, match="damaged"):
+        reference.attached(good.replace(head, head + b"!"))

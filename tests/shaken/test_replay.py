@@ -124,3 +124,10 @@ def test_the_window_ends_on_the_second() -> None:
         replays = Replays(table())
         replays.seen(ONE, b"a", 1000.0)
         assert replays.seen(ONE, b"b", 1000.0 + later) == seen
+
+
+def test_a_call_that_comes_again_and_again_takes_one_place() -> None:
+    mine = table()
+    for moment in range(2 * WAYS):
+        assert not Replays(mine).seen(ONE, b"a@example", 10.0 + moment)
+    assert sum(map(bool, mine.tolist())) == 2  # a key, and when it was
