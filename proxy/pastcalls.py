@@ -1,10 +1,10 @@
 """Past calls out of a file, in the words of `policy`: a journal, JSON lines, or CSV.
 
 The columns are those of the journal (`proxy.storage.rows.Row`), `utc` alone is needed. Lines and tables may hold more
-than a journal does: `print`, `purpose`, `customer`, `talked` (seconds since the answer) and `rings` (seconds until
-it); without `talked` the duration of the journal stands in, which counts from the INVITE. What `ringwarden records`
-writes is read too, by the names that it gives (`start`, `to`, `verify_result`, `final_code`). What cannot be read is
-counted and left out, never guessed.
+than a journal does: `print`, `purpose`, `customer` and `talked` (seconds since the answer); without `talked` the
+duration of the journal stands in, which counts from the INVITE, less `rings` (seconds until the answer). What
+`ringwarden records` writes is read too, by the names that it gives (`start`, `to`, `verify_result`, `final_code`). What
+cannot be read is counted and left out, never guessed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from policy.call import NOT_DONE, Call
 from policy.letter import moment
-from proxy.storage.rows import OLDER, SELECT
+from proxy.storage.rows import SELECT, SELECTS
 from shaken.credential import Credential
 from shaken.passport import Passport
 from shaken.tnauthlist import TNAuthList
@@ -105,7 +105,7 @@ class PastCalls:
                 link.row_factory = sqlite3.Row
                 self.size = int(link.execute("SELECT count(*) FROM calls").fetchone()[0])
                 version = int(link.execute("PRAGMA user_version").fetchone()[0])
-                for row in link.execute(f"{OLDER if version < 2 else SELECT} ORDER BY utc, calls.id"):
+                for row in link.execute(f"{SELECTS.get(version, SELECT)} ORDER BY utc, calls.id"):
                     self.done += 1
                     yield dict(row)
         except sqlite3.Error as error:
@@ -161,8 +161,8 @@ def past(row: Mapping[str, Any]) -> PastCall:
     verstat = said("verstat")
     judgement = judged(said("verify"), said("attest"), said("spc"), said("x5u"), said("origid"), said("detail"))
     status, talked = int(row.get("status") or 0), row.get("talked")
-    if talked in (None, "") and 200 <= status < 300:
-        talked = row.get("duration")
+    if talked in (None, "") and 200 <= status < 300 and (talked := row.get("duration")) not in (None, ""):
+        talked = max(0.0, float(talked) - float(row.get("rings") or 0.0))
     if said("action") == "reject":
         status, talked = 0, None
     emergency = row.get("emergency", said("action") == "emergency")

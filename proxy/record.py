@@ -88,6 +88,7 @@ def row(story: Story) -> Row:
             forwarded_to=hostport(at) if at is not None else "",
             method=story.request.method,
             customer=story.lane.trunk.customer if story.lane is not None else "",
+            rings=until_answer(story),
         )
     judgement, verdict = case.judgement, case.verdict
     findings = verdict.findings if verdict is not None else ()
@@ -145,7 +146,15 @@ def row(story: Story) -> Row:
         else "",
         tag_at=(case.profile or case.lane.profile).tag_at if findings else 0,
         reject_at=(case.profile or case.lane.profile).reject_at if findings else 0,
+        rings=until_answer(story),
     )
+
+
+def until_answer(story: Story) -> float | None:
+    """Seconds from the INVITE to its answer."""
+    if story.finished is None or not 200 <= story.status < 300:
+        return None
+    return round(story.finished - story.arrived, 3)
 
 
 def aged(kept: Row, story: Story, book: Rulebook) -> Row:

@@ -41,7 +41,7 @@ _PLACES = [
     if name in ("call_id", "findings") or isinstance(Row._field_defaults.get(name), str)
 ]
 _texts = itemgetter(*_PLACES)
-_figures = itemgetter(*(at for at in range(_WIDE) if at not in _PLACES))
+_figures = itemgetter(*(at for at in range(_WIDE - 1) if at not in _PLACES))
 _lengths = Struct(f"<{len(_PLACES)}I").pack
 
 
@@ -80,12 +80,18 @@ def _octets(row: Sequence[Any]) -> bytes:
     """A row so that no other row has the same octets. Of a call: figures, lengths of the texts, texts; to write it as
     JSON takes twice as long.
     """
+    if len(row) == _WIDE - 1:
+        row = (*row, None)  # of a file of version 2, which has no last column
     if len(row) == _WIDE:
+        # Where nothing stands in the last column, a row is what it was before there was one.
+        last = b"" if row[-1] is None else repr(row[-1]).encode()
         try:
             texts = _texts(row)
-            return b"%b%b%b" % (repr(_figures(row)).encode(), _lengths(*map(len, texts)), "".join(texts).encode())
+            figures = repr(_figures(row)).encode()
+            return b"%b%b%b%b" % (last, figures, _lengths(*map(len, texts)), "".join(texts).encode())
         except TypeError:
-            pass  # something else stands where a text should
+            if not last:
+                row = row[:-1]  # something else stands where a text should
     return b"%b\n" % repr(tuple(row)).encode()
 
 

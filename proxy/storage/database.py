@@ -18,6 +18,7 @@ from proxy.storage.rows import (
     ENDED,
     FIRST,
     INSERT,
+    LATER,
     LATEST,
     TABLE,
     VERSION,
@@ -64,7 +65,7 @@ class Database:
             # The bound comes first: whatever is asked of a locked file waits no longer than this.
             version = self.link.execute("PRAGMA user_version").fetchone()[0]
             tables = self.link.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if version not in (1, VERSION) and (version or tables):
+            if version not in (1, 2, VERSION) and (version or tables):
                 raise OtherVersion(f"it is of version {version}, not {VERSION}")
             self.link.execute("PRAGMA journal_mode = WAL")
             self.link.execute("PRAGMA synchronous = NORMAL")
@@ -73,6 +74,8 @@ class Database:
                 self.link.executescript(f"BEGIN IMMEDIATE; {TABLE} COMMIT;")
             elif version == 1:
                 self._take_over()
+            elif version == 2:
+                self.link.executescript(f"BEGIN IMMEDIATE; {LATER}; PRAGMA user_version = {VERSION}; COMMIT;")
             self.link.execute(ABOUT)
             self.file = self._identity()
         except BaseException:
@@ -184,9 +187,9 @@ class Database:
             link.execute("DROP INDEX IF EXISTS calls_refusal")
             for statement in TABLE.split(";")[:-1]:
                 link.execute(statement)
-            absent = [repr(Row._field_defaults[name]) for name in Row._fields[len(FIRST) :]]
+            absent = [repr(Row._field_defaults[name]) for name in Row._fields[len(FIRST) : -1]]
             link.execute(
-                f"INSERT INTO calls SELECT id, {names}, {', '.join(absent)}, utc_offset FROM older ORDER BY id"
+                f"INSERT INTO calls SELECT id, {names}, {', '.join(absent)}, utc_offset, NULL FROM older ORDER BY id"
             )
             link.execute(
                 "INSERT INTO ends SELECT row_number() OVER (ORDER BY id), id, ended, duration, cause FROM older"

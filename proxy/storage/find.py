@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from proxy.storage import chain
-from proxy.storage.rows import OLDER, SELECT, Note, Record, record
+from proxy.storage.rows import SELECT, SELECTS, Note, Record, record
 
 PATIENCE = 2.0
 """Seconds to wait while the writer holds the file."""
@@ -106,13 +106,17 @@ def verified(
         raise JournalError(f"{path} cannot be read as a journal: {error}") from error
 
 
+def _version(link: sqlite3.Connection) -> int:
+    return int(link.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _is_old(link: sqlite3.Connection) -> bool:
-    return bool(link.execute("PRAGMA user_version").fetchone()[0] == 1)
+    return _version(link) == 1
 
 
 def _select(link: sqlite3.Connection) -> str:
     """The query of this file's version."""
-    return OLDER if _is_old(link) else SELECT
+    return SELECTS.get(_version(link), SELECT)
 
 
 def _asked(path: Path, where: str, value: str | int, most: int = MOST) -> list[Record]:

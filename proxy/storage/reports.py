@@ -98,7 +98,7 @@ def period(records: Iterable[Record]) -> Report:
         count["C"] += row.attest == "C"
         if row.status == 200:
             count["answered"] += 1
-            count["short"] += one.duration is not None and one.duration < SHORT_SECONDS
+            count["short"] += (talked := one.talked) is not None and talked < SHORT_SECONDS
         if row.campaign:
             campaigns[key].add(row.campaign)
     rows = tuple(
@@ -213,7 +213,7 @@ def shadow(records: Iterable[Record]) -> Report:
             continue
         stricter = STRICTNESS.get(row.rehearsed, 0) > STRICTNESS.get(row.would, 0)  # type: ignore[call-overload]
         changed += row.rehearsed != row.would
-        talked = one.duration is not None and one.duration >= TALK_SECONDS
+        talked = one.talked is not None and one.talked >= TALK_SECONDS
         for slug in row.shadows.split():
             count = figures[slug]
             count["calls"] += 1

@@ -92,6 +92,8 @@ class Row(NamedTuple):
     tag_at: int = 0
     reject_at: int = 0
     """The thresholds that the score was compared with; 0: it was not."""
+    rings: float | None = None
+    """Seconds from the INVITE to the answer, where it was answered. (The last column, for it came with version 3.)"""
 
 
 class End(NamedTuple):
@@ -132,10 +134,17 @@ class Record(NamedTuple):
     quality: tuple[Mapping[str, Any], ...] = ()
     """What was reported of how it sounded, a mapping for each end that did: side, mos, loss, jitter, delay, codec."""
 
+    @property
+    def talked(self) -> float | None:
+        """Seconds from the answer to the end; None where either is not known. Older rows do not tell how long it rang:
+        there it is from the INVITE.
+        """
+        return None if self.duration is None else max(0.0, self.duration - (self.row.rings or 0.0))
+
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
-VERSION = 2
+VERSION = 3
 """Of the tables; `PRAGMA user_version`."""
 _FINDINGS = Row._fields.index("findings")
 _IAT_AGE = Row._fields.index("iat_age")
@@ -145,7 +154,7 @@ FIRST = Row._fields[: Row._fields.index("method")]
 
 COLUMNS = ", ".join(Row._fields)
 TABLE = (
-    f"CREATE TABLE calls (id INTEGER PRIMARY KEY, {COLUMNS}, utc_offset);"
+    f"CREATE TABLE calls (id INTEGER PRIMARY KEY, {', '.join(Row._fields[:-1])}, utc_offset, rings);"
     "CREATE INDEX calls_call_id ON calls (call_id);"
     "CREATE INDEX calls_refusal ON calls (refusal) WHERE refusal <> '';"
     "CREATE INDEX calls_utc ON calls (utc);"
@@ -171,15 +180,19 @@ SELECT = (
     f"SELECT calls.id, {COLUMNS}, utc_offset, ended, duration, cause, {SOUNDED} FROM calls"
     " LEFT JOIN ends ON call = calls.id"
 )
-OLDER = "SELECT id, {}, utc_offset, ended, duration, cause, '[]' FROM calls".format(
-    ", ".join(name if name in FIRST else f"{Row._field_defaults[name]!r} AS {name}" for name in Row._fields)
+SECOND = SELECT.replace(", rings,", ", NULL AS rings,", 1)
+OLDER = "SELECT id, {}, NULL AS rings, utc_offset, ended, duration, cause, '[]' FROM calls".format(
+    ", ".join(name if name in FIRST else f"{Row._field_defaults[name]!r} AS {name}" for name in Row._fields[:-1])
 )
-"""The same of a file of version 1."""
+SELECTS = {1: OLDER, 2: SECOND}
+"""The same of a file of an older version."""
+LATER = "ALTER TABLE calls ADD COLUMN rings"
+"""What makes a file of version 2 one of this."""
 
 
 def inserted(row: Row, number: int, utc_offset: int) -> list[Any]:
     """A row as the values of INSERT, in the form in which they are read again."""
-    values: list[Any] = [number, *row, utc_offset]
+    values: list[Any] = [number, *row[:-1], utc_offset, row[-1]]
     values[_FINDINGS + 1] = _encode(row.findings) if row.findings else "[]"
     values[_EMERGENCY + 1] = 1 if row.emergency else 0
     if row.iat_age is not None and row.iat_age != row.iat_age:

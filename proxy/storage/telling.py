@@ -77,6 +77,7 @@ FIELDS: Mapping[str, Callable[[Record], Any]] = {
     "round_trip_ms": lambda one: _worst(one, "delay", max),
     "codec": lambda one: next((report["codec"] for report in one.quality if "codec" in report), None),
     "heard_by": lambda one: sorted({report["side"] for report in one.quality}),
+    "rings": lambda one: one.row.rings,
 }
 
 

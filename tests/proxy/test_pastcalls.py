@@ -52,9 +52,9 @@ def test_what_records_writes_is_read_as_the_journal_it_came_from(tmp_path: Path)
     database = Database(path, 1.0)
     database.write(
         [
-            Row(1_800_000_000.0, "a", caller="12025550123", caller_kind="number", callee="12025550199", status=200,
+            Row(1_800_000_000.0, "a", caller="12025550123", caller_kind="number", callee="12025550199", status=200, rings=15.0,
                 attest="B", verify="passed", spc="709J", x5u="https://a.example/x.pem", trunk="west", action="allow"),
-            End("a", 1_800_000_100.0, 95.0),
+            End("a", 1_800_000_095.0, 95.0),
             Row(1_800_000_010.0, "b", caller="alice", caller_kind="uri", status=480, verify="unsigned", action="tag"),
             Row(1_800_000_020.0, "c", caller="12025550123", caller_kind="number", action="reject", status=603),
             Row(1_800_000_030.0, "d", direction="outbound", callee="911", emergency=True, action="emergency", status=200),
@@ -62,6 +62,7 @@ def test_what_records_writes_is_read_as_the_journal_it_came_from(tmp_path: Path)
     )  # fmt: skip
     database.close()
     kept = list(PastCalls(path))
+    assert kept[0].talked == 80.0  # it rang for fifteen seconds
     records = [flat(one) for one in latest(path, 10)][::-1]
     for form in ("jsonl", "csv"):
         told = tmp_path / f"records.{form}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.pastcalls import PastCalls
 from proxy.storage import chain
 from proxy.storage.database import Database, note
 from proxy.storage.find import JournalError, find, latest, notes, since, verified
@@ -177,3 +178,29 @@ def test_a_journal_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path)
     assert find(path, "c8")[0].duration == 1.0 and find(path, "new")[0].id == 1203
     found = verified(path)
     assert (found.faults, found.calls) == ((), 1203)
+
+
+@pytest.mark.req("REG-019")
+def test_a_journal_of_the_second_version_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    database = Database(path, 0.1)
+    database.write([Row(float(number), f"c{number}", status=200) for number in range(1, 40)])
+    database.write([Row(40.0, "odd", score="none"), End("c7", 20.0, 13.0)])  # type: ignore[arg-type]
+    database.close()
+    with closing(sqlite3.connect(path)) as link:  # as it was before
+        link.executescript("ALTER TABLE calls DROP COLUMN rings; PRAGMA user_version = 2;")
+    before = find(path, "c7"), latest(path, 3)
+    assert before[0][0].talked == 13.0 and [one.call.call_id for one in PastCalls(path)][:2] == ["c1", "c2"]
+    assert verified(path).faults == ()
+    database = Database(path, 0.1)
+    database.write([Row(41.0, "new", status=200, rings=5.5), End("new", 61.0, 20.0)])
+    database.close()
+    assert (find(path, "c7"), latest(path, 4)[1:]) == before
+    assert find(path, "new")[0].talked == 14.5
+    found = verified(path)
+    assert (found.faults, found.calls) == ((), 41)
+    with closing(sqlite3.connect(path)) as link:
+        link.execute("UPDATE calls SET rings = 0.5 WHERE call_id = 'new'")
+        link.execute("UPDATE calls SET rings = 0.5 WHERE call_id = 'c3'")
+        link.commit()
+    assert len(verified(path).faults) == 2  # who changes it is found out, also where there was none
