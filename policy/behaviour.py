@@ -91,7 +91,7 @@ class Behaviour:
     """Figures per caller, thousand-block and called number."""
 
     __slots__ = ("_half", "_until", "_people", "_people_before", "_blocks", "_blocks_before", "_called",
-                 "_called_before", "_mine", "_others", "_factor", "_places", "_most", "_room", "_mark", "_past",
+                 "_called_before", "_mine", "_others", "_factor", "_places", "_most", "_room", "_mark", "past",
                  "note_end")  # fmt: skip
 
     def __init__(
@@ -123,8 +123,9 @@ class Behaviour:
         self._blocks_before: dict[str, Place] = {}
         self._called: dict[int, Place] = {}
         self._called_before: dict[int, Place] = {}
-        self._past = past if past is not None else Past()
-        self.note_end = self._past.note  # an end belongs to the days, not to the hour
+        self.past = past if past is not None else Past()
+        """How calls of the last days ended."""
+        self.note_end = self.past.note  # an end belongs to the days, not to the hour
         self._mine = mine
         self._others = tuple(one for one in slices if one is not mine) if mine is not None else ()
         # Multiplied by a secret odd number: nobody can choose a key that takes another's place.
@@ -212,7 +213,7 @@ class Behaviour:
                 if crowd > place >> _BITS:
                     crowd = place >> _BITS
         # Nobody has a past whose block has none.
-        past = self._past
+        past = self.past
         if key in past.now or key in past.before or past.others:
             ended, ends, around = past.of(call, caller, key, now)
         else:
