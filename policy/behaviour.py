@@ -12,11 +12,11 @@ generations turn early: the window gets shorter, and nobody is accused of anothe
 less, except the distinct ones: they are estimated from 61 bits (linear counting), up to 100 within a third in 19 of 20
 cases (numbers in a row look up to half more), and never more than there were attempts.
 
-**Several workers.** A caller's attempts, distinct numbers and names, last called number and run are also written to this
-worker's slice of handed-in 64-bit cells, and those of the others are added; so are, from the `SHARED_FROM`th call on, a
-block's and a called number's attempts and distinct callers: a sum is low by at most `SHARED_FROM - 1` calls of each other
-worker. A run goes on where any worker saw the number before. Of two that want the same place the busier one has it, and
-the other is counted by each worker alone. One writer a slice, no lock.
+**Several workers.** A caller's attempts, distinct numbers and names, last called number and run are also written to
+this worker's slice of handed-in 64-bit cells, and those of the others are added; so are, from the `SHARED_FROM`th call
+on, a block's and a called number's attempts and distinct callers: a sum is low by at most `SHARED_FROM - 1` calls of
+each other worker. A run goes on where any worker saw the number before. Of two that want the same place the busier one
+has it, and the other is counted by each worker alone. One writer a slice, no lock.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class Behaviour:
     ) -> None:
         """`mine`: the slice that this worker writes; `slices`: all of them (where `mine` is among them it must be the
         same object). Slices are writable memoryviews of format "Q" and one length, a multiple of `RECORD`; zeros are
-        an empty memory. With one worker there need be none. `salt` is a secret that all workers share. `past`: how calls
-        ended; None: a memory of its own. Raises ValueError.
+        an empty memory. With one worker there need be none. `salt` is a secret that all workers share. `past`: how
+        calls ended; None: a memory of its own. Raises ValueError.
         """
         if window <= 0 or most < 1:
             raise ValueError("the window is a positive number of seconds, and somebody must be remembered")

@@ -8,10 +8,10 @@ Counters in two generations of `WINDOW` / 2 each; a generation holds `MOST` keys
 a proved caller (A) did stands apart from what others did in its name.
 
 **Several workers.** Each remembers the calls that ended with it, writes the figures of a key to its own slice of
-handed-in 64-bit cells, and adds those of the others when it is asked. A key stands there in full, so nobody is taken for
-another; of two that want the same place the one with more ends has it, and a sum is low by the other's; and by one end
-of each worker, or three where there are many. One writer a slice, no lock. Generations go by the time of day, so that
-all have the same ones and `rows` count on after a restart.
+handed-in 64-bit cells, and adds those of the others when it is asked. A key stands there in full, so nobody is taken
+for another. Of two that want the same place the one with more ends has it, and a sum is low by the other's; also by one
+end of each worker, or three where there are many. One writer a slice, no lock. Generations go by the time of day, so
+that all have the same ones and `rows` count on after a restart.
 """
 
 from __future__ import annotations

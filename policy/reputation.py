@@ -66,7 +66,7 @@ def together(rows: Iterable[Memory], parts: int = 1, *, most: int = MOST) -> lis
     kept: list[Memory] = []
     for kind in KINDS:
         mine = sorted((row for row in found.values() if row.kind == kind), key=lambda row: -row.calls)
-        kept += [row._replace(calls=row.calls / parts, bad=row.bad / parts, good=row.good / parts) for row in mine[:most]]
+        kept += [Memory(*row[:3], row.calls / parts, row.bad / parts, row.good / parts) for row in mine[:most]]
     return kept
 
 
@@ -91,7 +91,7 @@ class Reputation:
     def rows(self) -> Iterator[Memory]:
         """Everything that is remembered."""
         for kind, records in self._records.items():
-            for name, (at, calls, bad, good) in records.items():
+            for name, (at, calls, bad, good) in records.copy().items():  # another thread may ask
                 yield Memory(kind, name, at, calls, bad, good)
 
     def standing(self, call: Call) -> Standing | None:

@@ -1,18 +1,18 @@
 """What the larger groups did lately: trunk, customer, signer, certificate host, the looks of the sending software, and
 the origination (`origid`) that a signer names, which is often one customer of it.
 
-They are few, and each has many calls, so they are followed in plain counters that are brought up to date now and then. At
-most `MOST` are followed; of a flood of invented ones those with the fewest calls go. Nothing here judges; a source with
-enough calls is shown to the checks as a frozen `Source`.
+They are few, and each has many calls, so they are followed in plain counters that are brought up to date now and then.
+At most `MOST` are followed; of a flood of invented ones those with the fewest calls go. Nothing here judges; a source
+with enough calls is shown to the checks as a frozen `Source`.
 
-**Several workers.** Each writes its counters to its own slice of handed-in 64-bit cells when they are brought up to date,
-and adds those of the others. A source stands there by a keyed hash of 64 bits; of two that want the same place the one
-with more ended calls has it. One writer a slice, no lock. Half-windows go by the time of day, so that all have the same
-ones and `rows` count on after a restart.
+**Several workers.** Each writes its counters to its own slice of handed-in 64-bit cells when they are brought up to
+date, and adds those of the others. A source stands there by a keyed hash of 64 bits; of two that want the same place
+the one with more ended calls has it. One writer a slice, no lock. Half-windows go by the time of day, so that all have
+the same ones and `rows` count on after a restart.
 
-**A young memory** does not know what a source was before: a carrier's border where on a bad day most calls are robocalls
-looks like a machine of theirs to whoever saw no other day. So what was already there when the memory began (`DAY`) is
-not shown by its past for `UNSURE`; what is new to a memory that knows its surroundings is after `AGE`.
+**A young memory** does not know what a source was before: a carrier's border where on a bad day most calls are
+robocalls looks like a machine of theirs to whoever saw no other day. So the past of what was already there when the
+memory began (`DAY`) is not told for `UNSURE`; of what is new to a memory that knows its surroundings, for `AGE`.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ PLACES = 4096
 """Of a slice; a power of two."""
 _CELLS = 20
 CELLS = _CELLS * (PLACES + 1)
-"""Cells of one slice, 640 KiB. A source has: its hash, its half-window, the one in which it was first seen, six figures of
-it, six of the one before, four of the longer memory (in 1024ths). The last record is the slice's own: when it began."""
+"""Cells of one slice, 640 KiB. A source has: its hash, its half-window, the one in which it was first seen, six figures
+of it, six of the one before, four of the longer memory (in 1024ths). The last cell says when the memory began."""
 _FINE = 1024
 _FIGURES = 8
 
@@ -180,8 +180,8 @@ class _Group:
 class Sources:
     """Counters per source, of one worker."""
 
-    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at", "_until", "_due", "_once", "_mine", "_others",
-                 "_salt", "_ahead", "_began", "_kept")  # fmt: skip
+    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at", "_until", "_due", "_once", "_mine",
+                 "_others", "_salt", "_ahead", "_began", "_kept")  # fmt: skip
 
     def __init__(
         self,

@@ -122,7 +122,7 @@ class App(Handover):
             for address in ((one.host, one.port), (one.advertised_host, one.advertised_port))
         )
         self.aftermath = self._aftermath()
-        tallies = self.memory.tally
+        tallies, rates = self.memory.tally, self.memory.rates
         world = World(
             settings=settings,
             trunks=settings.trunk_table,
@@ -154,6 +154,7 @@ class App(Handover):
             ended_elsewhere=seat.ended if seat is not None else None,
             fleet=self.guests.fleet(settings, parts, journal if isinstance(journal, Journal) else None),
             quality=self.guests.quality(settings, journal),
+            rates=Tally(rates[number], rates, window=1.0, salt=parts.secret),
             worker=number,
             heard=self.pinger.heard,
         )

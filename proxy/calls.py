@@ -44,7 +44,7 @@ from proxy.sip.endpoint import (
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me, Routed, check
-from proxy.strangers import Buckets, Strangers, scanner
+from proxy.strangers import Strangers, scanner
 from proxy.world import World
 
 OTHER = {"carrier": "pbx", "pbx": "carrier"}
@@ -63,7 +63,6 @@ class Calls:
         self._judging = Judging(self._acting)
         self._onward = Onward(self._acting, me)
         self._strangers = Strangers()
-        self._rates = Buckets()
         self.hurried = False
         """More comes than can be served: what arrives now goes on unscreened."""
         self.ongoing = Ongoing(world)
@@ -175,7 +174,7 @@ class Calls:
                 world.metrics.decision(side, "bypass", "none", "none")
             token = self._acting.seal(story, "bypass") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, None, token), now)
-        elif lane.trunk.calls_per_second and invite and not self._admits(lane, now):
+        elif invite and not self._admits(lane, flow.host, now):
             # Behind the call-backs: whoever answers an emergency call is under no limit.
             story.action = "refused"
             world.metrics.over_rate()
@@ -204,9 +203,20 @@ class Calls:
             token = self._acting.seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
 
-    def _admits(self, lane: Lane, now: float) -> bool:
-        """Whether a trunk may place one more call now, by its own setting."""
-        return self._rates.take(lane.trunk.name, now, float(lane.trunk.calls_per_second))
+    def _admits(self, lane: Lane, host: str, now: float) -> bool:
+        """Whether a trunk, and this address of it, may place one more call now, by the trunk's own settings. What is
+        refused does not count; all workers count together."""
+        name, most, each = lane.trunk.name, lane.trunk.calls_per_second, lane.trunk.calls_per_source
+        if not (most or each):
+            return True
+        rates, source = self.world.rates, f"{name} {host}"
+        if (each and rates.peek(source, now) >= each) or (most and rates.peek(name, now) >= most):
+            return False
+        if each:
+            rates.note(source, now)
+        if most:
+            rates.note(name, now)
+        return True
 
     def _emergency(self, context: Context, story: Story, now: float) -> None:
         """An emergency call goes to every hop of its way, as it came, whatever else is wrong (EMG-003)."""

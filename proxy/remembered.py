@@ -1,10 +1,10 @@
 """What the workers know of callers, over a restart: files in the state folder, two for each worker.
 
-`reputation.json` holds months of signers, trunks and software, `callers.txt` how calls of the last days ended and what their
-sources did; of several workers each writes its own (`reputation-1.json`), now and then and at its end, whole or not at
-all. Who starts reads those of all, whatever number of workers wrote them, and takes its part: of reputations an equal
-share, of callers and sources some, for these are added up over the workers. Ages count on by the clock on the wall. A
-file that cannot be read or written costs the memory, never a call: who knows nothing suspects nobody.
+`reputation.json` holds months of signers, trunks and software, `callers.txt` how calls of the last days ended and what
+their sources did; of several workers each writes its own (`reputation-1.json`), now and then and at its end, whole or
+not at all. Who starts reads those of all, whatever number of workers wrote them, and takes its part: of reputations an
+equal share, of callers and sources some, for these are added up over the workers. Ages count on by the clock on the
+wall. A file that cannot be read or written costs the memory, never a call: who knows nothing suspects nobody.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LINES = 2 * past.MOST + 2 * sources.MOST + 2
 LINE = 1000
 """Octets; the longest that is written is that of a source, some 300."""
 AT_ONCE, PAUSE = 500, 0.005
-"""Lines that are made without a pause, a quarter of a millisecond, and seconds of a pause: the calls go on beside it."""
+"""Lines that are made without a pause, some 0.3 ms, and seconds of a pause: the calls go on beside it."""
 
 
 class Known(NamedTuple):
@@ -68,7 +68,7 @@ def write(folder: Path, following: Following, number: int, workers: int, *, gent
     with pauses, beside the calls. Raises OSError."""
     keep(path(folder, "reputation.json", number, workers), list(following.reputation.rows()))
     whole = path(folder, "callers.txt", number, workers)
-    fresh = whole.with_name(whole.name + ".new")
+    fresh = whole.with_name(whole.name + (".slow" if gently else ".new"))  # while one is written there may be another
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as stream:
         lines = _lines(following)
         while some := list(islice(lines, AT_ONCE)):
