@@ -66,7 +66,9 @@ def run(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=Console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
-        waiting = [pool.submit(evaluate, one, calls, checks, workers, restart_days) for one in range(seed, seed + seeds)]
+        waiting = [
+            pool.submit(evaluate, one, calls, checks, workers, restart_days) for one in range(seed, seed + seeds)
+        ]
         for one in progress.track(waiting, description="seeds"):
             parts.append(one.result())
     figures = together(parts)
