@@ -276,9 +276,9 @@ class Sources:
         """Everything that is remembered. Another thread may ask: what comes meanwhile may be missing."""
         if self._began is not None:
             yield 0, self._began, self._began, (), (), ()
-        yield from self._kept.copy().values()
         for count in self._counts.copy().values():
             yield count.row()
+        yield from self._kept.copy().values()
 
     def restore(self, rows: Iterable[Row], now: float) -> None:
         """Take up what was remembered before a restart."""
@@ -287,16 +287,20 @@ class Sources:
             tag, half, born, figures, before, past = row
             if not tag:
                 self._began = min(self._at if self._began is None else self._began, born)
-            elif half > self._at + 1 or len(self._kept) >= MOST:
-                continue
-            elif len(figures) == len(before) == 6 and len(past) == 4 and min(*figures, *before, *past) >= 0:
+            elif half <= self._at + 1 and len(figures) == len(before) == 6 and len(past) == 4 and min(*figures, *before, *past) >= 0:
                 count = _Count("", "", tag, self._at)
                 count.born = born
                 count.take(row)
                 if (known := self._kept.get(tag)) is not None:
                     count.take(known)
                 self._kept[tag] = count.row()
-                self._show(count)
+        if len(self._kept) > MOST:
+            best = sorted(self._kept.values(), key=lambda row: -row[5][0])[:MOST]
+            self._kept = {row[0]: row for row in best}
+        for row in self._kept.values():
+            count = _Count("", "", row[0], self._at)
+            count.take(row)
+            self._show(count)
         if self._mine is not None and self._began is not None:
             self._mine[-1] = self._began
 

@@ -71,7 +71,7 @@ def test_only_a_proved_signer_is_a_source(judged: object) -> None:
 
 def test_the_window_is_positive() -> None:
     with pytest.raises(ValueError, match="window"):
-        Sources(0)
+        Sources(window=0)
 
 
 def ended(sources: Sources, call: Call, count: int, now: float, duration: float | None, status: int = 200) -> None:
