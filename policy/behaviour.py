@@ -45,7 +45,6 @@ CELLS = 16_384 * RECORD
 
 _BLOCK, _CALLED = 1 << 60, 2 << 60
 """Set a block, and a called number, apart from a caller of the same digits."""
-_WHOLE = (1 << 64) - 1
 _BITS = 61
 _ONE, _MASK = 1 << _BITS, (1 << _BITS) - 1
 _SIGN = tuple(1 << bit for bit in range(_BITS))
@@ -91,7 +90,7 @@ class Behaviour:
     """Figures per caller, thousand-block and called number."""
 
     __slots__ = ("_half", "_until", "_people", "_people_before", "_blocks", "_blocks_before", "_called",
-                 "_called_before", "_mine", "_others", "_factor", "_places", "_most", "_room", "_mark", "past",
+                 "_called_before", "_mine", "_others", "_salt", "_places", "_most", "_room", "_mark", "past",
                  "note_end")  # fmt: skip
 
     def __init__(
@@ -128,8 +127,9 @@ class Behaviour:
         self.note_end = self.past.note  # an end belongs to the days, not to the hour
         self._mine = mine
         self._others = tuple(one for one in slices if one is not mine) if mine is not None else ()
-        # Multiplied by a secret odd number: nobody can choose a key that takes another's place.
-        self._factor = int.from_bytes(blake2b(salt, digest_size=8, person=b"behaviour").digest(), "big") | 1
+        # Hashed with a secret (hashes of numbers are the same in all processes): nobody can choose a key that takes
+        # another's place.
+        self._salt = int.from_bytes(blake2b(salt, digest_size=7, person=b"behaviour").digest(), "big")
         self._places = len(mine) // RECORD if mine is not None else 0
 
     def __len__(self) -> int:
@@ -256,7 +256,7 @@ class Behaviour:
         """Show the other workers our figures of a key, and add theirs."""
         mine, mark = self._mine, self._mark
         assert mine is not None
-        at = ((key * self._factor & _WHOLE) * self._places >> 64) * RECORD
+        at = hash((key, self._salt)) % self._places * RECORD
         held, head, ours = mine[at], mine[at + 1], min(count, 0xFFFF)
         # A reader takes what is not older than one half-window; the busier one keeps its place.
         if held == key or head & 0xFFFF <= ours or (mark - (head >> 16)) & 0xFFFF > 1:
@@ -278,7 +278,7 @@ class Behaviour:
 
     def _run(self, caller: int, number: int, run: int) -> int:
         """Our run, or a longer one of another worker's that goes on with this call."""
-        at = ((caller * self._factor & _WHOLE) * self._places >> 64) * RECORD
+        at = hash((caller, self._salt)) % self._places * RECORD
         for other in self._others:
             if other[at] == caller and -2 < (apart := number - other[at + 4]) < 2:
                 head = other[at + 1]

@@ -45,7 +45,6 @@ CELLS = 4 * PLACES
 OFTEN = 16
 """From then on only every fourth end of a key is shown to the other workers; the first one is shown with the second."""
 _MARK, _CAP = (1 << 9) - 1, 0xFFFF
-_WHOLE = (1 << 64) - 1
 
 
 class Ends(NamedTuple):
@@ -93,7 +92,7 @@ PROVED = "A"
 class Past:
     """Ends by caller and by thousand-block."""
 
-    __slots__ = ("_half", "_until", "_most", "_ahead", "_mark", "_mine", "_factor", "others", "now", "before")
+    __slots__ = ("_half", "_until", "_most", "_ahead", "_mark", "_mine", "_salt", "others", "now", "before")
 
     def __init__(
         self,
@@ -122,8 +121,9 @@ class Past:
         self._mine = mine
         self.others = tuple(one for one in slices if one is not mine) if mine is not None else ()
         """The slices of the other workers."""
-        # Multiplied by a secret odd number: nobody can choose a key that takes another's place.
-        self._factor = int.from_bytes(blake2b(salt, digest_size=8, person=b"past").digest(), "big") | 1
+        # Hashed with a secret (hashes of numbers are the same in all processes): nobody can choose a key that takes
+        # another's place.
+        self._salt = int.from_bytes(blake2b(salt, digest_size=7, person=b"past").digest(), "big")
 
     def __len__(self) -> int:
         return len(self.now) + len(self.before)
@@ -181,23 +181,17 @@ class Past:
         one, before = self.now.get(key), self.before.get(key) if self.before else None
         if before is not None:
             one = before if one is None else _sum(one, before)
-        at = (code * self._factor & _WHOLE) * PLACES >> 64 << 2
+        at = (hash((code, self._salt)) & PLACES - 1) << 2
         for other in self.others:
             head = other[at]
             if head >> 9 == code and (passed := (self._mark - head) & _MARK) < 2:
-                figures = [other[at + 1]] if passed else [other[at + 1], other[at + 2]]
-                since = other[at + 3]
+                found = _read(other, at, passed)
                 if other[at] != head:
                     continue  # its worker gave the place away meanwhile
-                for packed in figures:
-                    if packed:
-                        more = (
-                            packed & _CAP, packed >> 16 & _CAP, packed >> 32 & _CAP, packed >> 48,
-                            (since >> 32) - self._ahead,
-                        )  # fmt: skip
+                for ended, unheard, talked, dead, since in found:
+                    if ended:
+                        more = (ended, unheard, talked, dead, since - self._ahead)
                         one = more if one is None else _sum(one, more)
-                    since <<= 32  # that of the generation before
-                    since &= _WHOLE
         return one
 
     def note(self, call: Call, duration: float | None, status: int, now: float) -> None:
@@ -278,7 +272,7 @@ class Past:
         code = int(digits) << 5 | len(digits) << 1 | mark
         one, before = self.now.get(key), self.before.get(key) if self.before else None
         ended = (one[0] if one is not None else 0) + (before[0] if before is not None else 0)
-        at, head = (code * self._factor & _WHOLE) * PLACES >> 64 << 2, code << 9 | self._mark & _MARK
+        at, head = (hash((code, self._salt)) & PLACES - 1) << 2, code << 9 | self._mark & _MARK
         held = mine[at]
         if held >> 9 != code:
             if held and (self._mark - held) & _MARK < 2 and (mine[at + 1] & _CAP) + (mine[at + 2] & _CAP) > ended:

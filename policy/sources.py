@@ -287,7 +287,9 @@ class Sources:
             tag, half, born, figures, before, past = row
             if not tag:
                 self._began = min(self._at if self._began is None else self._began, born)
-            elif half <= self._at + 1 and len(figures) == len(before) == 6 and len(past) == 4 and min(*figures, *before, *past) >= 0:
+            elif len(figures) != len(before) or len(figures) != 6 or len(past) != 4:
+                continue
+            elif half <= self._at + 1 and min(*figures, *before, *past) >= 0:
                 count = _Count("", "", tag, self._at)
                 count.born = born
                 count.take(row)

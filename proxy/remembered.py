@@ -28,6 +28,8 @@ LINES = 2 * past.MOST + 2 * sources.MOST + 2
 """Of one file: more are never written."""
 LINE = 1000
 """Octets; the longest that is written is that of a source, some 300."""
+LARGE = 1 << 40
+"""No figure of a file is as large."""
 AT_ONCE, PAUSE = 500, 0.005
 """Lines that are made without a pause, some 0.3 ms, and seconds of a pause: the calls go on beside it."""
 
@@ -116,7 +118,7 @@ def _read(file: Path, known: Known, number: int, workers: int) -> None:
                     known.sources.append(row)
             # A number and its thousand-block begin alike, and go to the same worker.
             elif crc32(first[:6]) % workers == number:
-                mark, ended, unheard, talked, dead, since = map(int, figures)
+                mark, ended, unheard, talked, dead, since = map(_count, figures)
                 known.ends.append((first.decode("ascii"), mark, ended, unheard, talked, dead, float(since)))
 
 
@@ -125,5 +127,14 @@ def _source(figures: Iterable[bytes]) -> sources.Row | None:
     tag, half, born, *more = figures
     if len(more) not in (0, 16):
         raise ValueError("no source")
-    counts = tuple(map(int, more[:12]))
-    return int(tag), int(half), int(born), counts[:6], counts[6:], tuple(map(float, more[12:]))
+    counts, weeks = tuple(map(_count, more[:12])), tuple(map(float, more[12:]))
+    if not all(0 <= one < LARGE for one in weeks):
+        raise ValueError("no share")
+    return int(tag) % 2**64, _count(half), _count(born), counts[:6], counts[6:], weeks
+
+
+def _count(text: bytes) -> int:
+    """Raises ValueError."""
+    if not 0 <= (one := int(text)) < LARGE:
+        raise ValueError("no count")
+    return one
