@@ -33,6 +33,7 @@ from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
 from proxy.neighbours import Desk, Hearsay, Moved, configured
 from proxy.parts import STRICTNESS, Parts, lanes, prepare, rules
+from proxy.rates import Rates
 from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.seal import Sealer
@@ -154,7 +155,7 @@ class App(Handover):
             ended_elsewhere=seat.ended if seat is not None else None,
             fleet=self.guests.fleet(settings, parts, journal if isinstance(journal, Journal) else None),
             quality=self.guests.quality(settings, journal),
-            rates=Tally(rates[number], rates, window=1.0, salt=parts.secret),
+            rates=Rates(rates[number], rates, salt=parts.secret),
             worker=number,
             heard=self.pinger.heard,
         )

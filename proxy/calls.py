@@ -20,7 +20,6 @@ from proxy.marking import bare, stripped, unscreened
 from proxy.ongoing import Answered, Ongoing
 from proxy.onward import Onward
 from proxy.record import Story, aged, ended, row
-from proxy.screening.case import Lane
 from proxy.seal import Seal
 from proxy.sip.context import Context
 from proxy.sip.endpoint import (
@@ -174,7 +173,7 @@ class Calls:
                 world.metrics.decision(side, "bypass", "none", "none")
             token = self._acting.seal(story, "bypass") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, None, token), now)
-        elif invite and not self._admits(lane, flow.host, now):
+        elif invite and not world.rates.admits(lane.trunk, flow.host, now):
             # Behind the call-backs: whoever answers an emergency call is under no limit.
             story.action = "refused"
             world.metrics.over_rate()
@@ -202,21 +201,6 @@ class Calls:
             marks = stripped(self.world, request, lane)
             token = self._acting.seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
-
-    def _admits(self, lane: Lane, host: str, now: float) -> bool:
-        """Whether a trunk, and this address of it, may place one more call now, by the trunk's own settings. What is
-        refused does not count; all workers count together."""
-        name, most, each = lane.trunk.name, lane.trunk.calls_per_second, lane.trunk.calls_per_source
-        if not (most or each):
-            return True
-        rates, source = self.world.rates, f"{name} {host}"
-        if (each and rates.peek(source, now) >= each) or (most and rates.peek(name, now) >= most):
-            return False
-        if each:
-            rates.note(source, now)
-        if most:
-            rates.note(name, now)
-        return True
 
     def _emergency(self, context: Context, story: Story, now: float) -> None:
         """An emergency call goes to every hop of its way, as it came, whatever else is wrong (EMG-003)."""

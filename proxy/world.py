@@ -10,7 +10,7 @@ from certs.store import Store
 from policy.attest import Terms
 from policy.inventory import Inventory
 from policy.rulebook import Rulebook
-from policy.tally import RATE_CELLS, Tally
+from policy.tally import Tally
 from proxy.aftermath import Aftermath
 from proxy.cnam import NameService
 from proxy.fleet.counts import Counts
@@ -20,6 +20,7 @@ from proxy.hook import DecisionHook
 from proxy.lists.promises import Promises
 from proxy.metrics import Metrics
 from proxy.quality import Quality
+from proxy.rates import Rates
 from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.routes import Routes
@@ -39,11 +40,6 @@ class Keeper(Protocol):
 
     def put(self, row: Row | End | Note, /) -> None:
         """Never waits, never raises."""
-
-
-def rates() -> Tally:
-    """New calls of the last second, of one worker that is alone."""
-    return Tally(memoryview(bytearray(RATE_CELLS * 8)).cast("Q"), window=1.0)
 
 
 @dataclass(slots=True)
@@ -95,8 +91,8 @@ class World:
     """What other machines know of callers; None: we are alone."""
     quality: Quality | None = None
     """Reads reports of how calls sounded; None: nobody does."""
-    rates: Tally = field(default_factory=rates)
-    """New calls of the last second, by trunk and by trunk and address."""
+    rates: Rates = field(default_factory=Rates)
+    """How many calls a peer may place."""
     worker: int = 0
     bypass: bool = False
     """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""
