@@ -12,9 +12,11 @@ generations turn early: the window gets shorter, and nobody is accused of anothe
 less, except the distinct ones: they are estimated from 61 bits (linear counting), up to 100 within a third in 19 of 20
 cases (numbers in a row look up to half more), and never more than there were attempts.
 
-**Several workers.** From the `SHARED_FROM`th call on, a caller's (or block's, or called number's) attempts and
-distinct numbers are also written to this worker's slice of handed-in 64-bit cells, and those of the others are added: a
-sum is low by at most `SHARED_FROM - 1` calls for each other worker. One writer a slice, no lock.
+**Several workers.** A caller's attempts, distinct numbers and names, last called number and run are also written to
+this worker's slice of handed-in 64-bit cells, and those of the others are added; so are, from the `SHARED_FROM`th call
+on, a block's and a called number's attempts and distinct callers: a sum is low by at most `SHARED_FROM - 1` calls of
+each other worker. A run goes on where any worker saw the number before. Of two that want the same place the busier one
+has it, and the other is counted by each worker alone. One writer a slice, no lock.
 """
 
 from __future__ import annotations
@@ -35,10 +37,14 @@ SHORT = 6.0
 MOST = 32_768
 """Keys of one kind in a generation, about 6 MB for callers: 18 new callers a second for half an hour."""
 SHARED_FROM = 4
-"""Most callers call less often than this, and cost no look at the other workers."""
-CELLS = 32_768
-"""Cells of one slice (256 KiB), two a record."""
+"""Most blocks and called numbers are met less often than this, and cost no look at the other workers."""
+RECORD = 5
+"""Cells: whose; half-window, run, and how many; bits of numbers; bits of names; the last number."""
+CELLS = 16_384 * RECORD
+"""Cells of one slice, 640 KiB."""
 
+_BLOCK, _CALLED = 1 << 60, 2 << 60
+"""Set a block, and a called number, apart from a caller of the same digits."""
 _BITS = 61
 _ONE, _MASK = 1 << _BITS, (1 << _BITS) - 1
 _SIGN = tuple(1 << bit for bit in range(_BITS))
@@ -84,7 +90,7 @@ class Behaviour:
     """Figures per caller, thousand-block and called number."""
 
     __slots__ = ("_half", "_until", "_people", "_people_before", "_blocks", "_blocks_before", "_called",
-                 "_called_before", "_mine", "_others", "_salt", "_most", "_room", "_mark", "_past",
+                 "_called_before", "_mine", "_others", "_salt", "_places", "_most", "_room", "_mark", "past",
                  "note_end")  # fmt: skip
 
     def __init__(
@@ -95,17 +101,19 @@ class Behaviour:
         window: float = WINDOW,
         salt: bytes = b"",
         most: int = MOST,
+        past: Past | None = None,
     ) -> None:
         """`mine`: the slice that this worker writes; `slices`: all of them (where `mine` is among them it must be the
-        same object). Slices are writable memoryviews of format "Q" and one even length; zeros are an empty memory. With
-        one worker there need be none. `salt` is a secret that all workers share. Raises ValueError.
+        same object). Slices are writable memoryviews of format "Q" and one length, a multiple of `RECORD`; zeros are
+        an empty memory. With one worker there need be none. `salt` is a secret that all workers share. `past`: how
+        calls ended; None: a memory of its own. Raises ValueError.
         """
         if window <= 0 or most < 1:
             raise ValueError("the window is a positive number of seconds, and somebody must be remembered")
         if mine is not None and any(
-            one.format != "Q" or len(one) != len(mine) or len(one) % 2 or not len(one) for one in (mine, *slices)
+            one.format != "Q" or len(one) != len(mine) or len(one) % RECORD or not len(one) for one in (mine, *slices)
         ):
-            raise ValueError("all slices are 64-bit cells of one even length")
+            raise ValueError(f"all slices are 64-bit cells of one length, a multiple of {RECORD}")
         self._half, self._until, self._mark = window / 2, 0.0, 0
         self._most, self._room = most, 0
         self._people: dict[str, Person] = {}
@@ -114,11 +122,15 @@ class Behaviour:
         self._blocks_before: dict[str, Place] = {}
         self._called: dict[int, Place] = {}
         self._called_before: dict[int, Place] = {}
-        self._past = Past()
-        self.note_end = self._past.note  # an end belongs to the days, not to the hour
+        self.past = past if past is not None else Past()
+        """How calls of the last days ended."""
+        self.note_end = self.past.note  # an end belongs to the days, not to the hour
         self._mine = mine
         self._others = tuple(one for one in slices if one is not mine) if mine is not None else ()
-        self._salt = int.from_bytes(blake2b(salt, digest_size=4, person=b"behaviour").digest(), "big")
+        # Hashed with a secret (hashes of numbers are the same in all processes): nobody can choose a key that takes
+        # another's place.
+        self._salt = int.from_bytes(blake2b(salt, digest_size=7, person=b"behaviour").digest(), "big")
+        self._places = len(mine) // RECORD if mine is not None else 0
 
     def __len__(self) -> int:
         """Keys that are remembered."""
@@ -154,7 +166,7 @@ class Behaviour:
         shown = _SIGN[crc32(name.encode("utf-8", "replace")) % _BITS] if name else 0
         bits = _SIGN[number % _BITS] if number >= 0 else 0
         names = 1 if shown else 0
-        if one is None and before is None:
+        if one is None and before is None and not self._others:
             people[caller] = (1, bits, shown, number, 1)
         else:
             attempts, called, showed, last, run = one or _after(before)
@@ -163,13 +175,15 @@ class Behaviour:
             shown |= showed
             if number != last:
                 run = run + 1 if -2 < number - last < 2 else 1
+                if self._others and number >= 0:
+                    run = self._run(own, number, run)
             people[caller] = (attempts, bits, shown, number, run)
             if before is not None:
                 attempts += before[0]
                 bits |= before[1]
                 shown |= before[2]
-            if self._others and attempts >= SHARED_FROM:
-                attempts, bits = self._together(caller, attempts, bits)
+            if self._others:
+                attempts, bits, shown = self._together(own, attempts, bits, shown, number, run)
             callees = _ESTIMATE[bits.bit_count()]
             if callees > attempts:
                 callees = attempts
@@ -181,7 +195,7 @@ class Behaviour:
         places = self._blocks
         places[key] = place = places.get(key, 0) + _ONE | sign
         if self._others or key in self._blocks_before:
-            block, callers = self._all(place, self._blocks_before.get(key), "b" + key)
+            block, callers = self._all(place, self._blocks_before.get(key), own // 1000 + _BLOCK)
         else:
             block, callers = place >> _BITS, _ESTIMATE[(place & _MASK).bit_count()]
             if callers > block:
@@ -193,14 +207,14 @@ class Behaviour:
             called_by = self._called
             called_by[number] = place = called_by.get(number, 0) + _ONE | sign
             if self._others or number in self._called_before:
-                crowd = self._all(place, self._called_before.get(number), f"c{number}")[1]
+                crowd = self._all(place, self._called_before.get(number), number + _CALLED)[1]
             else:
                 crowd = _ESTIMATE[(place & _MASK).bit_count()]
                 if crowd > place >> _BITS:
                     crowd = place >> _BITS
         # Nobody has a past whose block has none.
-        past = self._past
-        if key in past.now or key in past.before:
+        past = self.past
+        if key in past.now or key in past.before or past.others:
             ended, ends, around = past.of(call, caller, key, now)
         else:
             ended, ends, around = 0, NONE, NONE
@@ -209,14 +223,14 @@ class Behaviour:
             attempts, callees, run, names, ended, block, callers, crowd, near, ends, around,
         ))  # fmt: skip
 
-    def _all(self, place: Place, before: Place | None, key: str) -> tuple[int, int]:
+    def _all(self, place: Place, before: Place | None, key: int) -> tuple[int, int]:
         """Calls of (or to) a place, and callers among them, in both generations and of all workers."""
         count, bits = place >> _BITS, place & _MASK
         if before is not None:
             count += before >> _BITS
             bits |= before & _MASK
         if self._others and count >= SHARED_FROM:
-            count, bits = self._together(key, count, bits)
+            count, bits, _ = self._together(key, count, bits)
         callers = _ESTIMATE[bits.bit_count()]
         return count, callers if callers < count else count
 
@@ -236,22 +250,41 @@ class Behaviour:
             half = int(now / self._half)
             self._mark, self._until = half & 0xFFFF, (half + 1) * self._half
 
-    def _together(self, key: str, count: int, bits: int) -> tuple[int, int]:
+    def _together(
+        self, key: int, count: int, bits: int, names: int = 0, number: int = 0, run: int = 0
+    ) -> tuple[int, int, int]:
         """Show the other workers our figures of a key, and add theirs."""
-        mine = self._mine
+        mine, mark = self._mine, self._mark
         assert mine is not None
-        where = crc32(key.encode(), self._salt)
-        at = where % (len(mine) >> 1) << 1
-        # Whose it is, in which half-window, how many: a reader takes what is not older than one half-window.
-        sign = where << 32 | self._mark << 16
-        mine[at] = sign | min(count, 0xFFFF)
-        mine[at + 1] = bits
+        at = hash((key, self._salt)) % self._places * RECORD
+        held, head, ours = mine[at], mine[at + 1], min(count, 0xFFFF)
+        # A reader takes what is not older than one half-window; the busier one keeps its place.
+        if held == key or head & 0xFFFF <= ours or (mark - (head >> 16)) & 0xFFFF > 1:
+            if held != key:
+                mine[at] = 0  # nobody reads the figures of one under the name of the other
+            mine[at + 1] = min(run, 0xFF) << 32 | mark << 16 | ours
+            mine[at + 2] = bits
+            mine[at + 3] = names
+            mine[at + 4] = number if number > 0 else 0
+            mine[at] = key
         for other in self._others:
-            head = other[at]
-            if head >> 32 == where and (self._mark - (head >> 16)) & 0xFFFF < 2:
-                count += head & 0xFFFF
-                bits |= other[at + 1]
-        return count, bits & _MASK
+            if other[at] == key and (mark - ((head := other[at + 1]) >> 16)) & 0xFFFF < 2:
+                more, shown = other[at + 2], other[at + 3]
+                if other[at] == key:  # else its worker gave the place away meanwhile
+                    count += head & 0xFFFF
+                    bits |= more
+                    names |= shown
+        return count, bits & _MASK, names
+
+    def _run(self, caller: int, number: int, run: int) -> int:
+        """Our run, or a longer one of another worker's that goes on with this call."""
+        at = hash((caller, self._salt)) % self._places * RECORD
+        for other in self._others:
+            if other[at] == caller and -2 < (apart := number - other[at + 4]) < 2:
+                head = other[at + 1]
+                if (self._mark - (head >> 16)) & 0xFFFF < 2 and other[at] == caller:
+                    run = max(run, (head >> 32) + (apart != 0))
+        return run
 
 
 def _after(before: Person | None) -> Person:

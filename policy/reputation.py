@@ -53,6 +53,23 @@ class Memory(NamedTuple):
     good: float
 
 
+def together(rows: Iterable[Memory], parts: int = 1, *, most: int = MOST) -> list[Memory]:
+    """The records of several workers as one, each in `parts` equal parts: what each of so many begins with."""
+    found: dict[tuple[str, str], Memory] = {}
+    for row in rows:
+        at, figures = row.at, row[3:]
+        if (one := found.get((row.kind, row.name))) is not None:
+            at = max(one.at, row.at)
+            old, new = 0.5 ** ((at - one.at) / HALF_LIFE), 0.5 ** ((at - row.at) / HALF_LIFE)
+            figures = tuple(old * mine + new * theirs for mine, theirs in zip(one[3:], row[3:], strict=True))
+        found[row.kind, row.name] = Memory(row.kind, row.name, at, *figures)
+    kept: list[Memory] = []
+    for kind in KINDS:
+        mine = sorted((row for row in found.values() if row.kind == kind), key=lambda row: -row.calls)
+        kept += [Memory(*row[:3], row.calls / parts, row.bad / parts, row.good / parts) for row in mine[:most]]
+    return kept
+
+
 class Reputation:
     """Decaying counters, bounded. The edge writes `rows()` down now and then and hands them back at the start."""
 
@@ -74,7 +91,7 @@ class Reputation:
     def rows(self) -> Iterator[Memory]:
         """Everything that is remembered."""
         for kind, records in self._records.items():
-            for name, (at, calls, bad, good) in records.items():
+            for name, (at, calls, bad, good) in records.copy().items():  # another thread may ask
                 yield Memory(kind, name, at, calls, bad, good)
 
     def standing(self, call: Call) -> Standing | None:

@@ -1,13 +1,24 @@
 """What the larger groups did lately: trunk, customer, signer, certificate host, the looks of the sending software, and
 the origination (`origid`) that a signer names, which is often one customer of it.
 
-They are few, and each has many calls, so every worker follows its own share of them in plain counters: a share of short
-calls is the same in a fair sample. At most `MOST` are followed; when a flood of invented ones fills the memory it
-starts anew. Nothing here judges; a source with enough calls is shown to the checks as a frozen `Source`.
+They are few, and each has many calls, so they are followed in plain counters that are brought up to date now and then.
+At most `MOST` are followed; of a flood of invented ones those with the fewest calls go. Nothing here judges; a source
+with enough calls is shown to the checks as a frozen `Source`.
+
+**Several workers.** Each writes its counters to its own slice of handed-in 64-bit cells when they are brought up to
+date, and adds those of the others. A source stands there by a keyed hash of 64 bits; of two that want the same place
+the one with more ended calls has it. One writer a slice, no lock. Half-windows go by the time of day, so that all have
+the same ones and `rows` count on after a restart.
+
+**A young memory** does not know what a source was before: a carrier's border where on a bad day most calls are
+robocalls looks like a machine of theirs to whoever saw no other day. So the past of what was already there when the
+memory began (`DAY`) is not told for `UNSURE`; of what is new to a memory that knows its surroundings, for `AGE`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from policy.behaviour import SHORT, WINDOW, Seen
@@ -31,6 +42,10 @@ LONG = 100
 """Ended calls before the longer memory says anything."""
 AGE = 12
 """Half-windows, six hours, before it does: the first that is seen of a shared source may be its worst customer."""
+DAY = 48
+"""Half-windows in which a memory that began empty has met those that are always there."""
+UNSURE = 144
+"""Half-windows, three days, before the longer memory says anything of those."""
 ONCE = 8192
 """Originations that were seen once: some signers name a new one for each call, and those are not followed."""
 
@@ -58,29 +73,45 @@ class Source(NamedTuple):
         return self.short + self.unanswered
 
 
+PLACES = 4096
+"""Of a slice; a power of two."""
+_CELLS = 20
+CELLS = _CELLS * (PLACES + 1)
+"""Cells of one slice, 640 KiB. A source has: its hash, its half-window, the one in which it was first seen, six figures
+of it, six of the one before, four of the longer memory (in 1024ths). The last cell says when the memory began."""
+_FINE = 1024
 _FIGURES = 8
+
+Row = tuple[int, int, int, tuple[int, ...], tuple[int, ...], tuple[float, ...]]
+"""Of a source, as it is kept over a restart: its hash, its half-window, when it was first seen, and its figures of this
+half-window, of the one before and of weeks. A row with the hash 0 says when the memory began."""
 
 
 class _Count:
-    """Counters of one source: attempts, strangers, neighbours, ended, short, unanswered, talked, dead."""
+    """Counters of one source: attempts, strangers, neighbours, ended, short, unanswered; and of weeks: ended, unheard,
+    talked, dead."""
 
-    __slots__ = ("kind", "name", "half", "now", "before", "born", "past", "shown")
+    __slots__ = ("kind", "name", "tag", "half", "now", "before", "born", "past", "shown")
 
-    def __init__(self, kind: str, name: str, half: int) -> None:
-        self.kind, self.name, self.half = kind, name, half
+    def __init__(self, kind: str, name: str, tag: int, half: int) -> None:
+        self.kind, self.name, self.tag, self.half = kind, name, tag, half
         self.now, self.before = [0] * 6, [0] * 6
-        self.born, self.past = half, [0.0] * 4  # ended, unheard, talked, dead
+        self.born, self.past = half, [0.0] * 4
         self.shown: Source | None = None
 
-    def add(self, more: list[int], half: int) -> None:
-        """Add what came together since the last time, and reckon the shares."""
-        if self.half != half:
-            left = 0.5 ** ((half - self.half) / FADES)
+    def aged(self, half: int) -> None:
+        """Let go what is too old in a half-window."""
+        if (passed := half - self.half) > 0:
+            left = 0.5 ** (passed / FADES)
             self.past = [left * figure for figure in self.past]
-            self.before = self.now if half - self.half == 1 else [0] * 6
+            self.before = self.now if passed == 1 else [0] * 6
             self.now, self.half = [0] * 6, half
+
+    def add(self, more: list[int], half: int) -> None:
+        """Add what came together since the last time."""
+        self.aged(half)
         calls, newcomers, near, over, hung, quiet, talked, dead = more
-        now, before, past = self.now, self.before, self.past
+        now, past = self.now, self.past
         now[0] += calls
         now[1] += newcomers
         now[2] += near
@@ -92,20 +123,48 @@ class _Count:
             past[1] += hung + quiet
             past[2] += talked
             past[3] += dead
+
+    def take(self, row: Row) -> None:
+        """Add what somebody else saw of it."""
+        _, half, born, now, before, past = row
+        other = _Count("", "", 0, half)
+        other.now, other.before, other.past = list(now), list(before), list(past)
+        other.aged(self.half)
+        if half == self.half + 1:  # it is a moment ahead of us
+            other.now = [*map(int.__add__, other.now, other.before)]
+            other.before = [0] * 6
+        self.now = [*map(int.__add__, self.now, other.now)]
+        self.before = [*map(int.__add__, self.before, other.before)]
+        self.past = [*map(float.__add__, self.past, other.past)]
+        self.born = min(self.born, born)
+
+    def copy(self) -> _Count:
+        """Another one with the same figures."""
+        one = _Count(self.kind, self.name, self.tag, self.half)
+        one.now, one.before, one.past, one.born = [*self.now], [*self.before], [*self.past], self.born
+        return one
+
+    def source(self, began: int) -> Source | None:
+        """The shares, where there are calls enough. began: the half-window of the memory's first call."""
+        now, before, past = self.now, self.before, self.past
         attempts, ended = now[0] + before[0], now[3] + before[3]
-        known = past[0] >= LONG and half - self.born >= AGE
+        age = self.half - self.born
+        known = past[0] >= LONG and age >= (AGE if self.born - began >= DAY else UNSURE)
         if attempts < ENOUGH and not known:
-            self.shown = None
-            return
+            return None
         new = neighbours = short = unanswered = 0.0
         if attempts >= ENOUGH:
             new, neighbours = (now[1] + before[1]) / attempts, (now[2] + before[2]) / attempts
         if ended >= ENOUGH:
             short, unanswered = (now[4] + before[4]) / ended, (now[5] + before[5]) / ended
-        self.shown = Source(
+        return Source(
             self.kind, self.name, attempts, ended, short, unanswered, neighbours, new,
             Ends(int(past[0]), int(past[1]), int(past[2]), int(past[3])) if known else NONE,
         )  # fmt: skip
+
+    def row(self) -> Row:
+        """As it is kept."""
+        return self.tag, self.half, self.born, tuple(self.now), tuple(self.before), tuple(self.past)
 
 
 class _Group:
@@ -121,17 +180,40 @@ class _Group:
 class Sources:
     """Counters per source, of one worker."""
 
-    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at", "_until", "_due", "_once")
+    __slots__ = ("_half", "_counts", "_groups", "_waiting", "_ticks", "_at", "_until", "_due", "_once", "_mine",
+                 "_others", "_salt", "_ahead", "_began", "_kept")  # fmt: skip
 
-    def __init__(self, window: float = WINDOW) -> None:
+    def __init__(
+        self,
+        mine: memoryview | None = None,
+        slices: Sequence[memoryview] = (),
+        *,
+        window: float = WINDOW,
+        salt: bytes = b"",
+        ahead: float = 0.0,
+    ) -> None:
+        """`mine`: the slice that this worker writes; `slices`: all of them (where `mine` is among them it must be the
+        same object), of format "Q" and `CELLS` long; zeros are an empty memory. With one worker there need be none.
+        `salt` is a secret that all workers and the next start share. `ahead`: Unix seconds less monotonic ones. Raises
+        ValueError.
+        """
         if window <= 0:
             raise ValueError("the window is a positive number of seconds")
+        if mine is not None and any(one.format != "Q" or len(one) != CELLS for one in (mine, *slices)):
+            raise ValueError(f"all slices are {CELLS} 64-bit cells")
         self._half, self._at, self._until, self._ticks = window / 2, 0, 0.0, 0
         self._counts: dict[tuple[str, str], _Count] = {}
         self._groups: dict[tuple[str, str, str, str, str], _Group] = {}
-        self._due = 0.0
+        self._due, self._ahead = 0.0, ahead
         self._once: dict[str, None] = {}
         self._waiting: list[_Group] = []
+        self._mine = mine
+        self._others = tuple(one for one in slices if one is not mine) if mine is not None else ()
+        self._salt = blake2b(salt, digest_size=16, person=b"sources").digest()
+        self._began: int | None = None
+        """The half-window in which this memory began."""
+        self._kept: dict[int, Row] = {}
+        """Of sources that no call has come from since the restart."""
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -168,8 +250,7 @@ class Sources:
             self._brought_up_to_date()
             self._due = now + LATEST
             if now >= self._until:
-                self._at = int(now / self._half)
-                self._until = (self._at + 1) * self._half
+                self._clocked(now)
         judgement = call.judgement
         url = origid = ""
         if judgement is not None and (passport := judgement.passport) is not None:
@@ -191,7 +272,62 @@ class Sources:
             self._waiting.append(group)
         return group
 
+    def rows(self) -> Iterator[Row]:
+        """Everything that is remembered. Another thread may ask: what comes meanwhile may be missing."""
+        if self._began is not None:
+            yield 0, self._began, self._began, (), (), ()
+        for count in self._counts.copy().values():
+            yield count.row()
+        yield from self._kept.copy().values()
+
+    def restore(self, rows: Iterable[Row], now: float) -> None:
+        """Take up what was remembered before a restart."""
+        self._clocked(now)
+        for row in rows:
+            tag, half, born, figures, before, past = row
+            if not tag:
+                self._began = min(self._at if self._began is None else self._began, born)
+            elif len(figures) != len(before) or len(figures) != 6 or len(past) != 4:
+                continue
+            elif half <= self._at + 1 and min(*figures, *before, *past) >= 0:
+                count = _Count("", "", tag, self._at)
+                count.born = born
+                count.take(row)
+                if (known := self._kept.get(tag)) is not None:
+                    count.take(known)
+                self._kept[tag] = count.row()
+        if len(self._kept) > MOST:
+            best = sorted(self._kept.values(), key=lambda row: -row[5][0])[:MOST]
+            self._kept = {row[0]: row for row in best}
+        for row in self._kept.values():
+            count = _Count("", "", row[0], self._at)
+            count.take(row)
+            self._show(count)
+        if self._mine is not None and self._began is not None:
+            self._mine[-1] = self._began
+
+    def left(self) -> list[Row]:
+        """What a worker of our number, which is gone, left in our slice: for `restore`."""
+        found: list[Row] = []
+        if (mine := self._mine) is not None:
+            if began := mine[-1]:
+                found.append((0, began, began, (), (), ()))
+            found += [_read(mine, at) for at in range(0, CELLS - _CELLS, _CELLS) if mine[at]]
+        return found
+
+    def _clocked(self, now: float) -> None:
+        self._at = int((now + self._ahead) / self._half)
+        self._until = (self._at + 1) * self._half - self._ahead
+        if self._began is None:
+            self._began = self._at
+            if self._mine is not None:
+                self._mine[-1] = self._at
+
     def _brought_up_to_date(self) -> None:
+        began = self._began or 0
+        for other in self._others:
+            if 0 < (theirs := other[-1]) < began:
+                began = theirs
         together: dict[_Count, list[int]] = {}  # many groups share most of their members
         for group in self._waiting:
             for count in group.members:
@@ -200,16 +336,47 @@ class Sources:
             group.more, group.waits = [0] * _FIGURES, False
         for count, more in together.items():
             count.add(more, self._at)
+            count.shown = self._together(count).source(began)
         for group in self._waiting:
             group.shown = tuple(count.shown for count in group.members if count.shown is not None)
         self._waiting.clear()
         self._ticks = 0
 
+    def _together(self, count: _Count) -> _Count:
+        """Show the other workers our figures of a source, and add theirs."""
+        if self._mine is None:
+            return count
+        self._show(count)
+        at, tag, whole = _place(count.tag), count.tag, None
+        for other in self._others:
+            if other[at] == tag:
+                row = _read(other, at)
+                if other[at] == tag:  # else its worker gave the place away meanwhile
+                    whole = whole or count.copy()
+                    whole.take(row)
+        return whole or count
+
+    def _show(self, count: _Count) -> None:
+        if (mine := self._mine) is None:
+            return
+        at, half = _place(count.tag), count.half
+        if (held := mine[at]) != count.tag:
+            if held and half - mine[at + 1] < FADES and mine[at + 15] > count.past[0] * _FINE:
+                return
+            mine[at] = 0  # nobody reads the figures of one under the name of the other
+        mine[at + 1], mine[at + 2] = half, count.born
+        for offset, figure in enumerate((*count.now, *count.before), at + 3):
+            mine[offset] = figure
+        for offset, share in enumerate(count.past, at + 15):
+            mine[offset] = int(share * _FINE)
+        mine[at] = count.tag
+
     def _met(self, call: Call, key: tuple[str, str, str, str, str]) -> _Group:
         if len(self._groups) >= MOST or len(self._counts) >= MOST:
             self._brought_up_to_date()
             self._groups.clear()
-            self._counts.clear()
+            if len(self._counts) > MOST // 2:
+                self._thinned()
         url, origid = key[3:]
         names = (
             *key[:3], call.spc if url else None, call.host if url else None,
@@ -219,7 +386,34 @@ class Sources:
         for kind, name in zip(KINDS, names, strict=True):
             if name:
                 if (count := self._counts.get((kind, name))) is None:
-                    count = self._counts[kind, name] = _Count(kind, name, self._at)
+                    count = self._counts[kind, name] = self._new(kind, name)
                 found.append(count)
         group = self._groups[key] = _Group(tuple(found))
         return group
+
+    def _new(self, kind: str, name: str) -> _Count:
+        text = f"{kind} {name}".encode("utf-8", "replace")
+        tag = int.from_bytes(blake2b(text, digest_size=8, key=self._salt).digest(), "big") or 1
+        count = _Count(kind, name, tag, self._at)
+        if (row := self._kept.pop(tag, None)) is not None:
+            count.take(row)
+        return count
+
+    def _thinned(self) -> None:
+        """Let half of them go, those of which the fewest calls ended; if one of them was known, nothing is certain any
+        more of what was there before."""
+        least = sorted(self._counts.items(), key=lambda item: item[1].past[0])[: MOST // 2]
+        for name, _ in least:
+            del self._counts[name]
+        if least and least[-1][1].past[0] >= LONG:
+            self._began = self._at
+
+
+def _place(tag: int) -> int:
+    return tag % PLACES * _CELLS
+
+
+def _read(cells: memoryview, at: int) -> Row:
+    """The record at a place."""
+    tag, half, born, *figures = cells[at : at + 19].tolist()
+    return tag, half, born, tuple(figures[:6]), tuple(figures[6:12]), tuple(one / _FINE for one in figures[12:])

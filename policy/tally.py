@@ -29,6 +29,9 @@ a window of a minute, adds less than one to a count on average."""
 CELLS = ROWS * WIDTH
 """Cells of one slice; a slice is `CELLS * 8` bytes, cast to "Q"."""
 
+RATE_CELLS = ROWS * 4096
+"""Cells of a slice where few keys are counted, of short windows: peers and their addresses by the second."""
+
 _COUNT = (1 << 14) - 1
 _EPOCH = (1 << 22) - 1
 _COUNTS = (1 << 42) - 1

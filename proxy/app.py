@@ -33,6 +33,7 @@ from proxy.metrics import Cells, Metrics
 from proxy.names import Names, Servers, written_hosts
 from proxy.neighbours import Desk, Hearsay, Moved, configured
 from proxy.parts import STRICTNESS, Parts, lanes, prepare, rules
+from proxy.rates import Rates
 from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.seal import Sealer
@@ -122,7 +123,7 @@ class App(Handover):
             for address in ((one.host, one.port), (one.advertised_host, one.advertised_port))
         )
         self.aftermath = self._aftermath()
-        tallies = self.memory.tally
+        tallies, rates = self.memory.tally, self.memory.rates
         world = World(
             settings=settings,
             trunks=settings.trunk_table,
@@ -154,6 +155,7 @@ class App(Handover):
             ended_elsewhere=seat.ended if seat is not None else None,
             fleet=self.guests.fleet(settings, parts, journal if isinstance(journal, Journal) else None),
             quality=self.guests.quality(settings, journal),
+            rates=Rates(rates[number], rates, salt=parts.secret),
             worker=number,
             heard=self.pinger.heard,
         )

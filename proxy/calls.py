@@ -20,7 +20,6 @@ from proxy.marking import bare, stripped, unscreened
 from proxy.ongoing import Answered, Ongoing
 from proxy.onward import Onward
 from proxy.record import Story, aged, ended, row
-from proxy.screening.case import Lane
 from proxy.seal import Seal
 from proxy.sip.context import Context
 from proxy.sip.endpoint import (
@@ -44,7 +43,7 @@ from proxy.sip.endpoint import (
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me, Routed, check
-from proxy.strangers import Buckets, Strangers, scanner
+from proxy.strangers import Strangers, scanner
 from proxy.world import World
 
 OTHER = {"carrier": "pbx", "pbx": "carrier"}
@@ -63,7 +62,6 @@ class Calls:
         self._judging = Judging(self._acting)
         self._onward = Onward(self._acting, me)
         self._strangers = Strangers()
-        self._rates = Buckets()
         self.hurried = False
         """More comes than can be served: what arrives now goes on unscreened."""
         self.ongoing = Ongoing(world)
@@ -175,7 +173,7 @@ class Calls:
                 world.metrics.decision(side, "bypass", "none", "none")
             token = self._acting.seal(story, "bypass") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, None, token), now)
-        elif lane.trunk.calls_per_second and invite and not self._admits(lane, now):
+        elif invite and not world.rates.admits(lane.trunk, flow.host, now):
             # Behind the call-backs: whoever answers an emergency call is under no limit.
             story.action = "refused"
             world.metrics.over_rate()
@@ -203,10 +201,6 @@ class Calls:
             marks = stripped(self.world, request, lane)
             token = self._acting.seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
-
-    def _admits(self, lane: Lane, now: float) -> bool:
-        """Whether a trunk may place one more call now, by its own setting."""
-        return self._rates.take(lane.trunk.name, now, float(lane.trunk.calls_per_second))
 
     def _emergency(self, context: Context, story: Story, now: float) -> None:
         """An emergency call goes to every hop of its way, as it came, whatever else is wrong (EMG-003)."""

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from policy.behaviour import Behaviour
 from policy.call import Call
+from policy.past import Row as Ended
 from policy.reputation import Memory, Reputation
+from policy.sources import Row as Source
 from policy.sources import Sources
 from policy.verdict import Verdict
 from shaken.replay import Replays
@@ -35,6 +37,11 @@ class Following:
         self, behaviour: Behaviour, sources: Sources, reputation: Reputation, replays: Replays | None = None
     ) -> None:
         self.behaviour, self.sources, self.reputation, self.replays = behaviour, sources, reputation, replays
+
+    def restore(self, ends: Iterable[Ended], sources: Iterable[Source], now: float) -> None:
+        """Take up what was known of callers before a restart."""
+        self.behaviour.past.restore(ends, now)
+        self.sources.restore(sources, now)
 
     def looked_up(self, call: Call, now: float) -> Call:
         """The call with what is known of its caller, its sources and their standing. It is counted by that."""

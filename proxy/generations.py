@@ -11,9 +11,13 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from policy.behaviour import CELLS as BEHAVIOUR_CELLS
+from policy.behaviour import RECORD
 from policy.decide import reason_slugs
+from policy.past import CELLS as PAST_CELLS
 from policy.protected import CELLS as PROTECTED_CELLS
+from policy.sources import CELLS as SOURCE_CELLS
 from policy.tally import CELLS as TALLY_CELLS
+from policy.tally import RATE_CELLS
 from proxy.families import families
 from proxy.metrics import Cells, Metrics
 from proxy.workers.legacy import Elder, Legacy, until
@@ -37,7 +41,7 @@ def memory(workers: int, file: int | None = None) -> Shared:
     size = Metrics(reason_slugs(), tuple(FAILURES)).size
     return Shared(
         workers, metrics=size, tally=TALLY_CELLS, behaviour=BEHAVIOUR_CELLS, protected=PROTECTED_CELLS,
-        replays=REPLAY_CELLS, file=file,
+        replays=REPLAY_CELLS, past=PAST_CELLS, sources=SOURCE_CELLS, rates=RATE_CELLS, file=file,
     )  # fmt: skip
 
 
@@ -45,7 +49,9 @@ def layout() -> str:
     """Two versions that have the same one may count in the same memory."""
     counted = families(reason_slugs(), tuple(FAILURES))
     named = [(one.name, {label: tuple(values) for label, values in one.labels.items()}) for one in counted]
-    sizes = (TALLY_CELLS, BEHAVIOUR_CELLS, PROTECTED_CELLS, REPLAY_CELLS)
+    sizes = (
+        TALLY_CELLS, BEHAVIOUR_CELLS, PROTECTED_CELLS, REPLAY_CELLS, PAST_CELLS, SOURCE_CELLS, RATE_CELLS, RECORD,
+    )  # fmt: skip
     return hashlib.blake2b(repr((named, sizes)).encode(), digest_size=8).hexdigest()
 
 

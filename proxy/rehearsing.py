@@ -23,10 +23,20 @@ from proxy.following import Following
 class Screen:
     """The memory of one worker, and the ends of calls that it waits for."""
 
-    def __init__(self, book: Rulebook, profile: Profile | None = None, mode: Mode = "enforce") -> None:
+    def __init__(
+        self,
+        book: Rulebook,
+        profile: Profile | None = None,
+        mode: Mode = "enforce",
+        following: Following | None = None,
+        tally: Tally | None = None,
+    ) -> None:
+        """following, tally: its memory, where several share one; None: its own."""
         self.book, self.profile, self.mode = book, profile or Profile(), mode
-        self.tally = Tally(memoryview(bytearray(CELLS * 8)).cast("Q"), window=book.velocity.seconds)
-        self.following = Following(Behaviour(), Sources(), Reputation())
+        if tally is None:
+            tally = Tally(memoryview(bytearray(CELLS * 8)).cast("Q"), window=book.velocity.seconds)
+        self.tally = tally
+        self.following = following or Following(Behaviour(), Sources(), Reputation())
         self._ends: list[tuple[float, int, Call, float | None, int]] = []
         self._count = 0
 
@@ -38,10 +48,8 @@ class Screen:
         duration: seconds that it is talked if it goes on, None if nobody answers; status: its final answer, 0 where
         nobody knows how it ended; rings: seconds until then; profile: another one than that of the screen.
         """
-        utc, following, ends = call.utc, self.following, self._ends
-        while ends and ends[0][0] <= utc:
-            at, _, over, talked, answer = heappop(ends)
-            following.ended(over, talked, answer, at)
+        utc, following = call.utc, self.following
+        self.over(utc)
         if call.callee is not None and is_emergency_uri(f"sip:{call.callee}@example.net".encode(), self.book.emergency):
             return EMERGENCY
         if call.caller is not None:
@@ -54,5 +62,12 @@ class Screen:
             following.judged(call, verdict)
             if verdict.action != "reject" and status:
                 self._count += 1
-                heappush(ends, (utc + rings + (duration or 0.0), self._count, call, duration, status))
+                heappush(self._ends, (utc + rings + (duration or 0.0), self._count, call, duration, status))
         return verdict
+
+    def over(self, utc: float) -> None:
+        """Tell the ends of the calls that are over by now."""
+        ends = self._ends
+        while ends and ends[0][0] <= utc:
+            at, _, call, talked, answer = heappop(ends)
+            self.following.ended(call, talked, answer, at)

@@ -22,8 +22,9 @@ from certs.store import Store
 from policy.attest import Terms
 from policy.behaviour import Behaviour
 from policy.learned import Learned
+from policy.past import Past
 from policy.protected import Protected
-from policy.reputation import Memory, Reputation
+from policy.reputation import Reputation
 from policy.sources import Sources
 from proxy.admin.server import Admin, Hook
 from proxy.admin.site import Site
@@ -33,7 +34,7 @@ from proxy.calls import Calls
 from proxy.clock import Clock, LabClock
 from proxy.consulted import Consulted
 from proxy.diverting import USUAL
-from proxy.following import Following, keep, kept
+from proxy.following import Following
 from proxy.generations import held, memory
 from proxy.guests import Guests
 from proxy.health import Pinger
@@ -47,6 +48,7 @@ from proxy.notice.sending import Sending
 from proxy.parts import Parts, care, fetching, terms
 from proxy.peers import Directory, Target
 from proxy.peers import Rules as HealthRules
+from proxy.remembered import Known, found, write
 from proxy.resolver import Resolver
 from proxy.routes import Routes
 from proxy.server import Server
@@ -66,8 +68,8 @@ from shaken.sign import Signer
 
 PINGS = 0
 """The worker that asks the peers how they are, for all."""
-KEEP_SECONDS = 3600.0
-"""How often the reputations are written down: an hour of them may be lost with the machine."""
+KEEP_SECONDS = 900.0
+"""How often it is written down what is known of callers: so much of it may be lost with the machine."""
 
 
 class Wiring:
@@ -285,38 +287,41 @@ class Wiring:
         self.tending.changed()
 
     def _following(self) -> Following:
-        """What is remembered of callers; months of it come from the state folder, and go there."""
-        folder = self.settings.paths.state
-        seat = self.seat
-        mark = f"-{seat.number}" if seat is not None else ""  # each worker keeps its own
-        path = folder / f"reputation{mark}.json" if folder is not None else None
-        rows: list[Memory] = []
-        if path is not None:
-            try:
-                rows = kept(path)
-            except (OSError, ValueError, TypeError) as error:
-                self.log.say("reputation-unread", level="warning", path=str(path), fault=repr(error))
-        slices, tokens = self.memory.behaviour, self.memory.replays
+        """What is remembered of callers; days and months of it come from the state folder, and go there."""
+        folder, secret = self.settings.paths.state, self.parts.secret
+        number, workers, now = self.number, self.workers, self.clock.now()
+        ahead, shared = self.clock.utc() - now, self.memory
+        known = found(folder, number, workers, self.log.say) if folder is not None else Known()
+        hours, days, groups, tokens = shared.behaviour, shared.past, shared.sources, shared.replays
+        several = workers > 1
+        past = Past(days[number], days, salt=secret, ahead=ahead) if several else Past(ahead=ahead)
         following = Following(
-            Behaviour(slices[self.number], slices, salt=self.parts.secret), Sources(), Reputation(rows),
-            Replays(tokens[self.number], tokens, salt=self.parts.secret),
-        )  # fmt: skip
+            Behaviour(hours[number], hours, salt=secret, past=past),
+            Sources(groups[number] if several else None, groups, salt=secret, ahead=ahead),
+            Reputation(known.reputations),
+            Replays(tokens[number], tokens, salt=secret),
+        )
+        if left := following.sources.left():  # of our number another worker was here before
+            following.restore(past.left(now), left, now)
+        else:
+            following.restore(known.ends, known.sources, now)
 
-        def write() -> None:
-            if path is not None:
+        def write_down(gently: bool = False) -> None:
+            if folder is not None:
                 try:
-                    keep(path, following.reputation.rows())
+                    write(folder, following, number, workers, gently=gently)
                 except OSError as error:
-                    self.log.say("reputation-unkept", level="warning", path=str(path), fault=repr(error))
+                    self.log.say("callers-unkept", level="warning", path=str(folder), fault=repr(error))
 
-        async def hourly() -> None:
+        async def now_and_then() -> None:
             while True:
                 await asyncio.sleep(KEEP_SECONDS)
-                await asyncio.to_thread(self.write_down)
+                if not self.retired:
+                    await asyncio.to_thread(write_down, True)
 
-        if path is not None:
-            self._keep = write
-            self.spawn(hourly(), "reputation")
+        if folder is not None:
+            self._keep = write_down
+            self.spawn(now_and_then(), "callers")
             self._closing.insert(0, self.write_down)
         return following
 

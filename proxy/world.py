@@ -20,6 +20,7 @@ from proxy.hook import DecisionHook
 from proxy.lists.promises import Promises
 from proxy.metrics import Metrics
 from proxy.quality import Quality
+from proxy.rates import Rates
 from proxy.registration import Bindings
 from proxy.resolver import Resolver
 from proxy.routes import Routes
@@ -90,6 +91,8 @@ class World:
     """What other machines know of callers; None: we are alone."""
     quality: Quality | None = None
     """Reads reports of how calls sounded; None: nobody does."""
+    rates: Rates = field(default_factory=Rates)
+    """How many calls a peer may place."""
     worker: int = 0
     bypass: bool = False
     """The operator's emergency brake: nothing is screened, nothing is changed, every call goes on as it came."""

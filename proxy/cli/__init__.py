@@ -161,6 +161,10 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     judged.add_argument(
         "--check", action="append", default=[], metavar="NAME=MODE", help="off, shadow or enforce (default: enforce)"
     )
+    judged.add_argument("--workers", type=int, default=1, metavar="N", help="that share the calls (default: 1)")
+    judged.add_argument(
+        "--restart-days", type=float, default=0.0, metavar="D", help="all workers are started anew so often (0: never)"
+    )
     judged.add_argument("--json", action="store_true")
     judged.add_argument(
         "--letter", action="store_true", help="instead: the 125 calls of the bundled letter with and without each check"
@@ -309,7 +313,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return evaluate.letter()
         if args.out is not None:
             return evaluate.write(args.seed, args.calls, args.out)
-        return evaluate.run(args.seed, args.seeds, args.calls, args.check, args.json)
+        return evaluate.run(
+            args.seed, args.seeds, args.calls, args.check, args.json, args.workers, args.restart_days
+        )
     if args.command == "backtest":
         from proxy.cli import backtest
 

@@ -25,6 +25,7 @@ from proxy.pastcalls import PastCall, written
 
 MOST_CALLS = 2_000_000
 """Of one seed: a call takes about a kilobyte."""
+MOST_WORKERS = 32
 WIDTH = 120
 """Columns where no terminal says how many there are."""
 
@@ -40,8 +41,18 @@ def modes(settings: Sequence[str]) -> dict[str, CheckMode]:
     return found
 
 
-def run(seed: int, seeds: int, calls: int, settings: Sequence[str], as_json: bool) -> int:
+def run(
+    seed: int,
+    seeds: int,
+    calls: int,
+    settings: Sequence[str],
+    as_json: bool,
+    workers: int = 1,
+    restart_days: float = 0.0,
+) -> int:
     """Make, run, print; 1 if a goal is missed."""
+    if not 1 <= workers <= MOST_WORKERS or not 0 <= restart_days < float("inf"):
+        return complain(f"1 to {MOST_WORKERS} workers, and days that are not less than 0")
     if seeds < 1 or not 1000 <= calls <= MOST_CALLS:
         return complain(f"one seed at least, and 1,000 to {MOST_CALLS:,} calls of each")
     try:
@@ -55,14 +66,16 @@ def run(seed: int, seeds: int, calls: int, settings: Sequence[str], as_json: boo
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=Console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
-        waiting = [pool.submit(evaluate, one, calls, checks) for one in range(seed, seed + seeds)]
+        waiting = [
+            pool.submit(evaluate, one, calls, checks, workers, restart_days) for one in range(seed, seed + seeds)
+        ]
         for one in progress.track(waiting, description="seeds"):
             parts.append(one.result())
     figures = together(parts)
     if as_json:
         print(json.dumps(plain(figures), indent=2))
     else:
-        told(figures, perf_counter() - began, shown())
+        told(figures, perf_counter() - began, shown(), workers, restart_days)
     return OK if all(met for *_, met in figures.goals()) else NEGATIVE
 
 
@@ -118,14 +131,18 @@ def plain(figures: Figures) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def told(figures: Figures, seconds: float, out: Console) -> None:
+def told(figures: Figures, seconds: float, out: Console, workers: int = 1, restart_days: float = 0.0) -> None:
     """The tables."""
     (flagged, bad), (rejected, _) = figures.share(figures.flagged, True), figures.share(figures.rejected, True)
     (wrong, good), (refused, _) = figures.share(figures.flagged, False), figures.share(figures.rejected, False)
     seeds = ", ".join(map(str, figures.seeds))
     many = len(figures.campaigns)
     out.print(f"{bad + good:,} calls of seeds {seeds}: {good:,} good ones, {bad:,} of {many} campaigns")
-    out.print("every check as said, in enforce; a call that is refused teaches nothing more\n")
+    out.print("every check as said, in enforce; a call that is refused teaches nothing more")
+    if workers > 1 or restart_days:
+        anew = f", started anew every {restart_days:g} days" if restart_days else ""
+        out.print(f"{workers} workers{anew}")
+    out.print()
     kinds = Table("who calls", "calls", "flagged", "", "rejected", "", box=None, pad_edge=False)
     for column in kinds.columns[1:]:
         column.justify = "right"

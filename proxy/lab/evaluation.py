@@ -18,6 +18,7 @@ from policy.lists import CampaignList, NumberSet
 from policy.rulebook import Profile, Redress, Rulebook
 from policy.verdict import CheckMode
 from proxy.lab.corpus import CENTRE, Corpus, corpus
+from proxy.lab.crew import Crew
 from proxy.rehearsing import Screen
 
 CONFIDENCE = 0.95
@@ -104,10 +105,20 @@ class Figures:
         )
 
 
-def evaluated(made: Corpus, book: Rulebook | None = None, profile: Profile | None = None) -> Figures:
-    """Run one corpus through the screening."""
+def evaluated(
+    made: Corpus,
+    book: Rulebook | None = None,
+    profile: Profile | None = None,
+    *,
+    workers: int = 1,
+    restart_days: float = 0.0,
+) -> Figures:
+    """Run one corpus through the screening of so many workers, started anew every so many days (0: never)."""
     book = book or rulebook(made)
-    screen, figures = Screen(book, profile), Figures((made.seed,))
+    screen: Screen | Crew = Screen(book, profile)
+    if workers > 1 or restart_days:
+        screen = Crew(book, profile, workers=workers, restart_days=restart_days)
+    figures = Figures((made.seed,))
     calls, flagged, rejected = figures.calls, figures.flagged, figures.rejected
     tracks: dict[str, list[float]] = {}  # start, calls, flagged, rejected, and seconds and calls until either
     shape_of: dict[str, str] = {}
@@ -155,10 +166,16 @@ def evaluated(made: Corpus, book: Rulebook | None = None, profile: Profile | Non
     return figures
 
 
-def evaluate(seed: int, calls: int, checks: Mapping[str, CheckMode] | None = None) -> Figures:
+def evaluate(
+    seed: int,
+    calls: int,
+    checks: Mapping[str, CheckMode] | None = None,
+    workers: int = 1,
+    restart_days: float = 0.0,
+) -> Figures:
     """Make the corpus of one seed and run it. A process of its own can do it."""
     made = corpus(seed, calls)
-    return evaluated(made, rulebook(made, checks))
+    return evaluated(made, rulebook(made, checks), workers=workers, restart_days=restart_days)
 
 
 def together(parts: Iterable[Figures]) -> Figures:

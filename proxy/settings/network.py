@@ -122,6 +122,8 @@ class Trunk:
     """Where a 302 sends it, as host or host:port; empty: to itself."""
     calls_per_second: int = 0
     """New calls a second, and as many at once; 0: no limit. Emergency calls are never counted."""
+    calls_per_source: int = 0
+    """The same for each address that it sends from."""
     embed: bool = False
     """The headers of a 302 stand inside its Contact too."""
     follow_redirects: bool = False

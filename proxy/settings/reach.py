@@ -130,7 +130,7 @@ def trunks_of(
                 shell=table["shell"], go_on=table["go_on"], embed=table["embed"],
                 follow_redirects=table["follow_redirects"],
                 folds_tokens=table["folds_tokens"],
-                calls_per_second=table["calls_per_second"],
+                calls_per_second=table["calls_per_second"], calls_per_source=table["calls_per_source"],
                 contact=written(table["contact"]) if table["contact"] is not None else "",
             )
         )  # fmt: skip

@@ -124,6 +124,7 @@ SCHEMA = Table(
                 "shell": Key(one_of(*SHELLS), "inline"),
                 "go_on": Key(kinds.go_on, 404),
                 "calls_per_second": Key(integer(0, 1_000_000), 0),
+                "calls_per_source": Key(integer(0, 1_000_000), 0),
                 "contact": Key(addresses.endpoint),
                 "embed": Key(flag, False),
                 "follow_redirects": Key(flag, False),

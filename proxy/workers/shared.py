@@ -51,6 +51,9 @@ class Shared:
         behaviour: int,
         protected: int = 1,
         replays: int = 1,
+        past: int = 1,
+        sources: int = 1,
+        rates: int = 1,
         file: int | None = None,
     ) -> None:
         """The arguments but the first are cells of one worker. file: the descriptor of a memory that is there already,
@@ -60,6 +63,7 @@ class Shared:
         self._banks = {
             "metrics": (metrics, workers + 2), "figures": (FIGURES, workers), "tally": (tally, workers),
             "behaviour": (behaviour, workers), "protected": (protected, workers), "replays": (replays, workers),
+            "past": (past, workers), "sources": (sources, workers), "rates": (rates, workers),
         }  # fmt: skip
         size = 8 * sum(cells * slices for cells, slices in self._banks.values())
         self.file = os.memfd_create("ringwarden") if file is None else file
@@ -119,8 +123,24 @@ class Shared:
         """Unsigned cells."""
         return self._slices("replays", "Q")
 
+    @property
+    def past(self) -> list[memoryview]:
+        """Unsigned cells."""
+        return self._slices("past", "Q")
+
+    @property
+    def sources(self) -> list[memoryview]:
+        """Unsigned cells."""
+        return self._slices("sources", "Q")
+
+    @property
+    def rates(self) -> list[memoryview]:
+        """Unsigned cells."""
+        return self._slices("rates", "Q")
+
     def begin_with(self, other: Shared, number: int) -> None:
-        """What another generation's worker has counted of callers goes on here."""
-        for name in ("tally", "behaviour", "protected", "replays"):
+        """What another generation's worker has counted of callers goes on here; that of days (`past`, `sources`) comes
+        by way of the state folder."""
+        for name in ("tally", "behaviour", "protected", "replays", "rates"):
             if self._banks[name][0] == other._banks[name][0]:
                 self._slices(name, "B")[number][:] = other._slices(name, "B")[number]

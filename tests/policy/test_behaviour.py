@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.behaviour import CELLS, MOST, NOTHING, SHARED_FROM, Behaviour, Seen
+from policy.behaviour import CELLS, MOST, NOTHING, RECORD, SHARED_FROM, Behaviour, Seen
 from policy.call import Call
 from policy.past import NONE, SETTLED
 
@@ -147,8 +149,6 @@ def test_the_estimate_of_distinct_numbers_is_near_the_truth(lines: set[int]) -> 
 
 
 def test_the_error_of_the_estimate_is_the_stated_one() -> None:
-    from random import Random
-
     dice, off = Random(7), []
     for _ in range(200):
         follow, count = Behaviour(), dice.randint(5, 100)
@@ -164,16 +164,43 @@ def test_workers_add_up_what_each_saw_of_a_busy_caller() -> None:
     for turn in range(10):
         for worker in workers:
             seen = worker.facts(call(callee=f"13125550{100 + turn}"), 10.0 + turn)
-    assert 30 - 2 * (SHARED_FROM - 1) <= seen.attempts <= 30
+    assert seen.attempts == 30
     assert 8 <= seen.callees <= 13
+    assert 30 - 2 * (SHARED_FROM - 1) <= seen.block <= 30
     assert workers[0].facts(call("12125550100"), 20.0).attempts == 1
     later = workers[0].facts(call(), 10_000.0)
     assert later.attempts == 1
 
 
+@pytest.mark.parametrize("many", [1, 2, 4])
+def test_one_who_dials_in_order_or_under_many_names_is_noticed_however_many_workers_there_are(many: int) -> None:
+    for seed in range(50):
+        dice, slices = Random(seed), [cells() for _ in range(many)]
+        workers = [Behaviour(mine, slices, salt=b"shared") for mine in slices]
+        for turn in range(8):
+            one = call(callee=f"13125550{100 + turn}", name=f"NAME {turn}")
+            seen = dice.choice(workers).facts(one, 10.0 + turn)
+            assert seen.run == turn + 1
+            if not turn % 3:
+                assert dice.choice(workers).facts(one, 10.5 + turn).run == turn + 1  # again, to the same number
+        assert 5 <= seen.names <= 12
+
+
+def test_of_two_callers_in_one_place_the_busier_one_is_seen_by_all() -> None:
+    slices = [cells(8 * RECORD) for _ in range(2)]  # eight places for everybody
+    one, other = (Behaviour(mine, slices, salt=b"shared") for mine in slices)
+    for turn in range(20):
+        one.facts(call("12025550100", f"1312555{turn:04}"), 10.0)
+    for turn in range(50):
+        quiet = call(f"1301{turn:03}0101", f"1313{turn:03}0190")
+        one.facts(quiet, 10.0)
+        assert other.facts(quiet, 10.0).attempts <= 2
+    assert other.facts(call("12025550100", "13125550190"), 10.0).attempts == 21
+
+
 @pytest.mark.parametrize(
     ("mine", "others", "window"),
-    [(cells(3), (), 60.0), (cells(4), (cells(8),), 60.0), (memoryview(bytearray(64)), (), 60.0), (None, (), 0.0)],
+    [(cells(4), (), 60.0), (cells(5), (cells(10),), 60.0), (memoryview(bytearray(64)), (), 60.0), (None, (), 0.0)],
 )
 def test_slices_of_another_shape_are_refused(mine: memoryview, others: tuple[memoryview, ...], window: float) -> None:
     with pytest.raises(ValueError, match="slice|window"):

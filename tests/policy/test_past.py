@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.call import Call
-from policy.past import NONE, SETTLED, WINDOW, Ends, Past, proved
+from policy.past import CELLS, NONE, SETTLED, WINDOW, Ends, Past, proved
 
 CALL = Call(caller="12025550123")
 ENDS = st.lists(
@@ -108,3 +108,91 @@ def test_its_bounds_are_positive() -> None:
     for faulty in ({"window": 0}, {"most": 0}):
         with pytest.raises(ValueError, match="window"):
             Past(**faulty)  # type: ignore[arg-type]
+
+
+def cells() -> memoryview:
+    return memoryview(bytearray(CELLS * 8)).cast("Q")
+
+
+def crew(many: int, ahead: float = 0.0) -> list[Past]:
+    slices = [cells() for _ in range(many)]
+    return [Past(mine, slices, salt=b"shared", ahead=ahead) for mine in slices]
+
+
+@pytest.mark.parametrize("ahead", [0.0, 1_790_000_000.0])
+def test_workers_add_up_the_ends_that_each_saw(ahead: float) -> None:
+    workers = crew(3, ahead)
+    for turn in range(12):
+        for worker in workers:
+            worker.note(CALL, None, (480, 404)[turn % 2], 10.0)
+    for worker in workers:
+        assert caller(worker, 50.0) is NONE  # not settled yet
+        ended, mine, around = worker.of(CALL, "12025550123", "12025550", 10.0 + SETTLED + 1)
+        assert ended == 36 and mine[:4] == around[:4] == (36, 36, 0, 18)
+        assert worker.of(CALL, "12025550124", "12025550", 200.0)[:2] == (0, NONE)
+        assert worker.of(CALL, "13015550123", "13015550", 200.0) == (0, NONE, NONE)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.booleans()), max_size=120))
+def test_no_sum_is_more_than_the_truth_nor_much_less(ends: list[tuple[int, int, bool]]) -> None:
+    workers, truth = crew(3), [0] * 6
+    for who, line, dead in ends:
+        workers[who].note(Call(caller=f"1202555010{line}"), None, 404 if dead else 480, 1.0)
+        truth[line] += 1
+    for worker in workers:
+        for line, count in enumerate(truth):
+            one = worker.of(CALL, f"1202555010{line}", "12025550", 200.0)[1]
+            assert count - 6 <= one.ended <= count and one.dead <= one.unheard == one.ended
+
+
+def test_two_that_want_one_place_are_never_taken_for_each_other() -> None:
+    one, other = crew(2)
+    numbers = [f"1{202 + at // 10_000}555{at % 10_000:04}" for at in range(40_000)]
+    for number in numbers:
+        for _ in range(2):
+            one.note(Call(caller=number), None, 480, 1.0)
+    found = [other.of(CALL, number, number[:-3], 200.0)[1].ended for number in numbers]
+    assert set(found) == {0, 2}
+    assert found.count(2) > 20_000  # with twice as many, callers and blocks, as there is room for
+
+
+def test_what_others_forgot_is_not_told(judged: object) -> None:
+    one, other = crew(2)
+    for turn in range(3):
+        one.note(CALL, None, 480, 1.0 + turn)
+    call = CALL._replace(judgement=judged("A"))  # type: ignore[operator]
+    assert other.of(call, "12025550123", "12025550", 200.0)[:2] == (0, NONE)  # what a proved caller did is apart
+    assert caller(other, WINDOW / 2 + 1).ended == 3
+    assert caller(other, WINDOW + 1) is NONE
+
+
+def test_what_was_known_counts_on_after_a_restart() -> None:
+    before = Past(ahead=1e6)
+    for now in (0.0, WINDOW / 2):
+        before.note(CALL, None, 404, now)
+    rows = list(before.rows())
+    # Another start of the machine, where monotonic seconds begin anew.
+    (after,) = crew(1, 1e6 + WINDOW / 2 + 100)
+    after.restore([*rows, ("12025550124", 3, 1, 1, 0, 0, 5.0)], 0.0)
+    assert caller(after, 1.0)[:4] == (2, 2, 0, 2) and len(after) == 4
+    late = Past(ahead=1e6 + 3 * WINDOW)
+    late.restore(rows, 0.0)
+    assert len(late) == 0
+
+
+def test_a_worker_finds_what_the_one_before_it_left(judged: object) -> None:
+    mine = cells()
+    gone = Past(mine, [mine], ahead=1e9)
+    call = CALL._replace(judgement=judged("A"))  # type: ignore[operator]
+    for now in (0.0, 1.0, WINDOW / 2, WINDOW / 2 + 1):
+        gone.note(call, None, 404, now)
+    again = Past(mine, [mine], ahead=1e9)
+    again.restore(again.left(WINDOW / 2 + 5), WINDOW / 2 + 5)
+    assert sorted(row[:6] for row in again.rows()) == sorted(row[:6] for row in gone.rows())
+    assert again.of(call, "12025550123", "12025550", WINDOW / 2 + 200)[1].ended == 4
+    assert Past().left(1.0) == []
+
+
+def test_slices_are_of_one_length() -> None:
+    with pytest.raises(ValueError, match="slices"):
+        Past(memoryview(bytearray(80)).cast("Q"))

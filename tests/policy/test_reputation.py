@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.call import Call
-from policy.reputation import ENOUGH, HALF_LIFE, Memory, Reputation
+from policy.reputation import ENOUGH, HALF_LIFE, Memory, Reputation, together
 from policy.verdict import Class, Finding, Verdict
 
 BAD = Verdict(findings=(Finding("campaign-number", Class.ANALYTICS, 100, "listed"),))
@@ -84,3 +84,14 @@ def test_nonsense_is_refused(arguments: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="half-life"):
         Reputation(**arguments)
     assert ENOUGH == 50
+
+
+def test_records_of_several_workers_are_shared_out_without_loss() -> None:
+    rows = [
+        Memory("trunk", "a", 0.0, 80.0, 8.0, 40.0), Memory("trunk", "a", HALF_LIFE, 60.0, 6.0, 30.0),
+        Memory("signer", "b", 5.0, 9.0, 0.0, 9.0),
+    ]  # fmt: skip
+    assert together(rows, 2) == [Memory("trunk", "a", HALF_LIFE, 50.0, 5.0, 25.0), Memory("signer", "b", 5.0, 4.5, 0.0, 4.5)]
+    again = together(together(rows, 2) * 2)
+    assert again == together(rows)
+    assert [row.name for row in together((Memory("print", str(at), 0.0, at, 0.0, 0.0) for at in range(9)), most=2)] == ["8", "7"]

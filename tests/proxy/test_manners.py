@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import given
@@ -111,6 +112,21 @@ async def test_a_trunk_that_places_more_calls_than_it_may_is_told_to_wait(tmp_pa
         # The other side is nobody's business.
         out = Invitation(f"sip:+12125550147@127.0.0.1:{world.ports['proxy']}", "<sip:+12025550100@pbx.example.com>")
         assert (await world.pbx.call(out, world.proxy)).status == 200
+
+
+async def test_the_rate_of_a_trunk_is_one_rate_for_all_workers(tmp_path: Path) -> None:
+    def limited(text: str) -> str:
+        return text.replace('profile = "demo"', 'profile = "demo"\ncalls_per_second = 5', 1)
+
+    async with World(tmp_path, amend=limited, workers=3) as world:
+        began = monotonic()
+        outcomes = await asyncio.gather(
+            *(world.carrier.call(call(world, f"1301555{number:04}"), world.proxy) for number in range(100, 140))
+        )
+        seconds = monotonic() - began
+        passed = [one for one in outcomes if one.status != 503]
+        assert 5 <= len(passed) <= 5 * (1 + seconds) + 2  # one more of each other worker, where they ask at the same moment
+        await counted(world, "ringwarden_over_rate_total", len(outcomes) - len(passed))
 
 
 @pytest.mark.req("EMG-012")

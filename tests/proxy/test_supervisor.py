@@ -344,3 +344,45 @@ def test_too_many_workers_are_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     assert cli.main(["run", "--config", str(path), "--workers", "99"]) == 2
     assert cli.main(["run", "--config", str(path), "--workers", "many"]) == 2
     assert "1 to 36 workers" in capsys.readouterr().err
+
+
+async def test_what_workers_know_of_callers_outlives_them_also_where_their_number_changes(tmp_path: Path) -> None:
+    def ends(file: Path) -> dict[str, int]:
+        rows = [line.split() for line in file.read_text().splitlines()[1:]]
+        return {row[0]: int(row[2]) for row in rows if row[0] != "s"}
+
+    async with World(tmp_path, workers=WORKERS) as world:
+        state = tmp_path / "state"
+        for workers, files in ((WORKERS, WORKERS), (1, 1), (2, 2)):
+            if world.process is None or world.process.returncode is not None:
+                world.workers = workers
+                await world.run()
+            for number in (100, 100, 101):
+                assert (await world.carrier.call(call(world, f"1301555{number:04}"), world.proxy)).status == 200
+            await counted(world, "ringwarden_active_calls", 0)
+            assert world.process is not None
+            world.process.terminate()
+            async with asyncio.timeout(SECONDS):
+                await world.process.wait()
+            assert len(list(state.glob("callers*.txt"))) == len(list(state.glob("reputation*.json"))) == files
+    known: dict[str, int] = {}
+    for file in state.glob("callers*.txt"):
+        for key, count in ends(file).items():
+            known[key] = known.get(key, 0) + count
+    assert known == {"13015550100": 6, "13015550101": 3, "13015550": 9}
+
+
+async def test_a_worker_that_follows_a_dead_one_knows_what_that_one_knew(tmp_path: Path) -> None:
+    async with World(tmp_path, workers=2) as world:
+        assert world.process is not None
+        for _ in range(12):
+            assert (await world.carrier.call(call(world, "13015550100"), world.proxy)).status == 200
+        await counted(world, "ringwarden_active_calls", 0)
+        for pid in children(world.process.pid)[1:]:
+            os.kill(pid, signal.SIGKILL)
+        assert (await world.carrier.call(call(world, "13015550199"), world.proxy)).status == 200
+        world.process.terminate()
+        async with asyncio.timeout(SECONDS):
+            await world.process.wait()
+        rows = [line.split() for file in (tmp_path / "state").glob("callers-*.txt") for line in file.read_text().splitlines()]
+        assert sum(int(row[2]) for row in rows if row[0] == "13015550100") >= 10

@@ -25,8 +25,13 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(kind["calls"] for kind in told["kinds"].values()) == pytest.approx(1000, abs=50)
 
 
+def test_several_workers_and_restarts_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["evaluate", "--calls", "1000", "--workers", "2", "--restart-days", "7"])
+    assert "2 workers, started anew every 7 days" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
-    "options", [["--calls", "10"], ["--seeds", "0"], ["--check", "brand=often"], ["--check", "nothing=off"]]
+    "options", [["--workers", "0"], ["--workers", "99"], ["--restart-days", "-1"], ["--restart-days", "nan"], ["--calls", "10"], ["--seeds", "0"], ["--check", "brand=often"], ["--check", "nothing=off"]]
 )
 def test_wrong_use_is_said(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", *options]) == USAGE
