@@ -103,9 +103,9 @@ SIGNERS = 20
 
 
 def listed() -> tuple[Entry, ...]:
-    """The numbers of a campaign that two sources told of."""
+    """The numbers of a campaign that two sources told of, so long ago that its traits weigh more."""
     return tuple(
-        Entry(f"1202555{line:04}", "Composed", UTC - DAY, source=source)
+        Entry(f"1202555{line:04}", "Composed", UTC - 10 * DAY, source=source)
         for line in range(150, 160)
         for source in ("itg", "honeypot")
     )
@@ -193,7 +193,8 @@ def signed(key: ec.EllipticCurvePublicKey, spc: str, url: str) -> Judgement:
     """What is known of a call that proved an A."""
     passport = Passport({}, b"", b"", "ES256", "passport", "shaken", url, int(UTC), None, None, (), (), "A", "origid")
     credential = Credential(url, key, spc, "CN=SHAKEN", None, 0.0, UTC + DAY, TNAuthList((spc,)), "", country="US")
-    return Judgement(*[Fact.PASS] * 7, None, passport, credential)
+    held = Fact.PASS
+    return Judgement(held, held, held, held, held, held, held, None, passport, credential)
 
 
 def worst(calls: Sequence[Call], now: float) -> list[Call]:
@@ -293,6 +294,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sources.note_end(call, 60.0, 200, now)
 
     follows, ends = cost(follow, calls, turns), cost(end, calls, turns)
+    behaviour, sources = Behaviour(), Sources()
+    plain = [call._replace(judgement=None, print="") for call in calls]
+    alone = cost(follow, plain, turns) + cost(end, plain, turns)
     counts = cost(lambda call: tally.note(call.caller or "", now), calls, turns)
     stands = cost(memory.standing, calls, turns)
     fresh, around = Behaviour(), Sources()
@@ -327,7 +331,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         (f"decide, the worst of our customers' ({len(owed.findings)} findings, {owed.would})", outworst, WORST),
         ("behaviour and sources, an attempt", follows, None),
         ("behaviour and sources, an end", ends, None),
-        ("behaviour and sources together", follows + ends, NOTE),
+        ("both, of a call without signer and software", alone, NOTE),
         ("tally, a count", counts, None),
         ("reputation, a look", stands, None),
     )

@@ -123,12 +123,8 @@ class Agreements:
 
     def since(self, caller: str | None, callee: str, utc: float) -> float | None:
         """When the person called agreed last, or had business with us: what a call to it rests on. None: on nothing."""
-        latest = None
-        for one in self._about(caller, callee, utc):
-            at = one.obtained if type(one) is Consent else one.at  # type: ignore[union-attr]
-            if type(one) is not OptOut and (latest is None or at > latest):
-                latest = at
-        return latest
+        about = self._about(caller, callee, utc)
+        return max((one[2] for one in about if type(one) is not OptOut), default=None)
 
     def related(self, caller: str | None, callee: str, utc: float) -> bool:
         """Is there a business relation, and no request that overrides it?"""
