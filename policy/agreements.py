@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from policy.letter import moment
-from policy.lists import Quarantined, number
+from policy.lists import DAY, Quarantined, number
 
 STOP_WORDS = ("stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe")
 """What a text message says that wants no more of them (47 CFR 64.1200(a)(10))."""
@@ -99,71 +99,72 @@ class Agreements:
         """The requests that still stand after five years, or will."""
         for known in self._by_callee.values():
             for one in known:
-                if type(one) is OptOut and utc < months_after(one.at, OPT_OUT_MONTHS):
+                if type(one) is OptOut and _lasts(one.at, OPT_OUT_MONTHS, utc):
                     yield one
 
     def opted_out(self, caller: str | None, callee: str, utc: float, scope: str = "calls") -> OptOut | None:
         """The latest request that stands against a call or message, unless the person agreed again after it."""
-        found = None
-        for one in self._about(caller, callee, utc):
-            if type(one) is OptOut and _within(one.scope, scope) and utc < months_after(one.at, OPT_OUT_MONTHS):
-                found = one if found is None or one.at > found.at else found
-        if found is None or self._agreed(caller, callee, utc, scope, found.at):
-            return None
-        return found
+        return _opted_out(self._about(caller, callee, utc), utc, scope)
 
     def consented(self, caller: str | None, callee: str, utc: float, scope: str = "calls") -> bool:
         """Did this person agree, and neither revoke it nor opt out since?"""
-        asked = self.opted_out(caller, callee, utc, scope)
-        return asked is None and self._agreed(caller, callee, utc, scope, float("-inf"))
+        about = self._about(caller, callee, utc)
+        return _agreed(about, utc, scope, float("-inf")) and _opted_out(about, utc, scope) is None
 
     def in_writing(self, caller: str | None, callee: str, utc: float) -> bool:
         """Did this person agree to recorded messages in writing, and neither revoke it nor opt out since?"""
-        asked = self.opted_out(caller, callee, utc)
-        return any(
-            type(one) is Consent
-            and one.scope == IN_WRITING
-            and (asked is None or one.obtained > asked.at)
-            and (one.revoked is None or utc < one.revoked)
-            for one in self._about(caller, callee, utc)
-        )
+        about = self._about(caller, callee, utc)
+        written = [one for one in about if type(one) is Consent and one.scope == IN_WRITING]
+        if not written:
+            return False
+        asked = _opted_out(about, utc, "calls")
+        after = asked.at if asked is not None else float("-inf")
+        return _agreed(written, utc, IN_WRITING, after)
 
     def since(self, caller: str | None, callee: str, utc: float) -> float | None:
         """When the person called agreed last, or had business with us: what a call to it rests on. None: on nothing."""
-        latest = None
-        for one in self._about(caller, callee, utc):
-            at = one.obtained if type(one) is Consent else one.at  # type: ignore[union-attr]
-            if type(one) is not OptOut and (latest is None or at > latest):
-                latest = at
-        return latest
+        about = self._about(caller, callee, utc)
+        return max((one[2] for one in about if type(one) is not OptOut), default=None)
 
     def related(self, caller: str | None, callee: str, utc: float) -> bool:
         """Is there a business relation, and no request that overrides it?"""
-        return any(
-            type(one) is Relation and utc <= months_after(one.at, KINDS[one.kind])
-            for one in self._about(caller, callee, utc)
-        ) and self.opted_out(caller, callee, utc) is None  # fmt: skip
+        about = self._about(caller, callee, utc)
+        for one in about:
+            if type(one) is Relation and utc <= months_after(one.at, KINDS[one.kind]):
+                return _opted_out(about, utc, "calls") is None
+        return False
 
-    def _agreed(self, caller: str | None, callee: str, utc: float, scope: str, after: float) -> bool:
-        return any(
-            type(one) is Consent
-            and _within(one.scope, scope)
-            and one.obtained > after
-            and (one.revoked is None or utc < one.revoked)
-            for one in self._about(caller, callee, utc)
-        )
-
-    def _about(self, caller: str | None, callee: str, utc: float) -> Iterator[Record]:
+    def _about(self, caller: str | None, callee: str, utc: float) -> Sequence[Record]:
         known = self._by_callee.get(callee, ())
         if self.live is not None:
             known += self.live._by_callee.get(callee, ())
-        for one in known:
-            if one.caller in (EVERYBODY, caller) and (one.obtained if type(one) is Consent else one.at) <= utc:  # type: ignore[union-attr]
-                yield one
+        # The third of each is when it was told: `obtained` or `at`.
+        return known and [one for one in known if one[0] in (EVERYBODY, caller) and one[2] <= utc]
+
+
+def _opted_out(about: Sequence[Record], utc: float, scope: str) -> OptOut | None:
+    found = None
+    for one in about:
+        if type(one) is OptOut and _within(one.scope, scope) and _lasts(one.at, OPT_OUT_MONTHS, utc):
+            found = one if found is None or one.at > found.at else found
+    return None if found is None or _agreed(about, utc, scope, found.at) else found
+
+
+def _agreed(about: Sequence[Record], utc: float, scope: str, after: float) -> bool:
+    for one in about:
+        if type(one) is Consent and one.obtained > after and _within(one.scope, scope):
+            if one.revoked is None or utc < one.revoked:
+                return True
+    return False
 
 
 def _within(wide: str, narrow: str) -> bool:
     return wide in ("any", narrow) or narrow == "any" or (wide == IN_WRITING and narrow == "calls")
+
+
+def _lasts(at: float, months: int, utc: float) -> bool:
+    """Is it less than so many months later? No month has fewer than 28 days, so most need no calendar."""
+    return utc < at + months * 28 * DAY or utc < months_after(at, months)
 
 
 def stop_word(text: str) -> str | None:

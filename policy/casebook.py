@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from policy.call import Call
+from policy.call import Call, host_of
 from policy.campaigns import label_key
 from policy.lists import DAY, FADED_DAYS, FULL_DAYS, LABEL_DAYS, VOICES, NumberSet, faded
 
@@ -74,32 +74,38 @@ class Match(NamedTuple):
 class Casebook:
     """Campaigns by their traits. Built once, asked for each call from the carrier, swapped whole."""
 
-    __slots__ = ("traits", "_by_value", "_lengths", "_ranges", "_words", "_told", "_names")
+    __slots__ = ("traits", "_by_value", "_blocks", "_ranges", "_words", "_firm_from", "_names")
 
     def __init__(self, traits: Iterable[Trait] = ()) -> None:
         """Raises ValueError for a trait of a kind that there is not."""
         self.traits = tuple(traits)
-        by_value: dict[str, dict[str, list[Trait]]] = {kind: defaultdict(list) for kind in KINDS}
-        self._ranges: list[tuple[NumberSet, Trait]] = []
-        self._words: dict[str, list[tuple[frozenset[str], Trait]]] = defaultdict(list)
-        self._told: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        self._by_value: dict[str, dict[str | None, list[_Known]]] = {kind: {} for kind in KINDS}
+        self._blocks: dict[int, dict[str, list[_Known]]] = {}
+        """Beginnings of numbers, by their length."""
+        self._ranges: list[tuple[NumberSet, _Known]] = []
+        self._words: dict[str, list[tuple[frozenset[str], _Known]]] = defaultdict(list)
         self._names: dict[str, str] = {}
+        told: dict[str, list[tuple[float, str]]] = defaultdict(list)
         for one in self.traits:
             for alias in (one.campaign, *one.aliases):
                 self._names.setdefault(label_key(alias), one.campaign)
             if one.kind not in KINDS:
                 raise ValueError(f"a trait is one of {', '.join(KINDS)}")
+            known = _Known.of(one)
             if one.confidence == "high" and VOICES.get(one.source, 1):
-                self._told[label_key(one.campaign)].append((one.notified, one.source))
+                told[known.key].append((one.notified, one.source))
             if one.kind == "words":
                 words = frozenset(one.value.casefold().split())
-                self._words[min(words)].append((words, one))
-            elif one.kind == "block" and not (one.value.endswith("*") and one.value[:-1].isdigit()):
-                self._ranges.append((NumberSet.of(one.value), one))
+                self._words[min(words)].append((words, known))
+            elif one.kind != "block":
+                self._by_value[one.kind].setdefault(one.value, []).append(known)
+            elif one.value.endswith("*") and one.value[:-1].isdigit():
+                prefix = one.value[:-1]
+                self._blocks.setdefault(len(prefix), {}).setdefault(prefix, []).append(known)
             else:
-                by_value[one.kind][one.value.removesuffix("*") if one.kind == "block" else one.value].append(one)
-        self._by_value = {kind: dict(found) for kind, found in by_value.items() if found}
-        self._lengths = tuple(sorted({len(prefix) for prefix in self._by_value.get("block", ())}))
+                self._ranges.append((NumberSet.of(one.value), known))
+        self._firm_from = {key: _firm_from(sources) for key, sources in told.items()}
+        """By campaign: from when on enough independent sources have told of it."""
 
     def __len__(self) -> int:
         return len(self.traits)
@@ -113,48 +119,84 @@ class Casebook:
 
     def recognise(self, call: Call) -> Match | None:
         """The campaign whose traits weigh most; None where the call bears none that counts."""
-        found: list[Trait] = []
-        by_value, caller = self._by_value, call.caller
+        found: list[_Known] = []
+        by_value, caller, judgement = self._by_value, call.caller, call.judgement
         if caller is not None:
-            if (numbers := by_value.get("number")) is not None:
-                found += numbers.get(caller, ())
-            for length in self._lengths:
-                found += by_value["block"].get(caller[:length], ())
-            found += [trait for numbers, trait in self._ranges if caller in numbers]
-        for kind, read in _READ:
-            if (values := by_value.get(kind)) is not None and (value := read(call)):
-                found += values.get(value, ())
-        if self._words and call.display_name:
+            found += by_value["number"].get(caller, ())
+            for length, blocks in self._blocks.items():
+                found += blocks.get(caller[:length], ())
+            if self._ranges:
+                found += [known for numbers, known in self._ranges if caller in numbers]
+        if judgement is not None and judgement.proved:  # `call.spc` and `call.host`, which ask for the proof each
+            if (signer := judgement.credential) is not None:
+                found += by_value["spc"].get(signer.spc, ())
+            if (passport := judgement.passport) is not None:
+                found += by_value["host"].get(host_of(passport.x5u or ""), ())
+        if call.trunk:
+            found += by_value["trunk"].get(call.trunk, ())
+        if call.print:
+            found += by_value["print"].get(call.print, ())
+        if call.display_name and self._words:
             said = call.display_name[:128].casefold().split()[:WORDS]
-            for word in said:
-                found += [trait for words, trait in self._words.get(word, ()) if words.issubset(said)]
+            if not self._words.keys().isdisjoint(said):
+                for word in said:
+                    found += [known for words, known in self._words.get(word, ()) if words.issubset(said)]
         return self._weighed(found, call.utc) if found else None
 
-    def _weighed(self, found: Iterable[Trait], utc: float) -> Match | None:
+    def _weighed(self, found: Iterable[_Known], utc: float) -> Match | None:
         """Each kind of trait counts once for a campaign, by the one that is freshest."""
-        weights: dict[str, dict[str, float]] = defaultdict(dict)
+        weights: dict[str, dict[str, float]] = {}
         names: dict[str, str] = {}
-        for one in found:
-            if factor := one.factor(utc):
-                key = label_key(one.campaign)
-                names.setdefault(key, one.campaign)
-                weights[key][one.kind] = max(weights[key].get(one.kind, 0.0), KINDS[one.kind] * factor)
+        for key, kind, full, fresh_from, fresh_until, one in found:
+            kinds = weights.get(key)
+            if kinds is not None and kinds.get(kind) == full:
+                continue  # no other one is fresher
+            weight = full if fresh_from <= utc < fresh_until else full * one.factor(utc)
+            if not weight:
+                continue
+            if kinds is None:
+                kinds = weights[key] = {}
+                names[key] = one.campaign
+            kinds[kind] = max(kinds.get(kind, 0.0), weight)
         if not weights:
             return None
-        key = max(weights, key=lambda key: (sum(weights[key].values()), key))
+        key = next(iter(weights))
+        if len(weights) > 1:
+            key = max(weights, key=lambda key: (sum(weights[key].values()), key))
         kinds = weights[key]
-        firm = ("number" in kinds or len(kinds) > 1) and self._spoken(key, utc) >= ENOUGH_SOURCES
+        firm = ("number" in kinds or len(kinds) > 1) and utc >= self._firm_from.get(key, NEVER)
         return Match(names[key], min(MOST, sum(kinds.values())), tuple(sorted(kinds)), firm)
 
-    def _spoken(self, key: str, utc: float) -> int:
-        """How many independent sources have told of a campaign."""
-        sources = {source for notified, source in self._told[key] if notified <= utc}
-        return len(sources) + (NOTICE in sources)
+
+class _Known(NamedTuple):
+    """A trait, and what need not be worked out for each call that bears it."""
+
+    key: str
+    """Of its campaign."""
+    kind: str
+    weight: float
+    """While it is fresh."""
+    fresh_from: float
+    fresh_until: float
+    """Between these two it has its whole weight, and needs no arithmetic."""
+    trait: Trait
+
+    @classmethod
+    def of(cls, one: Trait) -> _Known:
+        days = FULL_DAYS if one.kind in FADING else LABEL_DAYS
+        fades = max(one.notified, one.last_seen) + (days + 1) * DAY
+        ends = fades if one.until is None else min(fades, one.until)
+        return cls(label_key(one.campaign), one.kind, KINDS[one.kind], one.notified, ends, one)
 
 
-_READ: tuple[tuple[str, Callable[[Call], str | None]], ...] = (
-    ("spc", lambda call: call.spc),
-    ("host", lambda call: call.host),
-    ("trunk", lambda call: call.trunk),
-    ("print", lambda call: call.print),
-)
+NEVER = float("inf")
+
+
+def _firm_from(told: Iterable[tuple[float, str]]) -> float:
+    """From when on enough independent sources have told of a campaign; `told`: when, and who."""
+    sources: set[str] = set()
+    for notified, source in sorted(told):
+        sources.add(source)
+        if len(sources) + (NOTICE in sources) >= ENOUGH_SOURCES:
+            return notified
+    return NEVER

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 End = Literal["caller", "callee", "signer"]
@@ -27,21 +29,25 @@ MOST = 200_000
 """Rows: a hundred times the table."""
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """What is known of the beginning of a number."""
 
     region: str
     """ISO 3166, two capitals; empty: no country's."""
     kind: str = ""
     """One of KINDS; empty: an ordinary number."""
+    words: frozenset[str] = field(init=False, repr=False, compare=False)
+    """By which a rule may name it. Not knowing is no country: `*` does not mean it."""
+    _text: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def words(self) -> frozenset[str]:
-        """By which a rule may name it."""
-        return frozenset(filter(None, (self.region, self.kind, ANY)))
+    def __post_init__(self) -> None:
+        anywhere = () if self.kind == UNKNOWN else (ANY,)
+        object.__setattr__(self, "words", frozenset(filter(None, (self.region, self.kind, *anywhere))))
+        object.__setattr__(self, "_text", " ".join(filter(None, (self.region, self.kind))) or UNKNOWN)
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.region, self.kind))) or UNKNOWN
+        return self._text
 
 
 NOWHERE = Place("", UNKNOWN)
@@ -65,12 +71,20 @@ class Rule(NamedTuple):
 class Countries:
     """The rules, and the table that they are asked with."""
 
-    __slots__ = ("rules", "regions", "_places", "_lengths")
+    __slots__ = ("rules", "of_side", "regions", "_places", "_lengths")
 
     def __init__(self, rules: Iterable[Rule], places: Mapping[str, Place]) -> None:
         self.rules = tuple(rules)
+        self.of_side = {
+            side: tuple(rule for rule in self.rules if rule.side in ("", side)) for side in ("carrier", "pbx")
+        }
+        """Those that look at calls from there."""
         self._places = dict(places)
-        self._lengths = tuple(sorted({len(prefix) for prefix in places}, reverse=True))
+        lengths: dict[str, set[int]] = {}
+        for prefix in places:
+            lengths.setdefault(prefix[:1], set()).add(len(prefix))
+        self._lengths = {first: tuple(sorted(found, reverse=True)) for first, found in lengths.items()}
+        """By the first digit, how long the beginnings are that are known: the longest first."""
         self.regions = frozenset(place.region for place in places.values()) - {""}
 
     def __bool__(self) -> bool:
@@ -82,21 +96,20 @@ class Countries:
             return NOWHERE
         if len(number) < SHORTEST:
             return None
-        for length in self._lengths:
+        for length in self._lengths.get(number[0], ()):
             if (place := self._places.get(number[:length])) is not None:
                 return place
         return NOWHERE
 
-    def named(self, region: str) -> Place:
-        """The country of this code, whether or not it has numbers."""
-        return Place(region)
-
     def words(self, place: Place) -> frozenset[str]:
-        """By which a rule may name it. Not knowing is no country: `*` does not mean it."""
-        return _UNKNOWN if place is NOWHERE else place.words
+        """By which a rule may name it."""
+        return place.words
 
 
-_UNKNOWN = frozenset((UNKNOWN,))
+@lru_cache(512)
+def named(region: str) -> Place:
+    """The country of this code, whether or not it has numbers."""
+    return Place(region)
 
 
 def parse(text: str) -> dict[str, Place]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from policy.zones import Clock, Place, Places
 
@@ -89,5 +90,6 @@ def parse(text: str) -> dict[str, tuple[Window, ...]]:
     return {state: tuple(week) for state, week in states.items()}
 
 
+@lru_cache(1024)
 def _time(second: int) -> str:
     return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"

@@ -291,7 +291,8 @@ class CampaignList:
         line = self._by_number.get(caller)
         known = None if line is None else line.standing(utc)
         for one in self.packed:
-            known = joined(known, one.number(caller, utc))
+            if (told := one.number(caller, utc)) is not None:
+                known = joined(known, told)
         return None if known is None else best(known, utc, FULL_DAYS, FADED_DAYS)
 
     def recognise(self, label: str, utc: float) -> Hit | None:

@@ -6,6 +6,8 @@ people, so neither weighs anything.
 
 from __future__ import annotations
 
+import re
+
 from policy.call import Call
 from policy.rulebook import Rulebook
 from policy.verdict import Class, Finding
@@ -14,6 +16,10 @@ SIDES = ("carrier",)
 SLUGS = ("name-found", "name-differs")
 NO_NAMES = frozenset(("unknown", "unavailable", "wireless caller", "toll free", "anonymous", "private"))
 """What stands where no name is known, in lower case."""
+
+
+_ASCII = re.compile("[a-z]{2,}").findall
+"""Nearly all names are ASCII, and their words are found at once."""
 
 
 def check(call: Call, book: Rulebook) -> Finding | None:
@@ -28,4 +34,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
 
 def _words(name: str) -> set[str]:
     """Words of letters: a number shown as a name is none."""
-    return {word for word in "".join(c if c.isalpha() else " " for c in name.casefold()).split() if len(word) > 1}
+    name = name.casefold()
+    if name.isascii():
+        return set(_ASCII(name))
+    return {word for word in "".join(c if c.isalpha() else " " for c in name).split() if len(word) > 1}

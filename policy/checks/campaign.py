@@ -28,6 +28,8 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     """Weigh a caller that a known campaign is using, or a call that is recognised as one of a known
     campaign."""
     listed = _listed(call, book)
+    if listed is not None and listed.weight >= book.weight("campaign-traits"):
+        return listed  # traits weigh no more than that
     if (casebook := book.casebook) is None or (match := casebook.recognise(call)) is None:
         return listed
     traits = _traits(call, match, book)

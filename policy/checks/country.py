@@ -7,9 +7,9 @@ passed before. A refusal stands either on the operator's own rule (deterministic
 from __future__ import annotations
 
 from policy.call import Call
-from policy.countries import Countries, Place, Rule
+from policy.countries import Countries, End, Place, Rule, named
 from policy.rulebook import Rulebook
-from policy.verdict import Class, Finding
+from policy.verdict import Class, Finding, analytics
 
 SIDES = ("carrier", "pbx")
 SLUGS = ("country-denied", "country-unwanted", "country-tagged")
@@ -22,26 +22,28 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     countries = book.countries
     if countries is None:
         return None
-    for rule in countries.rules:
-        if (rule.side and rule.side != call.side) or (rule.peers and call.trunk not in rule.peers):
+    places: dict[End, Place | None] = {}
+    for rule in countries.of_side[call.side]:
+        _, wanted, end, _, peers, _ = rule
+        if peers and call.trunk not in peers:
             continue
-        place = _place(call, rule, countries)
-        if place is None or rule.countries.isdisjoint(countries.words(place)):
-            continue
-        return _found(rule, place, book)
+        if end not in places:
+            places[end] = _place(call, end, countries)
+        if (place := places[end]) is not None and not wanted.isdisjoint(place.words):
+            return _found(rule, place, book)
     return None
 
 
-def _place(call: Call, rule: Rule, countries: Countries) -> Place | None:
+def _place(call: Call, end: End, countries: Countries) -> Place | None:
     """The country that a rule asks for; None: the call has none there, and the rule says nothing of it."""
-    if rule.end == "caller":
+    if end == "caller":
         return countries.of(call.caller)
-    if rule.end == "callee":
+    if end == "callee":
         return countries.of(call.callee) if call.callee is not None else None
     judgement = call.judgement
-    if judgement is None or not judgement.proved or judgement.credential is None or not judgement.credential.country:
+    if judgement is None or (signer := judgement.credential) is None or not signer.country or not judgement.proved:
         return None
-    return countries.named(judgement.credential.country)
+    return named(signer.country)
 
 
 def _found(rule: Rule, place: Place, book: Rulebook) -> Finding | None:
@@ -50,7 +52,7 @@ def _found(rule: Rule, place: Place, book: Rulebook) -> Finding | None:
     why = f"{SAID[rule.end]} {place}"
     if rule.action == "tag":
         weight = book.weight("country-tagged")
-        return Finding("country-tagged", Class.ANALYTICS, weight, why, ceiling="tag")
+        return analytics("country-tagged", weight, why, ceiling="tag")
     if rule.claim == "subscriber":
         return Finding("country-unwanted", Class.SUBSCRIBER, 0, f"{why}: not wanted")
     return Finding("country-denied", Class.DETERMINISTIC, 0, f"{why}: not served")
