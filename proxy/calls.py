@@ -340,7 +340,11 @@ class Calls:
 
     def _refused(self, event: Refused, now: float) -> None:
         self.world.metrics.parse_error(event.error.status)
-        known = self.world.trunks.find(event.flow.host, event.flow.port) is not None
+        trunk = self.world.trunks.find(event.flow.host, event.flow.port)
+        known = trunk is not None
+        if self.world.tap is not None and event.partial is not None and event.partial.line("call-id") is not None:
+            lane = self.world.lanes.get(trunk.name) if trunk is not None else None
+            self.world.tap.did(event.partial, lane.side if lane is not None else "unknown", lane, "refused")
         why, status = event.error.why, event.error.status
         self.world.say("bad-message", source=event.flow.host, known=known, why=why, status=status)
 
