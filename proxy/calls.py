@@ -274,7 +274,8 @@ class Calls:
         invite = story.request.method == "INVITE"
         if story.action == "in-dialog" or not (invite or story.case is not None):
             return
-        call = story.case.call if story.case is not None and story.side == "carrier" else None
+        case = story.case
+        call = case.call if case is not None and (story.side == "carrier" or case.customer) else None
         if event.status >= 300:
             if call is not None and story.forwarded and world.following is not None:
                 # What we refused ourselves says nothing about the caller.
