@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from proxy import redirecting
+from proxy.hep import Tap
 from proxy.moved import follower
 from proxy.record import Story
 from proxy.sip.context import Context
@@ -54,6 +55,8 @@ class Acting:
         return self.world.sealer.close(story.request.call_id, tag, story.utc, action)
 
     def reply(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> None:
+        if self.world.tap is not None and isinstance(context.case, Story):
+            self._told(self.world.tap, context.case)
         if events := self.endpoint.reply(context, status, reason, now, lines):
             self.handle(events, now)
 
@@ -62,8 +65,15 @@ class Acting:
             told = redirecting.answer(story, plan)
             self.reply(context, told.status, told.reason, now, told.lines)
             return
+        if self.world.tap is not None:
+            self._told(self.world.tap, story)
         story.forwarded = True
         if not plan.insist and self.world.trunks.follows:
             plan = plan._replace(follow=self._follow)
         if events := self.endpoint.forward(context, plan, now):
             self.handle(events, now)
+
+    def _told(self, tap: Tap, story: Story) -> None:
+        """Whoever watches the wire hears what is done with each call; of one that is judged, its verdict."""
+        if story.decided is None:
+            tap.did(story.request, story.side, story.lane, story.action)

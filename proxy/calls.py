@@ -274,7 +274,8 @@ class Calls:
         invite = story.request.method == "INVITE"
         if story.action == "in-dialog" or not (invite or story.case is not None):
             return
-        call = story.case.call if story.case is not None and story.side == "carrier" else None
+        case = story.case
+        call = case.call if case is not None and (story.side == "carrier" or case.customer) else None
         if event.status >= 300:
             if call is not None and story.forwarded and world.following is not None:
                 # What we refused ourselves says nothing about the caller.
@@ -340,7 +341,11 @@ class Calls:
 
     def _refused(self, event: Refused, now: float) -> None:
         self.world.metrics.parse_error(event.error.status)
-        known = self.world.trunks.find(event.flow.host, event.flow.port) is not None
+        trunk = self.world.trunks.find(event.flow.host, event.flow.port)
+        known = trunk is not None
+        if self.world.tap is not None and event.partial is not None and event.partial.line("call-id") is not None:
+            lane = self.world.lanes.get(trunk.name) if trunk is not None else None
+            self.world.tap.did(event.partial, lane.side if lane is not None else "unknown", lane, "refused")
         why, status = event.error.why, event.error.status
         self.world.say("bad-message", source=event.flow.host, known=known, why=why, status=status)
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from policy.behaviour import Behaviour
+from policy.behaviour import Behaviour, Seen
 from policy.call import Call
 from policy.past import Row as Ended
 from policy.reputation import Memory, Reputation
@@ -25,9 +25,14 @@ MAX_FILE = 16 * 1024 * 1024
 AGAIN = frozenset((408, *range(500, 600)))
 """Answers after which a network may try again, with the same token on a call of another name."""
 
+SAYS_NOTHING = frozenset((*range(300, 400), 401, 407, 422, *range(500, 600)))
+"""Answers to a call of ours that say nothing about its callee: it is sent on, tried again, or a network failed."""
 
 SEEN, REPLAYED = Call._fields.index("seen"), Call._fields.index("replayed")
 assert Call._fields[SEEN : SEEN + 3] == ("seen", "sources", "standing")
+
+_NOBODY = Seen()
+"""What is seen of a caller that is not followed."""
 
 
 class Following:
@@ -53,17 +58,32 @@ class Following:
             facts[REPLAYED] = self.replays.seen(signature, call.call_id.encode("utf-8", "replace"), now)
         return tuple.__new__(Call, facts)
 
+    def of_ours(self, call: Call, now: float) -> Call:
+        """A call of a customer of ours with what is known of that customer, and nothing else. It is counted by that."""
+        if not call.customer or call.method != "INVITE":
+            return call
+        return call._replace(sources=self.sources.facts(_by_customer(call), _NOBODY, now))
+
     def judged(self, call: Call, verdict: Verdict) -> None:
         """What was found of it counts for those it came from."""
         self.reputation.note_verdict(call, verdict)
 
     def ended(self, call: Call, duration: float | None, status: int, now: float) -> None:
         """How it ended; duration: seconds since it was answered, None where it was not."""
+        if call.side == "pbx":
+            if call.customer and call.method == "INVITE" and status not in SAYS_NOTHING:
+                self.sources.note_end(_by_customer(call), duration, status, now)
+            return
         if self.replays is not None and status in AGAIN and (signature := _signature(call)) is not None:
             self.replays.forget(signature, call.call_id.encode("utf-8", "replace"))
         self.behaviour.note_end(call, duration, status, now)
         self.sources.note_end(call, duration, status, now)
         self.reputation.note_end(call, duration, status)
+
+
+def _by_customer(call: Call) -> Call:
+    """The same call as one of its customer only: its trunk, software and token are followed for calls from outside."""
+    return call._replace(trunk="", print="", judgement=None)
 
 
 def _signature(call: Call) -> bytes | None:

@@ -31,6 +31,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Routed
 from proxy.verifier import VerificationService
+from proxy.world import World
 from shaken.credential import Credential, CredentialFailure
 
 _new = tuple.__new__
@@ -41,6 +42,14 @@ def named(call: Call, name: str, then: Callable[[Call], Call] | None) -> Call:
     """The facts of a call with the caller's name, and whatever else is remembered."""
     call = call._replace(name=name)
     return then(call) if then is not None else call
+
+
+def customer_of(world: World, case: Case, utc: float) -> str:
+    """Whose call one of ours is: its trunk's customer's, else the owner's of its number; empty: nobody's."""
+    if case.lane.trunk.customer or case.caller.tn is None:
+        return case.lane.trunk.customer
+    grant = world.inventory.find(case.caller.tn, utc)
+    return grant.customer if grant is not None else ""
 
 
 class Judging:
@@ -169,6 +178,8 @@ class Judging:
         assert case is not None and lane is not None
         following = world.following if lane.side == "carrier" else None
         try:
+            if lane.side == "pbx":
+                case.customer = customer_of(world, case, story.utc)
             if case.exams:
                 hear(case, credentials, story.utc)
                 failed = case.judgement is not None and case.judgement.failure is not None
@@ -177,6 +188,8 @@ class Judging:
             look = partial(following.looked_up, now=world.now()) if following is not None else None
             if case.name:
                 look = partial(named, name=case.name, then=look)
+            elif case.customer and world.following is not None:
+                look = partial(world.following.of_ours, now=world.now())
             verdict = judge(case, credentials, world.book, story.utc, story.attempts, look)
             if following is not None and case.call is not None:
                 following.judged(case.call, verdict)

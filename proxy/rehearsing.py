@@ -55,14 +55,13 @@ class Screen:
         if call.caller is not None:
             call = call._replace(attempts=self.tally.note(call.caller, utc))
         inbound = call.side == "carrier"
-        if inbound:
-            call = following.looked_up(call, utc)
+        call = following.looked_up(call, utc) if inbound else following.of_ours(call, utc)
         verdict = decide(call, self.book, self.book.profile_of(call, profile or self.profile), self.mode)
         if inbound:
             following.judged(call, verdict)
-            if verdict.action != "reject" and status:
-                self._count += 1
-                heappush(self._ends, (utc + rings + (duration or 0.0), self._count, call, duration, status))
+        if (inbound or call.customer) and verdict.action != "reject" and status:
+            self._count += 1
+            heappush(self._ends, (utc + rings + (duration or 0.0), self._count, call, duration, status))
         return verdict
 
     def over(self, utc: float) -> None:

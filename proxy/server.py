@@ -189,6 +189,8 @@ class Server:
 
     def _refuse(self, data: bytes, flow: Flow) -> None:
         """Answer a new call that cannot be served in time; it leaves with what is sent next."""
+        if self._tap is not None:
+            self._tap.shed(data)
         self._endpoint.busy(data, flow, RETRY)
 
     def _go_on(self) -> None:

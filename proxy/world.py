@@ -75,7 +75,7 @@ class World:
     promises: Promises | None = None
     """Told of text messages from outside and of answered calls of our own people."""
     tap: Tap | None = None
-    """Told the verdict of each call that is judged."""
+    """Told the verdict of each call that is judged, and what is done with every other."""
     hook: DecisionHook | None = None
     naming: NameService | None = None
     """Who is asked for the names of callers."""

@@ -5,6 +5,8 @@ A caller is judged by its own calls, of the last days; whoever uses many numbers
 thousand-block, by the block. Whoever has no past of its own (a new number for each call) is judged by the company it
 keeps: calls with the same looks of the sending software, the same customer, origination or signer. Good callers are
 among those, so such a finding tags at most, unless hardly anybody ever talked with that company at all.
+
+Calls of ours are followed by the customer only, and noticed: at most they are tagged, whatever the figures.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from policy.rulebook import Rulebook, Thresholds
 from policy.sources import ENOUGH
 from policy.verdict import Finding, analytics
 
-SIDES = ("carrier",)
+SIDES = ("carrier", "pbx")
 SLUGS = ("answers-dead", "answers-caller", "answers-block", "answers-company", "answers-machine")
 
 OWN = ("print", "customer", "origid")
@@ -27,7 +29,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     """Notice a caller, a block, or a group of strangers, whose calls nobody wants."""
     seen, limits = call.seen, book.limits
     if seen is None:
-        return None
+        return _of_ours(call, book) if call.customer and call.side == "pbx" else None
     past = seen.past
     if past.ended >= limits.dials and past.wasted >= limits.wasted and past.blind >= limits.blind:
         why = f"{past.dead} of {past.ended} calls to numbers that nobody has, {past.talked} talked"
@@ -64,6 +66,21 @@ def _of_others(call: Call, seen: Seen, book: Rulebook) -> Finding | None:
                 wasted, new = round(100 * source.wasted), round(100 * source.strangers)
                 why = f"{wasted} % of the calls of this {source.kind} end unheard, {new} % are by new numbers"
                 return analytics("answers-company", book.weight("answers-company"), why, ceiling="tag")
+    return None
+
+
+def _of_ours(call: Call, book: Rulebook) -> Finding | None:
+    """What is to be seen of a customer of ours; a customer has many callers, so it is no reason to refuse one."""
+    limits = book.limits
+    for source in call.sources:
+        if source.kind != "customer":
+            continue
+        if (ends := source.past).ended and _machine(ends, limits):
+            why = f"{ends.unheard} of {ends.ended} calls of this customer ended unheard, {ends.talked} talked"
+            return analytics("answers-machine", book.weight("answers-machine"), why, ceiling="tag")
+        if source.ended >= ENOUGH and source.wasted >= limits.wasted:
+            why = f"{round(100 * source.wasted)} % of the calls of this customer end unheard"
+            return analytics("answers-company", book.weight("answers-company"), why, ceiling="tag")
     return None
 
 

@@ -15,7 +15,7 @@ GENERIC = 0x0000
 VENDOR = 0x5257
 """Ours ("RW"). The register of vendors ends at 8, and nobody gives numbers out of it any more."""
 VERDICT = 0x0001
-"""Our chunk: what was decided of the call, a JSON object."""
+"""Our chunk: what was decided of the call, or done with it where nothing was, a JSON object."""
 
 SIP, LOG = 1, 100
 """Kinds of payload: a SIP message; a line of a log, which Homer shows beside the call of its correlation id."""
@@ -42,7 +42,7 @@ class Captured(NamedTuple):
     stream: bool = False
     """By TCP or TLS; by UDP otherwise."""
     verdict: bytes = b""
-    """JSON, or empty where the message is no INVITE that was judged."""
+    """JSON, or empty where the message is neither an INVITE that leaves nor an answer that refuses one."""
     kind: int = SIP
     correlation: bytes = b""
     """The Call-ID that a payload which is no SIP belongs to."""

@@ -2,8 +2,8 @@
 
 The server hands over every message that was received and sent. The verdict of a call is kept until its INVITE
 leaves, or the answer that refuses it: that copy carries it, and a log line with the call's own id goes beside it,
-because Homer shows those. A collector that is slow, dead or not to be found costs copies, which are counted, and
-nothing else.
+because Homer shows those. An INVITE that nobody judged carries what was done with it. A collector that is slow, dead
+or not to be found costs copies, which are counted, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import asyncio_dgram
 
 from policy.verdict import Verdict
 from proxy.hep.chunks import LOG, SIP, Captured, packet
-from proxy.screening.case import Case
+from proxy.screening.case import Case, Lane
 from proxy.settings.values import HepSettings
 from proxy.sip.flow import Flow
+from proxy.sip.message import Request
 from proxy.sip.options import Listener
 
 BOUND = 8192
@@ -45,7 +46,7 @@ _CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*[^\r\n \t])", re
 
 
 class Tap:
-    """`received`, `sent` and `judged` take; `run` sends."""
+    """`received`, `sent`, `judged`, `did` and `shed` take; `run` sends."""
 
     def __init__(
         self,
@@ -100,7 +101,20 @@ class Tap:
     def judged(self, case: Case, verdict: Verdict, seconds: float) -> None:
         """The verdict of a call, told before its INVITE or its refusal is sent."""
         call_id = case.call_id.encode("utf-8", "replace")
-        self._verdicts[call_id] = (self._now() + VERDICT_SECONDS, told(case, verdict, seconds), False)
+        self._keep(call_id, told(case, verdict, seconds))
+
+    def did(self, request: Request, side: str, lane: Lane | None, action: str) -> None:
+        """What is done with an INVITE, told before it or its answer is sent; a verdict, told afterwards, says more."""
+        if request.method == "INVITE":
+            self._keep(request.call_id, done(request.call_id, side, lane, action))
+
+    def shed(self, data: bytes) -> None:
+        """A new INVITE is answered from its octets alone, because more comes than can be read."""
+        if (found := _CALL_ID(data)) is not None:
+            self._keep(found[1], done(found[1], "unknown", None, "shed"))
+
+    def _keep(self, call_id: bytes, verdict: bytes) -> None:
+        self._verdicts[call_id] = (self._now() + VERDICT_SECONDS, verdict, False)
         if len(self._verdicts) > VERDICTS:
             self._verdicts.popitem(last=False)
 
@@ -202,3 +216,14 @@ def told(case: Case, verdict: Verdict, seconds: float) -> bytes:
     return json.dumps(whole, separators=(",", ":")).encode()
 
 
+def done(call_id: bytes, side: str, lane: Lane | None, action: str) -> bytes:
+    """The same of a call that has no verdict: what was done, and no findings. An unknown source has no trunk."""
+    whole: dict[str, Any] = {
+        "call_id": call_id.decode("utf-8", "replace"),
+        "trunk": lane.trunk.name if lane is not None else "",
+        "side": side,
+        "mode": lane.mode if lane is not None else "",
+        "action": action,
+        "findings": [],
+    }
+    return json.dumps(whole, separators=(",", ":")).encode()

@@ -118,6 +118,8 @@ class Case:
     """The one that it was judged by, where lines and customers have their own."""
     name: str = ""
     """What a service of names knows the caller's number by."""
+    customer: str = ""
+    """Whose call it is, where it is one of ours."""
     call: Call | None = None
     """The facts that the verdict rests on."""
     urls: tuple[str, ...] = field(default=())
@@ -372,7 +374,7 @@ def judge(
         None,  # what is remembered of it: seen, sources, standing
         (),
         None,
-        "",
+        case.customer,
         case.software,
         case.purpose,
         case.diverted,

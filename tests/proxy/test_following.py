@@ -74,3 +74,36 @@ def test_a_call_that_failed_may_be_tried_again() -> None:
         call = following.looked_up(proved("a", token), 10.0)
         following.ended(call, None, status, 11.0)
         assert following.looked_up(proved("b", token), 12.0).replayed == seen
+
+
+def ends(status: int, duration: float | None = None, **fields: str) -> tuple[int, float]:
+    """How many calls of a customer of ours count as ended, and the share that was in vain, after a hundred that end so."""
+    following = Following(Behaviour(), Sources(), Reputation())
+    call = Call(side="pbx", trunk="pbx", caller="12025550123", callee="12125550147", print="looks", customer="Ann")._replace(**fields)
+    for turn in range(100):
+        found = following.of_ours(call, 10.0 + turn)
+        following.ended(found, duration, status, 10.5 + turn)
+    found = following.of_ours(call, 200.0)
+    assert found.seen is None and found.standing is None and not list(following.reputation.rows())
+    assert {(one.kind, one.name) for one in found.sources} <= {("customer", "Ann")}
+    return (found.sources[0].ended, found.sources[0].wasted) if found.sources else (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "duration", "wanted"),
+    [
+        (486, None, (100, 1.0)),
+        (404, None, (100, 1.0)),
+        (408, None, (100, 1.0)),
+        (200, 2.0, (100, 1.0)),
+        (200, 30.0, (100, 0.0)),
+        *((status, None, (0, 0.0)) for status in (302, 401, 407, 422, 500, 503)),  # they say nothing of the callee
+    ],
+)
+def test_a_call_of_ours_is_counted_for_its_customer_only(status: int, duration: float | None, wanted: tuple[int, float]) -> None:
+    assert ends(status, duration) == wanted
+
+
+@pytest.mark.parametrize("fields", [{"customer": ""}, {"method": "MESSAGE"}])
+def test_nobodys_call_and_a_text_message_are_not_followed(fields: dict[str, str]) -> None:
+    assert ends(486, **fields) == (0, 0.0)

@@ -5,6 +5,7 @@ import pytest
 from policy.behaviour import Seen
 from policy.call import Call
 from policy.checks.answers import SIDES, check
+from policy.decide import decide
 from policy.past import NONE, Ends
 from policy.rulebook import Rulebook
 from policy.sources import Source
@@ -69,7 +70,7 @@ def test_calls_that_nobody_wants(seen: Seen | None, sources: tuple[Source, ...],
     assert (finding.slug if finding is not None else None) == slug
     if slug == "answers-company":
         assert finding is not None and finding.ceiling == "tag"
-    assert SIDES == ("carrier",)
+    assert SIDES == ("carrier", "pbx")
 
 
 def test_a_block_is_refused_only_where_its_callers_dial_blindly() -> None:
@@ -84,3 +85,29 @@ def test_a_poll_is_told_at_most_as_a_tag() -> None:
     for many in (1, 5, 20):
         finding = check(Call(seen=own(*(many * figure for figure in POLL[:4]))), BOOK)
         assert finding is not None and finding.weight < BOOK.profiles["default"].reject_at
+
+
+@pytest.mark.parametrize(
+    ("customer", "sources", "slug"),
+    [
+        ("Ann", (), None),
+        ("", source("customer", past=BLIND), None),  # nobody's that we know
+        ("Ann", source("customer"), "answers-company"),
+        ("Ann", source("customer", strangers=0.0), "answers-company"),  # with one number for all of them
+        ("Ann", source("customer", ended=19), None),
+        ("Ann", source("customer", wasted=0.79), None),
+        ("Ann", source("customer", past=BLIND), "answers-machine"),
+        ("Ann", source("customer", past=POLL, wasted=0.7), None),
+        ("Ann", source("customer", past=Ends(100, 88, 7, 20), wasted=0.7), None),  # too many talk
+        ("Ann", source("trunk", past=BLIND), None),
+        ("Ann", source("print", past=BLIND), None),
+    ],
+)
+def test_a_customer_of_ours_is_noticed_and_never_refused(customer: str, sources: tuple[Source, ...], slug: str | None) -> None:
+    call = Call(side="pbx", caller="12025550123", callee="12125550147", customer=customer, sources=sources)
+    finding = check(call, BOOK)
+    assert (finding.slug if finding is not None else None) == slug
+    book = Rulebook(checks={"answers": "enforce"}, weights={"answers": 200})
+    verdict = decide(call, book, book.profiles["default"], "enforce")
+    assert verdict.would == ("allow" if slug is None else "tag")
+    assert check(call._replace(side="carrier"), BOOK) is None  # nothing else is seen of it
