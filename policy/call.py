@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from policy.behaviour import Seen
     from policy.reputation import Standing
-    from policy.sources import Source
+    from policy.source import Source
     from shaken.verdict import Judgement
 
 Side = Literal["carrier", "pbx"]

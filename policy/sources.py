@@ -19,152 +19,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
 
 from policy.behaviour import SHORT, WINDOW, Seen
 from policy.call import Call
-from policy.past import DEAD, NONE, TALK, Ends
+from policy.past import DEAD, TALK
+from policy.source import CELLS, FADES, FIGURES, FINE, LONG, WIDE, Count, Row, Source, place_of, read
 from shaken.verdict import Fact
 
 _PASS = Fact.PASS
 KINDS = ("trunk", "customer", "print", "signer", "host", "origid")
 MOST = 4096
 """Sources, and combinations of them, that are followed: there are a few hundred signers in all."""
-ENOUGH = 20
-"""Calls, or ends of calls, before a share says anything."""
 EVERY = 64
 """Calls that are gathered before the counters are brought up to date."""
 LATEST = 20.0
 """Seconds until they are, where calls are few."""
-FADES = 336
-"""Half-windows, a week, in which the longer memory of a source halves."""
-LONG = 100
-"""Ended calls before the longer memory says anything."""
-AGE = 12
-"""Half-windows, six hours, before it does: the first that is seen of a shared source may be its worst customer."""
-DAY = 48
-"""Half-windows in which a memory that began empty has met those that are always there."""
-UNSURE = 144
-"""Half-windows, three days, before the longer memory says anything of those."""
 ONCE = 8192
 """Originations that were seen once: some signers name a new one for each call, and those are not followed."""
-
-
-class Source(NamedTuple):
-    """The figures of one group, as shares of its calls in the window."""
-
-    kind: str
-    name: str
-    attempts: int
-    ended: int = 0
-    short: float = 0.0
-    """Share of the ended calls that were answered and over within seconds; 0 below `ENOUGH` ends."""
-    unanswered: float = 0.0
-    neighbours: float = 0.0
-    """Share of calls whose caller looks like a neighbour of the called number."""
-    strangers: float = 0.0
-    """Share of calls by callers that were not seen in the window before."""
-    past: Ends = NONE
-    """How its calls ended over weeks; nothing below `LONG` ends and `AGE`."""
-
-    @property
-    def wasted(self) -> float:
-        """Share of the ended calls that nobody wanted: unanswered, or hung up on."""
-        return self.short + self.unanswered
-
-
-PLACES = 4096
-"""Of a slice; a power of two."""
-_CELLS = 20
-CELLS = _CELLS * (PLACES + 1)
-"""Cells of one slice, 640 KiB. A source has: its hash, its half-window, the one in which it was first seen, six figures
-of it, six of the one before, four of the longer memory (in 1024ths). The last cell says when the memory began."""
-_FINE = 1024
-_FIGURES = 8
-
-Row = tuple[int, int, int, tuple[int, ...], tuple[int, ...], tuple[float, ...]]
-"""Of a source, as it is kept over a restart: its hash, its half-window, when it was first seen, and its figures of this
-half-window, of the one before and of weeks. A row with the hash 0 says when the memory began."""
-
-
-class _Count:
-    """Counters of one source: attempts, strangers, neighbours, ended, short, unanswered; and of weeks: ended, unheard,
-    talked, dead."""
-
-    __slots__ = ("kind", "name", "tag", "half", "now", "before", "born", "past", "shown")
-
-    def __init__(self, kind: str, name: str, tag: int, half: int) -> None:
-        self.kind, self.name, self.tag, self.half = kind, name, tag, half
-        self.now, self.before = [0] * 6, [0] * 6
-        self.born, self.past = half, [0.0] * 4
-        self.shown: Source | None = None
-
-    def aged(self, half: int) -> None:
-        """Let go what is too old in a half-window."""
-        if (passed := half - self.half) > 0:
-            left = 0.5 ** (passed / FADES)
-            self.past = [left * figure for figure in self.past]
-            self.before = self.now if passed == 1 else [0] * 6
-            self.now, self.half = [0] * 6, half
-
-    def add(self, more: list[int], half: int) -> None:
-        """Add what came together since the last time."""
-        self.aged(half)
-        calls, newcomers, near, over, hung, quiet, talked, dead = more
-        now, past = self.now, self.past
-        now[0] += calls
-        now[1] += newcomers
-        now[2] += near
-        if over:
-            now[3] += over
-            now[4] += hung
-            now[5] += quiet
-            past[0] += over
-            past[1] += hung + quiet
-            past[2] += talked
-            past[3] += dead
-
-    def take(self, row: Row) -> None:
-        """Add what somebody else saw of it."""
-        _, half, born, now, before, past = row
-        other = _Count("", "", 0, half)
-        other.now, other.before, other.past = list(now), list(before), list(past)
-        other.aged(self.half)
-        if half == self.half + 1:  # it is a moment ahead of us
-            other.now = [*map(int.__add__, other.now, other.before)]
-            other.before = [0] * 6
-        self.now = [*map(int.__add__, self.now, other.now)]
-        self.before = [*map(int.__add__, self.before, other.before)]
-        self.past = [*map(float.__add__, self.past, other.past)]
-        self.born = min(self.born, born)
-
-    def copy(self) -> _Count:
-        """Another one with the same figures."""
-        one = _Count(self.kind, self.name, self.tag, self.half)
-        one.now, one.before, one.past, one.born = [*self.now], [*self.before], [*self.past], self.born
-        return one
-
-    def source(self, began: int) -> Source | None:
-        """The shares, where there are calls enough. began: the half-window of the memory's first call."""
-        now, before, past = self.now, self.before, self.past
-        attempts, ended = now[0] + before[0], now[3] + before[3]
-        age = self.half - self.born
-        known = past[0] >= LONG and age >= (AGE if self.born - began >= DAY else UNSURE)
-        if attempts < ENOUGH and not known:
-            return None
-        new = neighbours = short = unanswered = 0.0
-        if attempts >= ENOUGH:
-            new, neighbours = (now[1] + before[1]) / attempts, (now[2] + before[2]) / attempts
-        if ended >= ENOUGH:
-            short, unanswered = (now[4] + before[4]) / ended, (now[5] + before[5]) / ended
-        return Source(
-            self.kind, self.name, attempts, ended, short, unanswered, neighbours, new,
-            Ends(int(past[0]), int(past[1]), int(past[2]), int(past[3])) if known else NONE,
-        )  # fmt: skip
-
-    def row(self) -> Row:
-        """As it is kept."""
-        return self.tag, self.half, self.born, tuple(self.now), tuple(self.before), tuple(self.past)
 
 
 class _Group:
@@ -172,8 +43,8 @@ class _Group:
 
     __slots__ = ("members", "more", "waits", "shown")
 
-    def __init__(self, members: tuple[_Count, ...]) -> None:
-        self.members, self.more, self.waits = members, [0] * _FIGURES, False
+    def __init__(self, members: tuple[Count, ...]) -> None:
+        self.members, self.more, self.waits = members, [0] * FIGURES, False
         self.shown: tuple[Source, ...] = ()
 
 
@@ -202,7 +73,7 @@ class Sources:
         if mine is not None and any(one.format != "Q" or len(one) != CELLS for one in (mine, *slices)):
             raise ValueError(f"all slices are {CELLS} 64-bit cells")
         self._half, self._at, self._until, self._ticks = window / 2, 0, 0.0, 0
-        self._counts: dict[tuple[str, str], _Count] = {}
+        self._counts: dict[tuple[str, str], Count] = {}
         self._groups: dict[tuple[str, str, str, str, str], _Group] = {}
         self._due, self._ahead = 0.0, ahead
         self._once: dict[str, None] = {}
@@ -290,7 +161,7 @@ class Sources:
             elif len(figures) != len(before) or len(figures) != 6 or len(past) != 4:
                 continue
             elif half <= self._at + 1 and min(*figures, *before, *past) >= 0:
-                count = _Count("", "", tag, self._at)
+                count = Count("", "", tag, self._at)
                 count.born = born
                 count.take(row)
                 if (known := self._kept.get(tag)) is not None:
@@ -300,7 +171,7 @@ class Sources:
             best = sorted(self._kept.values(), key=lambda row: -row[5][0])[:MOST]
             self._kept = {row[0]: row for row in best}
         for row in self._kept.values():
-            count = _Count("", "", row[0], self._at)
+            count = Count("", "", row[0], self._at)
             count.take(row)
             self._show(count)
         if self._mine is not None and self._began is not None:
@@ -312,7 +183,7 @@ class Sources:
         if (mine := self._mine) is not None:
             if began := mine[-1]:
                 found.append((0, began, began, (), (), ()))
-            found += [_read(mine, at) for at in range(0, CELLS - _CELLS, _CELLS) if mine[at]]
+            found += [read(mine, at) for at in range(0, CELLS - WIDE, WIDE) if mine[at]]
         return found
 
     def _clocked(self, now: float) -> None:
@@ -328,12 +199,12 @@ class Sources:
         for other in self._others:
             if 0 < (theirs := other[-1]) < began:
                 began = theirs
-        together: dict[_Count, list[int]] = {}  # many groups share most of their members
+        together: dict[Count, list[int]] = {}  # many groups share most of their members
         for group in self._waiting:
             for count in group.members:
                 more = together.get(count)
                 together[count] = group.more if more is None else list(map(int.__add__, more, group.more))
-            group.more, group.waits = [0] * _FIGURES, False
+            group.more, group.waits = [0] * FIGURES, False
         for count, more in together.items():
             count.add(more, self._at)
             count.shown = self._together(count).source(began)
@@ -342,33 +213,33 @@ class Sources:
         self._waiting.clear()
         self._ticks = 0
 
-    def _together(self, count: _Count) -> _Count:
+    def _together(self, count: Count) -> Count:
         """Show the other workers our figures of a source, and add theirs."""
         if self._mine is None:
             return count
         self._show(count)
-        at, tag, whole = _place(count.tag), count.tag, None
+        at, tag, whole = place_of(count.tag), count.tag, None
         for other in self._others:
             if other[at] == tag:
-                row = _read(other, at)
+                row = read(other, at)
                 if other[at] == tag:  # else its worker gave the place away meanwhile
                     whole = whole or count.copy()
                     whole.take(row)
         return whole or count
 
-    def _show(self, count: _Count) -> None:
+    def _show(self, count: Count) -> None:
         if (mine := self._mine) is None:
             return
-        at, half = _place(count.tag), count.half
+        at, half = place_of(count.tag), count.half
         if (held := mine[at]) != count.tag:
-            if held and half - mine[at + 1] < FADES and mine[at + 15] > count.past[0] * _FINE:
+            if held and half - mine[at + 1] < FADES and mine[at + 15] > count.past[0] * FINE:
                 return
             mine[at] = 0  # nobody reads the figures of one under the name of the other
         mine[at + 1], mine[at + 2] = half, count.born
         for offset, figure in enumerate((*count.now, *count.before), at + 3):
             mine[offset] = figure
         for offset, share in enumerate(count.past, at + 15):
-            mine[offset] = int(share * _FINE)
+            mine[offset] = int(share * FINE)
         mine[at] = count.tag
 
     def _met(self, call: Call, key: tuple[str, str, str, str, str]) -> _Group:
@@ -382,7 +253,7 @@ class Sources:
             *key[:3], call.spc if url else None, call.host if url else None,
             f"{call.spc or url} {origid[:64]}" if origid else None,
         )  # fmt: skip
-        found: list[_Count] = []
+        found: list[Count] = []
         for kind, name in zip(KINDS, names, strict=True):
             if name:
                 if (count := self._counts.get((kind, name))) is None:
@@ -391,10 +262,10 @@ class Sources:
         group = self._groups[key] = _Group(tuple(found))
         return group
 
-    def _new(self, kind: str, name: str) -> _Count:
+    def _new(self, kind: str, name: str) -> Count:
         text = f"{kind} {name}".encode("utf-8", "replace")
         tag = int.from_bytes(blake2b(text, digest_size=8, key=self._salt).digest(), "big") or 1
-        count = _Count(kind, name, tag, self._at)
+        count = Count(kind, name, tag, self._at)
         if (row := self._kept.pop(tag, None)) is not None:
             count.take(row)
         return count
@@ -407,13 +278,3 @@ class Sources:
             del self._counts[name]
         if least and least[-1][1].past[0] >= LONG:
             self._began = self._at
-
-
-def _place(tag: int) -> int:
-    return tag % PLACES * _CELLS
-
-
-def _read(cells: memoryview, at: int) -> Row:
-    """The record at a place."""
-    tag, half, born, *figures = cells[at : at + 19].tolist()
-    return tag, half, born, tuple(figures[:6]), tuple(figures[6:12]), tuple(one / _FINE for one in figures[12:])

@@ -15,7 +15,7 @@ from policy.behaviour import Behaviour, Seen
 from policy.call import Call
 from policy.past import Row as Ended
 from policy.reputation import Memory, Reputation
-from policy.sources import Row as Source
+from policy.source import Row as Source
 from policy.sources import Sources
 from policy.verdict import Verdict
 from shaken.replay import Replays

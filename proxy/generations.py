@@ -15,7 +15,7 @@ from policy.behaviour import RECORD
 from policy.decide import reason_slugs
 from policy.past import CELLS as PAST_CELLS
 from policy.protected import CELLS as PROTECTED_CELLS
-from policy.sources import CELLS as SOURCE_CELLS
+from policy.source import CELLS as SOURCE_CELLS
 from policy.tally import CELLS as TALLY_CELLS
 from policy.tally import RATE_CELLS
 from proxy.families import families

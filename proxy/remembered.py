@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from policy import past, sources
+from policy import past, source, sources
 from policy.reputation import Memory, together
 from proxy.following import Following, keep, kept
 
@@ -39,7 +39,7 @@ class Known(NamedTuple):
 
     reputations: list[Memory] = []
     ends: list[past.Row] = []
-    sources: list[sources.Row] = []
+    sources: list[source.Row] = []
 
 
 def path(folder: Path, stem: str, number: int, workers: int) -> Path:
@@ -122,7 +122,7 @@ def _read(file: Path, known: Known, number: int, workers: int) -> None:
                 known.ends.append((first.decode("ascii"), mark, ended, unheard, talked, dead, float(since)))
 
 
-def _source(figures: Iterable[bytes]) -> sources.Row | None:
+def _source(figures: Iterable[bytes]) -> source.Row | None:
     """Raises ValueError."""
     tag, half, born, *more = figures
     if len(more) not in (0, 16):

@@ -15,7 +15,7 @@ from policy.behaviour import Seen
 from policy.call import Call
 from policy.past import Ends
 from policy.rulebook import Rulebook, Thresholds
-from policy.sources import ENOUGH
+from policy.source import ENOUGH
 from policy.verdict import Finding, analytics
 
 SIDES = ("carrier", "pbx")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from policy.behaviour import Seen
 from policy.call import Call
 from policy.rulebook import Rulebook, Thresholds
-from policy.sources import Source
+from policy.source import Source
 from policy.verdict import Finding, analytics
 
 SIDES = ("carrier",)

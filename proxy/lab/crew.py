@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zlib import crc32
 
-from policy import behaviour, past, sources, tally
+from policy import behaviour, past, source, sources, tally
 from policy.call import Call
 from policy.reputation import Reputation
 from policy.rulebook import Profile, Rulebook
@@ -55,7 +55,7 @@ class Crew:
         many, book = self._workers, self._screening[0]
         hours, days, groups, counts = (
             [memoryview(bytearray(cells * 8)).cast("Q") for _ in range(many)]
-            for cells in (behaviour.CELLS, past.CELLS, sources.CELLS, tally.CELLS)
+            for cells in (behaviour.CELLS, past.CELLS, source.CELLS, tally.CELLS)
         )
         screens = []
         for at, one in enumerate(known):

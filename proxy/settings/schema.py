@@ -9,17 +9,8 @@ from collections.abc import Mapping
 from proxy.settings import addresses, fleet, kinds
 from proxy.settings.callers import beginning, country, names_url
 from proxy.settings.certificates import origin
-from proxy.settings.judgement import (
-    CHECK_MODES,
-    CLAIMS,
-    CLASSES,
-    DIVERSIONS,
-    DOINGS,
-    ENDS,
-    JUDGED,
-    MOST_ESTIMATED,
-    SHOWN,
-)
+from proxy.settings.judgement import CHECK_MODES, CLAIMS, CLASSES, DIVERSIONS, DOINGS, ENDS, JUDGED, SHOWN
+from proxy.settings.judgement import MOST_ESTIMATED as MOST
 from proxy.settings.kinds import flag, integer, many, one_of
 from proxy.settings.shapes import REQUIRED, Entry, Key, Named, Table, Tables
 from proxy.settings.values import (
@@ -233,7 +224,7 @@ SCHEMA = Table(
                 "checks": Named(Key(one_of(*CHECK_MODES))),
                 "limits": Table(
                     {
-                        **dict.fromkeys(("callees", "names", "crowd"), Key(integer(1, MOST_ESTIMATED))),
+                        **dict.fromkeys(("callees", "names", "crowd"), Key(integer(1, MOST))),
                         **dict.fromkeys(("sequence", "block", "ends", "dials"), Key(integer(1, 1_000_000))),
                         **dict.fromkeys(("neighbours", "wasted", "strangers", "talked", "bad"), Key(kinds.share)),
                         "blind": Key(kinds.positive),

@@ -6,7 +6,8 @@ import pytest
 
 from policy.behaviour import Seen
 from policy.call import Call
-from policy.sources import AGE, CELLS, DAY, ENOUGH, EVERY, LATEST, MOST, ONCE, UNSURE, Source, Sources
+from policy.source import AGE, CELLS, DAY, ENOUGH, UNSURE, Source
+from policy.sources import EVERY, LATEST, MOST, ONCE, Sources
 
 NEW = Seen(attempts=1, neighbour=True)
 KNOWN = Seen(attempts=2)

@@ -8,7 +8,7 @@ from policy.checks.answers import SIDES, check
 from policy.decide import decide
 from policy.past import NONE, Ends
 from policy.rulebook import Rulebook
-from policy.sources import Source
+from policy.source import Source
 
 BOOK = Rulebook()
 BLIND = Ends(100, 90, 2, 12)

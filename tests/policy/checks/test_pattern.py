@@ -7,7 +7,7 @@ from policy.call import Call
 from policy.checks.pattern import SIDES, SLUGS, check
 from policy.past import Ends
 from policy.rulebook import Rulebook, Thresholds
-from policy.sources import Source
+from policy.source import Source
 
 BOOK = Rulebook()
 UNHEARD = Ends(10, 8)
