@@ -10,7 +10,6 @@ takes its name (`proxy.lists.shelf`).
 
 from __future__ import annotations
 
-import mmap
 import os
 from array import array
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ from policy.dnc import (
 )
 from policy.lists import Quarantined
 from proxy.lists.areacodes import Batch, Reading, batches
-from proxy.lists.files import ListError
+from proxy.lists.mapping import map_as
 
 _EMPTY = bytes([CLEAR]) * 10_000
 _NOBODY = bytes(BLOCK)
@@ -57,17 +56,7 @@ class Built:
 
 def mapped(path: Path) -> Bitmap:
     """The registry of a file. Raises ListError."""
-    try:
-        with path.open("rb") as file:
-            space = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    except (OSError, ValueError) as error:  # ValueError: an empty file
-        raise ListError(f"{path}: cannot be mapped ({error})") from None
-    # Look-ups fall anywhere: reading ahead would fetch what nobody asks for.
-    space.madvise(mmap.MADV_RANDOM)
-    try:
-        return Bitmap(memoryview(space))
-    except ValueError as error:
-        raise ListError(f"{path}: {error}") from None
+    return map_as(path, Bitmap)
 
 
 def build(files: Sequence[tuple[Path, int]], draft: Path, base: Bitmap | None, reading: Reading) -> Built:

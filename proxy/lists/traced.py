@@ -7,7 +7,6 @@ copy; a file that is in use is never written, a new one takes its name (`proxy.l
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from policy.lists import CampaignList, Quarantined
 from policy.packed import MAGIC, Packed
 from proxy.lists.areacodes import KEPT
 from proxy.lists.files import ListError, import_letter
+from proxy.lists.mapping import map_as
 from proxy.lists.packing import Packing
 
 PIECE = 1024 * 1024
@@ -53,17 +53,7 @@ def campaigns(path: Path) -> CampaignList:
 
 def mapped(path: Path) -> Packed:
     """The table of a file. Raises ListError."""
-    try:
-        with path.open("rb") as file:
-            space = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    except (OSError, ValueError) as error:  # ValueError: an empty file
-        raise ListError(f"{path}: cannot be mapped ({error})") from None
-    # Look-ups fall anywhere: reading ahead would fetch what nobody asks for.
-    space.madvise(mmap.MADV_RANDOM)
-    try:
-        return Packed(memoryview(space))
-    except ValueError as error:
-        raise ListError(f"{path}: {error}") from None
+    return map_as(path, Packed)
 
 
 def build(paths: Sequence[Path], draft: Path, progress: Callable[[int], None] = lambda octets: None) -> Built:
