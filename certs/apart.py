@@ -100,7 +100,8 @@ class Apart:
             self._relieved_until = loop.time() + RELIEF_SECONDS
             raise FetchError("timeout", "not complete in time: the process that fetches had no core") from None
         finally:
-            del self._waiting[number]
+            # The error that came of it knows this frame: without its own future there is no circle to be collected.
+            del self._waiting[number], found
 
     def _ask_for_life(self, now: float) -> None:
         if now - self._beat >= BEAT_SECONDS and not self._listens and self._sent(0, ""):

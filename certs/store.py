@@ -20,7 +20,7 @@ worth `shaken.credential`'s, how it outlives a restart `certs.shelf`'s.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -40,6 +40,7 @@ UNREACHABLE = "identity-unreachable"
 """The slug of a failure that says nothing about the certificate: it could not be had, or not in time."""
 LET_GO, LET_GO_SECONDS = 100, 0.002
 """So many chains are freed at a time, and then the calls have their turn."""
+TOO_MANY = "too many certificates are being fetched"
 SUSPICION = 60.0
 """Seconds between two fetches of one URL that bad signatures can cause (TRAP-82)."""
 
@@ -150,23 +151,37 @@ class Store:
 
     async def get(self, url: str, seconds: float) -> Credential | CredentialFailure:
         """The credential behind this URL, or why there is none. Waits at most so long and never raises."""
-        if (known := self.peek(url)) is not None:
-            return known
-        self._count("missed")
-        landing = self._flights.under_way(url)
-        if landing is not None:
-            self._count("joined")
-        elif (landing := self._begin(url)) is None:
-            return unreachable(url, "too many certificates are being fetched")
-        # Not wait_for: a caller that gives up, or is cancelled, leaves the flight alone.
-        done, _ = await asyncio.wait((landing,), timeout=max(seconds, 0.0))
-        if not done:
-            self._count("late")
-            return unreachable(url, f"not here within {seconds:g} s")
-        if (result := landing.result()) is None:
-            self._count("busy")
-            return unreachable(url, "too many certificates are being fetched")
-        return result
+        return (await self.get_all((url,), seconds))[url]
+
+    async def get_all(self, urls: Sequence[str], seconds: float) -> dict[str, Credential | CredentialFailure]:
+        """The same of each, with one wait for all: a call may name ten. Waits at most so long and never raises."""
+        found: dict[str, Credential | CredentialFailure] = {}
+        landings: dict[str, asyncio.Future[Credential | CredentialFailure | None]] = {}
+        for url in urls:
+            if (known := self.peek(url)) is not None:
+                found[url] = known
+                continue
+            self._count("missed")
+            landing = self._flights.under_way(url)
+            if landing is not None:
+                self._count("joined")
+            elif (landing := self._begin(url)) is None:
+                found[url] = unreachable(url, TOO_MANY)
+                continue
+            landings[url] = landing
+        if landings:
+            # Not wait_for: a caller that gives up, or is cancelled, leaves the flights alone.
+            await asyncio.wait(landings.values(), timeout=max(seconds, 0.0))
+        for url, landing in landings.items():
+            if not landing.done():
+                self._count("late")
+                found[url] = unreachable(url, f"not here within {seconds:g} s")
+            elif (result := landing.result()) is None:
+                self._count("busy")
+                found[url] = unreachable(url, TOO_MANY)
+            else:
+                found[url] = result
+        return found
 
     def suspect(self, url: str, credential: Credential) -> bool:
         """A signature does not hold under this credential: the file may have been replaced since (TRAP-82).

@@ -112,16 +112,16 @@ class Judging:
     ) -> None:
         store, seconds = self._world.store, self._world.settings.identity.deadline_ms / 1000
         waits: list[Awaitable[Any]] = []
-        if store is not None:
-            waits += [store.get(url, seconds) for url in missing]
+        if store is not None and missing:
+            waits.append(store.get_all(missing, seconds))
         if nameless:
             waits.append(self._named(story))
         got = await asyncio.gather(*waits, return_exceptions=True)
-        for url, result in zip(missing, got, strict=False):
+        for result in got:
             if isinstance(result, BaseException):
                 self._world.say("certificate-fault", level="error", fault=repr(result))
-            else:
-                credentials[url] = result
+            elif result is not None:
+                credentials.update(result)
         if not context.dead:
             self._decided(context, story, routed, targets, credentials)
         self._acting.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from proxy.app import App
+from proxy.collector import calm
 from proxy.workers.legacy import until
 from proxy.workers.pulse import BEAT_SECONDS
 
@@ -45,8 +45,7 @@ async def lived(
         loop.add_signal_handler(number, ended.set)
     for number, act in heard.items():
         loop.add_signal_handler(number, act)
-    gc.freeze()
-    gc.set_threshold(2_000, 10, 5_000)  # as `proxy.cli.run` says
+    calm()
     os.write(write, b"!")
     os.close(write)
     await ended.wait()

@@ -21,7 +21,7 @@ from shaken.errors import ParseError
 from shaken.passport import Passport
 from shaken.rcd import Card
 from shaken.verdict import FAILURES, Fact, Judgement, best
-from shaken.verify import MAX_SHOWN, Claim, Exam, Fault, Rules, acceptable, examine, examined, judge, read, unknown
+from shaken.verify import MAX_SHOWN, Claim, Exam, Fault, Rules, acceptable, compared, examined, judge, read, unknown
 
 PASS, FAIL, UNKNOWN = Fact.PASS, Fact.FAIL, Fact.UNKNOWN
 MAX_TOKENS = 10
@@ -140,8 +140,8 @@ def open_hearing(
 
 
 def _part(value: bytes, claim: Claim, rules: Rules, utc: float, circumstances: Circumstances) -> Part:
-    if quick.read(value) is not None:
-        return Part("shaken", examine(value, claim, rules, utc))
+    if (usual := quick.read(value)) is not None:
+        return Part("shaken", compared(usual, claim, rules, utc))
     try:
         header = read(value, rules)
     except ParseError as error:

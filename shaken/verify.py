@@ -124,7 +124,7 @@ def acceptable(url: str, rules: Rules) -> str | None:
 def examine(value: bytes, claim: Claim, rules: Rules, utc: float) -> Exam:
     """All steps that need no certificate. Never raises."""
     if (usual := quick.read(value)) is not None:
-        return _compared(usual, claim, rules, utc)
+        return compared(usual, claim, rules, utc)
     # 1. Size and syntax; the kind of token. An unknown kind is left alone, and nothing is fetched for it.
     try:
         header = read(value, rules)
@@ -175,11 +175,11 @@ def examined(
     # 2. The certificate's URL: the same in both places, by octets.
     if token.x5u != header.info:
         return _refused("identity-info-mismatch", "info and x5u name different certificates", token)
-    exam = _compared(token, claim, rules, utc)
+    exam = compared(token, claim, rules, utc)
     return exam._replace(readings=readings[1:]) if readings else exam
 
 
-def _compared(token: Passport, claim: Claim, rules: Rules, utc: float) -> Exam:
+def compared(token: Passport, claim: Claim, rules: Rules, utc: float) -> Exam:
     """The steps that look at the call and the rules; the token itself is in order."""
     url, iat, tn = token.x5u or "", token.iat, token.orig_tn
     if (why := acceptable(url, rules)) is not None:

@@ -7,7 +7,6 @@ not in memory is waited for as a call waits.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,8 +87,7 @@ class Verification:
             return {
                 url: CredentialFailure("identity-unreachable", "unreachable", "no trust anchors", url) for url in urls
             }
-        got = await asyncio.gather(*(store.get(url, self.seconds()) for url in urls))
-        return dict(zip(urls, got, strict=True))
+        return await store.get_all(urls, self.seconds())
 
     async def _renewed(self, judgements: Sequence[Judgement]) -> dict[str, Credential]:
         """Certificates that took the place of those under which a signature did not hold (TRAP-82)."""

@@ -19,18 +19,13 @@ from policy.decide import reason_slugs
 from proxy import service
 from proxy.app import App
 from proxy.cli import NEGATIVE, OK, USAGE, complain
+from proxy.collector import calm
 from proxy.neighbours import by_datagram
 from proxy.parts import Parts, fetching, prepare
 from proxy.settings import Settings, SettingsError, load
 from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Control, Heir, SuccessionError, Successor, ask, inherited
 from proxy.workers.legacy import LegacyError, until
 from proxy.workers.shared import GONE
-
-YOUNG, OLDER, OLDEST = 2_000, 10, 5_000
-"""When Python looks for circles among objects: after so many new ones that live on, at those only. What lives is a
-call's 32 s of transactions, looked at once a step in any case: 50,000 at a time took 18 ms of CPU out of the calls, and
-each twentieth time half a second; 2,000 take 0.4 and each tenth time 7 ms (20,000 calls held).
-"""
 
 
 def read(file: str) -> Settings | None:
@@ -206,10 +201,8 @@ async def serve(settings: Settings, parts: Parts, heir: Heir | None = None, apar
     ticking = service.every()
     if ticking is not None:
         app.spawn(service.alive(ticking), "watchdog")
-    # What was built at the start stays for good: the collector need not walk it again.
     gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG, OLDER, OLDEST)
+    calm()
     print(f"ringwarden ready {' '.join(app.addresses)}", flush=True)
     sys.stdout.flush()
     await stop.wait()

@@ -4,9 +4,11 @@ nothing left behind."""
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -84,6 +86,22 @@ async def test_answers_and_failures_are_those_of_the_fetcher(
     with pytest.raises(FetchError) as error:
         await apart.fetch("https://10.0.0.1?x")
     assert error.value.slug == "url"
+
+
+async def test_a_fetch_that_fails_leaves_no_circle_for_the_collector(
+    repository: Repository, authority: Authority, apart: Apart
+) -> None:
+    bad = repository.put("bad.pem", authority.leaf().chain_pem(), "status-503")
+    gc.disable()
+    try:
+        try:
+            await apart.fetch(bad)
+        except FetchError as error:
+            left = weakref.ref(error)
+        await asyncio.sleep(0)  # the turn of the loop that brought the answer knows it too
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 async def test_one_fetch_alone_is_the_threads_and_the_next_ones_the_process(

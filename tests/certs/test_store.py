@@ -39,6 +39,22 @@ async def test_a_hundred_callers_share_one_fetch(library: Library) -> None:
     assert library.counts == {"missed": 100, "joined": 99, "verified": 1}
 
 
+@pytest.mark.req("STI-071", "STI-072")
+async def test_of_several_urls_each_has_its_own_answer_after_one_wait(library: Library) -> None:
+    other, late = "https://cr.example.net/none.pem", "https://cr.example.net/late.pem"
+    known = await library.store.get(URL, 1.0)
+    found = await library.store.get_all((URL, other), 1.0)
+    assert list(found) == [URL, other] and found[URL] is known
+    assert isinstance(found[other], CredentialFailure) and "404" in found[other].detail
+    library.open.clear()
+    found = await library.store.get_all((late, URL), 0.0)
+    assert found[URL] is known and library.counts["late"] == 1
+    assert isinstance(found[late], CredentialFailure) and found[late].detail == "not here within 0 s"
+    library.open.set()
+    await library.landed()
+    assert await library.store.get_all((), 1.0) == {}
+
+
 @pytest.mark.req("STI-071", "TRAP-79")
 async def test_a_slow_fetch_lets_the_caller_go_and_fills_the_cache_later(library: Library) -> None:
     library.open.clear()
