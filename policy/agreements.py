@@ -75,11 +75,13 @@ Record = OptOut | Consent | Relation
 class Agreements:
     """All of them, by the number called. Asked for each call of ours that leaves."""
 
-    __slots__ = ("_by_callee", "_count", "live")
+    __slots__ = ("_by_callee", "_count", "_last", "live")
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._by_callee: dict[str, tuple[Record, ...]] = {}
         self._count = 0
+        self._last: tuple[tuple[object, ...], Sequence[Record]] = ((), ())
+        """What was looked up last: the checks of one call ask the same several times."""
         self.live: Agreements | None = None
         """Those that came up while calls went on: they outlive a reload, and are asked too."""
         for record in records:
@@ -124,7 +126,7 @@ class Agreements:
     def since(self, caller: str | None, callee: str, utc: float) -> float | None:
         """When the person called agreed last, or had business with us: what a call to it rests on. None: on nothing."""
         about = self._about(caller, callee, utc)
-        return max((one[2] for one in about if type(one) is not OptOut), default=None)
+        return max([one[2] for one in about if type(one) is not OptOut], default=None) if about else None
 
     def related(self, caller: str | None, callee: str, utc: float) -> bool:
         """Is there a business relation, and no request that overrides it?"""
@@ -135,11 +137,17 @@ class Agreements:
         return False
 
     def _about(self, caller: str | None, callee: str, utc: float) -> Sequence[Record]:
+        live = self.live
+        asked = (caller, callee, utc, self._count, live._count if live is not None else 0)
+        if asked == self._last[0]:
+            return self._last[1]
         known = self._by_callee.get(callee, ())
-        if self.live is not None:
-            known += self.live._by_callee.get(callee, ())
+        if live is not None:
+            known += live._by_callee.get(callee, ())
         # The third of each is when it was told: `obtained` or `at`.
-        return known and [one for one in known if one[0] in (EVERYBODY, caller) and one[2] <= utc]
+        found = known and [one for one in known if one[0] in (EVERYBODY, caller) and one[2] <= utc]
+        self._last = (asked, found)
+        return found
 
 
 def _opted_out(about: Sequence[Record], utc: float, scope: str) -> OptOut | None:

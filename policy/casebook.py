@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from policy.call import Call, host_of
@@ -31,6 +31,8 @@ DOCUMENT = re.compile(r"\b(?:DA|FCC)[ -]\d{2}-\d{1,5}\b")
 MOST = 100
 """All traits of a campaign together weigh no more than a fresh number."""
 FADING = frozenset(("number", "block"))
+REMEMBERED = 4096
+"""Sets of traits whose weight is remembered: a megabyte and a half."""
 WORDS = 16
 """Words of a display name that are looked at."""
 
@@ -60,6 +62,11 @@ class Trait(NamedTuple):
         age = int((utc - max(self.notified, self.last_seen)) // DAY)
         return faded(age, FULL_DAYS, FADED_DAYS) if self.kind in FADING else faded(age, LABEL_DAYS, LABEL_DAYS + 1)
 
+    def until_faded(self, days: int) -> float:
+        """Until when it has its whole weight, which it keeps for so many days."""
+        fades = max(self.notified, self.last_seen) + (days + 1) * DAY
+        return fades if self.until is None else min(fades, self.until)
+
 
 class Match(NamedTuple):
     """A campaign that a call bears traits of."""
@@ -74,36 +81,52 @@ class Match(NamedTuple):
 class Casebook:
     """Campaigns by their traits. Built once, asked for each call from the carrier, swapped whole."""
 
-    __slots__ = ("traits", "_by_value", "_blocks", "_ranges", "_words", "_firm_from", "_names")
+    __slots__ = (
+        "traits", "_numbers", "_spcs", "_hosts", "_trunks", "_prints", "_blocks", "_ranges", "_words", "_begin",
+        "_firm_from", "_names", "_titles", "_weights",
+    )  # fmt: skip
 
     def __init__(self, traits: Iterable[Trait] = ()) -> None:
         """Raises ValueError for a trait of a kind that there is not."""
         self.traits = tuple(traits)
-        self._by_value: dict[str, dict[str | None, list[_Known]]] = {kind: {} for kind in KINDS}
-        self._blocks: dict[int, dict[str, list[_Known]]] = {}
-        """Beginnings of numbers, by their length."""
+        by_value: dict[str, dict[str, list[_Known]]] = {kind: {} for kind in KINDS}
+        self._numbers, self._spcs, self._hosts = by_value["number"], by_value["spc"], by_value["host"]
+        self._trunks, self._prints = by_value["trunk"], by_value["print"]
+        blocks: dict[int, dict[str, list[_Known]]] = {}
         self._ranges: list[tuple[NumberSet, _Known]] = []
         self._words: dict[str, list[tuple[frozenset[str], _Known]]] = defaultdict(list)
         self._names: dict[str, str] = {}
+        self._weights: dict[tuple[int, ...], tuple[float, float, Match]] = {}
+        """What the same traits weighed together before, and from when until when: a campaign calls more than once."""
+        self._titles: dict[str, str] = {}
+        """By campaign: its name as it is shown."""
         told: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        gathered: dict[tuple[str, str, str], list[Trait]] = defaultdict(list)
         for one in self.traits:
             for alias in (one.campaign, *one.aliases):
                 self._names.setdefault(label_key(alias), one.campaign)
             if one.kind not in KINDS:
                 raise ValueError(f"a trait is one of {', '.join(KINDS)}")
-            known = _Known.of(one)
+            key = label_key(one.campaign)
+            self._titles.setdefault(key, one.campaign)
             if one.confidence == "high" and VOICES.get(one.source, 1):
-                told[known.key].append((one.notified, one.source))
-            if one.kind == "words":
-                words = frozenset(one.value.casefold().split())
+                told[key].append((one.notified, one.source))
+            gathered[key, one.kind, one.value].append(one)
+        for (key, kind, value), same in gathered.items():
+            known = _Known.of(key, kind, same)
+            if kind == "words":
+                words = frozenset(value.casefold().split())
                 self._words[min(words)].append((words, known))
-            elif one.kind != "block":
-                self._by_value[one.kind].setdefault(one.value, []).append(known)
-            elif one.value.endswith("*") and one.value[:-1].isdigit():
-                prefix = one.value[:-1]
-                self._blocks.setdefault(len(prefix), {}).setdefault(prefix, []).append(known)
+            elif kind != "block":
+                by_value[kind].setdefault(value, []).append(known)
+            elif value.endswith("*") and value[:-1].isdigit():
+                blocks.setdefault(len(value) - 1, {}).setdefault(value[:-1], []).append(known)
             else:
-                self._ranges.append((NumberSet.of(one.value), known))
+                self._ranges.append((NumberSet.of(value), known))
+        self._blocks = tuple(blocks.items())
+        """Beginnings of numbers, by their length."""
+        self._begin = frozenset(self._words)
+        """The words by which others are found."""
         self._firm_from = {key: _firm_from(sources) for key, sources in told.items()}
         """By campaign: from when on enough independent sources have told of it."""
 
@@ -119,45 +142,67 @@ class Casebook:
 
     def recognise(self, call: Call) -> Match | None:
         """The campaign whose traits weigh most; None where the call bears none that counts."""
-        found: list[_Known] = []
-        by_value, caller, judgement = self._by_value, call.caller, call.judgement
+        found: list[_Known] = []  # and nearly always nothing is added to it
+        caller, judgement = call.caller, call.judgement
         if caller is not None:
-            found += by_value["number"].get(caller, ())
-            for length, blocks in self._blocks.items():
-                found += blocks.get(caller[:length], ())
+            if (some := self._numbers.get(caller)) is not None:
+                found += some
+            for length, blocks in self._blocks:
+                if (some := blocks.get(caller[:length])) is not None:
+                    found += some
             if self._ranges:
                 found += [known for numbers, known in self._ranges if caller in numbers]
-        if judgement is not None and judgement.proved:  # `call.spc` and `call.host`, which ask for the proof each
-            if (signer := judgement.credential) is not None:
-                found += by_value["spc"].get(signer.spc, ())
-            if (passport := judgement.passport) is not None:
-                found += by_value["host"].get(host_of(passport.x5u or ""), ())
-        if call.trunk:
-            found += by_value["trunk"].get(call.trunk, ())
-        if call.print:
-            found += by_value["print"].get(call.print, ())
-        if call.display_name and self._words:
-            said = call.display_name[:128].casefold().split()[:WORDS]
-            if not self._words.keys().isdisjoint(said):
+        if judgement is not None:  # `call.spc` and `call.host`, which ask for the proof first, and each
+            if (signer := judgement.credential) is not None and (some := self._spcs.get(signer.spc or "")) is not None:
+                if judgement.proved:
+                    found += some
+            if self._hosts and (passport := judgement.passport) is not None:
+                some = self._hosts.get(host_of(passport.x5u or "") or "")
+                if some is not None and judgement.proved:
+                    found += some
+        if (some := self._trunks.get(call.trunk)) is not None:
+            found += some
+        if (some := self._prints.get(call.print)) is not None:
+            found += some
+        if (name := call.display_name) and self._begin:
+            said = name[:128].casefold().split()[:WORDS]
+            if not self._begin.isdisjoint(said):
                 for word in said:
                     found += [known for words, known in self._words.get(word, ()) if words.issubset(said)]
-        return self._weighed(found, call.utc) if found else None
+        return self._together(found, call.utc) if found else None
+
+    def _together(self, found: Sequence[_Known], utc: float) -> Match | None:
+        """What these traits weigh; nothing changes while all of them are fresh."""
+        same = tuple(map(id, found))
+        if (before := self._weights.get(same)) is not None and before[0] <= utc < before[1]:
+            return before[2]
+        match = self._weighed(found, utc)
+        since = max(one.fresh_from for one in found)
+        until = min(one.fresh_until for one in found)
+        if match is not None and since <= utc < until:
+            firm_from = self._firm_from.get(label_key(match.campaign), NEVER)
+            if utc < firm_from < until:
+                until = firm_from
+            elif since < firm_from <= utc:
+                since = firm_from
+            if len(self._weights) >= REMEMBERED:
+                self._weights.clear()
+            self._weights[same] = since, until, match
+        return match
 
     def _weighed(self, found: Iterable[_Known], utc: float) -> Match | None:
         """Each kind of trait counts once for a campaign, by the one that is freshest."""
         weights: dict[str, dict[str, float]] = {}
-        names: dict[str, str] = {}
-        for key, kind, full, fresh_from, fresh_until, one in found:
-            kinds = weights.get(key)
-            if kinds is not None and kinds.get(kind) == full:
-                continue  # no other one is fresher
-            weight = full if fresh_from <= utc < fresh_until else full * one.factor(utc)
-            if not weight:
-                continue
-            if kinds is None:
-                kinds = weights[key] = {}
-                names[key] = one.campaign
-            kinds[kind] = max(kinds.get(kind, 0.0), weight)
+        for one in found:
+            key, kind, weight, fresh_from, fresh_until, _ = one
+            if not fresh_from <= utc < fresh_until:
+                weight *= one.factor(utc)
+                if not weight:
+                    continue
+            if (kinds := weights.get(key)) is None:
+                weights[key] = {kind: weight}
+            elif weight > kinds.get(kind, 0.0):
+                kinds[kind] = weight
         if not weights:
             return None
         key = next(iter(weights))
@@ -165,11 +210,12 @@ class Casebook:
             key = max(weights, key=lambda key: (sum(weights[key].values()), key))
         kinds = weights[key]
         firm = ("number" in kinds or len(kinds) > 1) and utc >= self._firm_from.get(key, NEVER)
-        return Match(names[key], min(MOST, sum(kinds.values())), tuple(sorted(kinds)), firm)
+        return _match(Match, (self._titles[key], min(MOST, sum(kinds.values())), tuple(sorted(kinds)), firm))
 
 
 class _Known(NamedTuple):
-    """A trait, and what need not be worked out for each call that bears it."""
+    """What all sources say together of one trait of a campaign, and what need not be worked out for each call that
+    bears it."""
 
     key: str
     """Of its campaign."""
@@ -179,16 +225,20 @@ class _Known(NamedTuple):
     fresh_from: float
     fresh_until: float
     """Between these two it has its whole weight, and needs no arithmetic."""
-    trait: Trait
+    traits: tuple[Trait, ...]
 
     @classmethod
-    def of(cls, one: Trait) -> _Known:
-        days = FULL_DAYS if one.kind in FADING else LABEL_DAYS
-        fades = max(one.notified, one.last_seen) + (days + 1) * DAY
-        ends = fades if one.until is None else min(fades, one.until)
-        return cls(label_key(one.campaign), one.kind, KINDS[one.kind], one.notified, ends, one)
+    def of(cls, key: str, kind: str, same: Iterable[Trait]) -> _Known:
+        days = FULL_DAYS if kind in FADING else LABEL_DAYS
+        until, since = max((one.until_faded(days), -one.notified) for one in same)
+        return cls(key, kind, KINDS[kind], -since, until, tuple(same))
+
+    def factor(self, utc: float) -> float:
+        """What is left of its weight: as much as the freshest of them."""
+        return max(one.factor(utc) for one in self.traits)
 
 
+_match = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long
 NEVER = float("inf")
 
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 End = Literal["caller", "callee", "signer"]
+ENDS: tuple[End, ...] = ("caller", "callee", "signer")
 Doing = Literal["allow", "deny", "tag"]
 Claim = Literal["deterministic", "subscriber"]
 
@@ -23,6 +24,8 @@ KINDS = (SATELLITE, PREMIUM, INTERNATIONAL)
 WORDS = frozenset((*KINDS, UNKNOWN, ANY))
 SHORTEST = 7
 """Digits of the shortest number with a country code: services and extensions belong nowhere."""
+SURE = 4
+"""Digits that nearly always say it: a country code, or one with an area code."""
 LONGEST = 9
 """Digits of the longest beginning that is looked up."""
 MOST = 200_000
@@ -68,27 +71,43 @@ class Rule(NamedTuple):
     """On what a refusal stands: a rule of the operator's own line, or the wish of the person called."""
 
 
+class Asked(NamedTuple):
+    """The rules of one side and peer, and the words of all of them by the end that they ask of."""
+
+    rules: tuple[Rule, ...]
+    caller: frozenset[str]
+    callee: frozenset[str]
+    signer: frozenset[str]
+
+
 class Countries:
     """The rules, and the table that they are asked with."""
 
-    __slots__ = ("rules", "of_side", "regions", "_places", "_lengths")
+    __slots__ = ("rules", "asked", "regions", "_places", "_lengths", "_longer", "_sure")
 
     def __init__(self, rules: Iterable[Rule], places: Mapping[str, Place]) -> None:
         self.rules = tuple(rules)
-        self.of_side = {
-            side: tuple(rule for rule in self.rules if rule.side in ("", side)) for side in ("carrier", "pbx")
-        }
-        """Those that look at calls from there."""
+        peers = {"", *(peer for rule in self.rules for peer in rule.peers)}
+        self.asked = {side: {peer: self._of(side, peer) for peer in peers} for side in ("carrier", "pbx")}
+        """By the side and the peer that a call comes from; under no name for those that no rule names."""
         self._places = dict(places)
         lengths: dict[str, set[int]] = {}
         for prefix in places:
             lengths.setdefault(prefix[:1], set()).add(len(prefix))
         self._lengths = {first: tuple(sorted(found, reverse=True)) for first, found in lengths.items()}
         """By the first digit, how long the beginnings are that are known: the longest first."""
+        self._longer = frozenset(prefix[:SURE] for prefix in places if len(prefix) > SURE)
+        self._sure: dict[str, Place] = {}
+        """What the first digits say where no longer beginning is known, as it was found out for them once."""
         self.regions = frozenset(place.region for place in places.values()) - {""}
 
     def __bool__(self) -> bool:
         return bool(self.rules)
+
+    def _of(self, side: str, peer: str) -> Asked:
+        rules = tuple(rule for rule in self.rules if rule.side in ("", side) and (not rule.peers or peer in rule.peers))
+        words = {end: frozenset[str]().union(*(rule.countries for rule in rules if rule.end == end)) for end in ENDS}
+        return Asked(rules, *(words[end] for end in ENDS))
 
     def of(self, number: str | None) -> Place | None:
         """Where a number belongs; None for one that has no country code, as services have none."""
@@ -96,10 +115,16 @@ class Countries:
             return NOWHERE
         if len(number) < SHORTEST:
             return None
+        if (sure := self._sure.get(number[:SURE])) is not None:
+            return sure
+        found = NOWHERE
         for length in self._lengths.get(number[0], ()):
             if (place := self._places.get(number[:length])) is not None:
-                return place
-        return NOWHERE
+                found = place
+                break
+        if number[:SURE] not in self._longer and len(self._sure) < 10**SURE:
+            self._sure[number[:SURE]] = found
+        return found
 
     def words(self, place: Place) -> frozenset[str]:
         """By which a rule may name it."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from policy.zones import Clock, Place, Places
 
@@ -44,9 +45,25 @@ class Hours:
     """By state: seven windows, from Monday on."""
 
 
-def closed(place: Place, hours: Hours, utc: float) -> str | None:
-    """A sentence on why a call to this place may not be made at this moment; None if it may. Every zone that it may
-    be in must be open; a zone without a clock says nothing."""
+class Closed(NamedTuple):
+    """Why a call may not be made."""
+
+    zone: str
+    second: int
+    """Of the day there."""
+    window: Window
+    state: str
+    """Whose window it is; empty: the federal one."""
+
+    def __str__(self) -> str:
+        where = self.zone.rpartition("/")[2].replace("_", " ")
+        whose = f" ({self.state})" if self.state else ""
+        return f"it is {_time(self.second)} in the zone of {where}; calls are allowed {self.window}{whose}"
+
+
+def closed(place: Place, hours: Hours, utc: float) -> Closed | None:
+    """Why a call to this place may not be made at this moment; None if it may. Every zone that it may be in must be
+    open; a zone without a clock says nothing."""
     states = hours.states.get(place.state)
     for zone in place.zones:
         clock = hours.clocks.get(zone)
@@ -56,9 +73,7 @@ def closed(place: Place, hours: Hours, utc: float) -> str | None:
         # The first of January 1970 was a Thursday.
         window = FEDERAL if states is None else states[(day + 3) % 7]
         if not window.opens <= second <= window.closes:
-            where = zone.rpartition("/")[2].replace("_", " ")
-            whose = f" ({place.state})" if states is not None else ""
-            return f"it is {_time(second)} in the zone of {where}; calls are allowed {window}{whose}"
+            return Closed(zone, second, window, place.state if states is not None else "")
     return None
 
 

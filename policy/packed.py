@@ -4,6 +4,7 @@ processes that map the same file. Who builds and maps it is `proxy.lists.traced`
 **The layout.** A head of `HEAD` octets, then columns of fixed width, each beginning at a whole number of eight octets:
 
     firsts     Q   the number of every `PAGE`th row, so that a look at the numbers is a look at one page of them
+    marks      B   a bit for each number, at its remainder (`spread`): for most callers this one look is all
     numbers    Q   of each row; rows are sorted by number, then by notice, then as the tables had them
     notified   d   Unix seconds; called d: of the call
     told       I   place in `told` of the text: campaign, source, confidence, origin, cites
@@ -28,13 +29,15 @@ from zlib import crc32
 
 from policy.lists import Entry, Standing, enough
 
-MAGIC = 0x31544352  # "RCT1"; its octets also tell the order of the machine that wrote them
+MAGIC = 0x32544352  # "RCT2"; its octets also tell the order of the machine that wrote them
 HEAD = 64
 PAGE = 512
 """Numbers between two of the first column: 4 KB, a page of the system."""
+MARKS = 2
+"""Octets of marks for each row: sixteen bits, so that one stranger of sixteen is looked up for nothing at most."""
 NOBODY = 0xFFFF_FFFF
 MOST_ROWS = 100_000_000
-"""Four gigabytes. Places of rows are 32 bits."""
+"""Four gigabytes. Places of rows are 32 bits, and their marks are held while a table is built."""
 MOST_TEXT = 64 * 1024 * 1024
 """Octets of the text, which each process reads: some hundred thousand campaigns, origins and sources."""
 LATEST = 1e11
@@ -69,13 +72,14 @@ class Column(NamedTuple):
 
 ROWS = ("numbers", "notified", "called", "told", "freshest", "sure", "sources")
 STEPS = ("known", "known freshest", "known sure", "known sources")
-_FORMS = {"firsts": "Q", "numbers": "Q", "notified": "d", "called": "d", "known": "d"}
+_FORMS = {"firsts": "Q", "marks": "B", "numbers": "Q", "notified": "d", "called": "d", "known": "d"}
 """Of the columns that are not of 32-bit numbers."""
 
 
 def columns(rows: int, steps: int) -> dict[str, Column]:
     """The columns of so many rows and steps, by name. The last one is the text, whose end is not told."""
-    counts = {"firsts": -(-rows // PAGE)} | dict.fromkeys(ROWS, rows) | dict.fromkeys(STEPS, steps)
+    looked = {"firsts": -(-rows // PAGE), "marks": MARKS * rows}
+    counts = looked | dict.fromkeys(ROWS, rows) | dict.fromkeys(STEPS, steps)
     found, at = {}, HEAD
     for name, count in counts.items():
         form = _FORMS.get(name, "I")
@@ -83,6 +87,11 @@ def columns(rows: int, steps: int) -> dict[str, Column]:
         found[name] = Column(form, at, ends)
         at = (ends + 7) // 8 * 8
     return found | {"text": Column("B", at, at)}
+
+
+def spread(rows: int) -> int:
+    """By what a number is divided for the place of its mark: the remainder."""
+    return 8 * MARKS * rows - 1
 
 
 Facts = tuple[str, str, str, str, str]
@@ -123,8 +132,8 @@ class Packed:
     """A long table. Never written; a row that makes no sense tells nothing."""
 
     __slots__ = (
-        "head", "_buffer", "_text", "_firm", "_skipped", "_firsts", "_numbers", "_notified", "_called", "_told",
-        "_rows", "_known", "_steps",
+        "head", "_buffer", "_text", "_firm", "_skipped", "_spread", "_marks", "_firsts", "_numbers", "_notified",
+        "_called", "_told", "_rows", "_known", "_steps",
     )  # fmt: skip
 
     def __init__(self, buffer: memoryview, skipped: frozenset[str] = frozenset()) -> None:
@@ -154,7 +163,8 @@ class Packed:
             name: buffer[one.begins : one.ends].cast(one.form)  # type: ignore[call-overload]  # Q, d or I
             for name, one in laid.items()
         }
-        # Each call looks through the first column: it is held, 8 MB at most, because that is three times as fast.
+        self._spread, self._marks = spread(head.rows), part["marks"]
+        # Whoever has a mark is looked for in the first column: held, 8 MB at most, because that is three times as fast.
         self._firsts, self._numbers = part["firsts"].tolist(), part["numbers"]
         self._notified, self._called, self._told = part["notified"], part["called"], part["told"]
         self._rows = part["freshest"], part["sure"], part["sources"]
@@ -168,7 +178,9 @@ class Packed:
     def number(self, caller: str, utc: float) -> Standing | None:
         """What is told of a number at `utc`."""
         try:
-            number = int(caller)
+            place = (number := int(caller)) % self._spread
+            if not self._marks[place >> 3] >> (place & 7) & 1:
+                return None
             begin, end = self._range(number)
             # `int` reads more than we write: blanks, underscores, leading zeros.
             if begin == end or str(number) != caller or caller in self._skipped:

@@ -68,7 +68,10 @@ class Reassigned:
         """Was this number given up since a moment, as far as is known at another? A `yes` about that day or a later one
         counts for ever, whatever was said before: numbers are not given back."""
         day = agreed // DAY * DAY
-        return any(one.answer == "yes" and one.date >= day and one.asked <= utc for one in self._by_number.get(tn, ()))
+        for one in self._by_number.get(tn, ()):
+            if one.answer == "yes" and one.date >= day and one.asked <= utc:
+                return True
+        return False
 
     def relied(self, tn: str, agreed: float, utc: float) -> Query | None:
         """The query that a call may rely on: the latest before it, about the day of the agreement or an earlier one,

@@ -8,7 +8,7 @@ all read this one value.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from policy.grounds import ground
 
@@ -37,6 +37,11 @@ class Class(Enum):
     """Worth recording; weighs nothing."""
 
 
+Said = str | tuple[Any, ...]
+"""A sentence; or a function and what it puts together, so that a call need not wait for words that are read later, by
+the journal or by nobody."""
+
+
 class Finding(NamedTuple):
     """One check's view of one call."""
 
@@ -45,8 +50,8 @@ class Finding(NamedTuple):
     settings."""
     kind: Class
     weight: int
-    why: str
-    """A sentence for a person. Holds no full phone number that the call does not show anyway."""
+    said: Said
+    """What `why` tells."""
     campaign: str = ""
     allows: bool = False
     """The call passes whatever else may be found (allow-list, emergency centre)."""
@@ -56,24 +61,43 @@ class Finding(NamedTuple):
     """Told, and without effect: its check is being rehearsed, or what it rests on is too old."""
 
     @property
+    def why(self) -> str:
+        """A sentence for a person. Holds no full phone number that the call does not show anyway."""
+        said = self.said
+        if isinstance(said, str):
+            return said
+        text: str = said[0](*said[1:])
+        return text
+
+    @property
     def ground(self) -> str:
         """The paragraph, or the house rule, that this stands on."""
         return ground(self.slug)
 
 
 # A member of an enumeration is looked up slowly, and a named tuple makes itself slowly; a bad call has seven findings.
-_ANALYTICS, _IDENTITY = Class.ANALYTICS, Class.IDENTITY
+_ANALYTICS, _IDENTITY, _DUTY, _NOTE = Class.ANALYTICS, Class.IDENTITY, Class.DUTY, Class.NOTE
 _new = tuple.__new__
 
 
-def analytics(slug: str, weight: int, why: str, campaign: str = "", ceiling: Action = "reject") -> Finding:
+def analytics(slug: str, weight: int, said: Said, campaign: str = "", ceiling: Action = "reject") -> Finding:
     """A finding of the class analytics, made in half the time."""
-    return _new(Finding, (slug, _ANALYTICS, weight, why, campaign, False, ceiling, False))
+    return _new(Finding, (slug, _ANALYTICS, weight, said, campaign, False, ceiling, False))
 
 
-def identity(slug: str, weight: int, why: str) -> Finding:
+def identity(slug: str, weight: int, said: Said) -> Finding:
     """A finding of the class identity, made in half the time."""
-    return _new(Finding, (slug, _IDENTITY, weight, why, "", False, "reject", False))
+    return _new(Finding, (slug, _IDENTITY, weight, said, "", False, "reject", False))
+
+
+def duty(slug: str, weight: int, said: Said, shadow: bool = False) -> Finding:
+    """A finding of the class duty, made in half the time."""
+    return _new(Finding, (slug, _DUTY, weight, said, "", False, "reject", shadow))
+
+
+def note(slug: str, said: Said) -> Finding:
+    """A finding that weighs nothing, made in half the time."""
+    return _new(Finding, (slug, _NOTE, 0, said, "", False, "reject", False))
 
 
 class Verdict(NamedTuple):

@@ -21,6 +21,10 @@ from policy.verdict import Finding, analytics
 SIDES = ("carrier", "pbx")
 SLUGS = ("answers-dead", "answers-caller", "answers-block", "answers-company", "answers-machine")
 
+_DEAD = "{} of {} calls to numbers that nobody has, {} talked".format
+_MACHINE = "{} of {} calls of this {} ended unheard, {} talked".format
+_CALLER = "{} of {} calls not answered or hung up at once".format
+
 OWN = ("print", "customer", "origid")
 """Sources that may be one caller's alone; signers, hosts and trunks have many customers."""
 
@@ -31,16 +35,20 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if seen is None:
         return _of_ours(call, book) if call.customer and call.side == "pbx" else None
     past = seen.past
+    if past.ended < limits.ends and past.ended < limits.dials and seen.block_past.ended < limits.dials:
+        for source in call.sources:
+            if source.ended or source.past.ended:
+                break
+        else:
+            return None  # nobody has much of a past
     if past.ended >= limits.dials and past.wasted >= limits.wasted and past.blind >= limits.blind:
-        why = f"{past.dead} of {past.ended} calls to numbers that nobody has, {past.talked} talked"
-        return analytics("answers-dead", book.weight("answers-dead"), why)
+        return analytics("answers-dead", book.weight("answers-dead"), (_DEAD, past.dead, past.ended, past.talked))
     for source in call.sources:
         if (ends := source.past).ended and source.kind in OWN and _machine(ends, limits) and not past.talked:
-            why = f"{ends.unheard} of {ends.ended} calls of this {source.kind} ended unheard, {ends.talked} talked"
-            return analytics("answers-machine", book.weight("answers-machine"), why)
+            said = (_MACHINE, ends.unheard, ends.ended, source.kind, ends.talked)
+            return analytics("answers-machine", book.weight("answers-machine"), said)
     if past.ended >= limits.ends and past.wasted >= limits.wasted:
-        why = f"{past.unheard} of {past.ended} calls not answered or hung up at once"
-        return analytics("answers-caller", book.weight("answers-caller"), why)
+        return analytics("answers-caller", book.weight("answers-caller"), (_CALLER, past.unheard, past.ended))
     return _of_others(call, seen, book)
 
 

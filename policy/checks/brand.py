@@ -16,6 +16,8 @@ from policy.verdict import Finding, analytics
 SIDES = ("carrier",)
 SLUGS = ("brand-unproved",)
 
+_SAID = "shows the name of {} and proves no number".format
+
 # Words end at punctuation (not at &), and what is written to look like a letter is read as one: 0 for O, 1 for l.
 _READ = str.maketrans(
     dict.fromkeys(string.punctuation.replace("&", ""), " ")
@@ -33,8 +35,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     name = call.display_name
     if not name or not book.brands or (brand := claimed(name, book.brands)) is None or call.attestation == "A":
         return None
-    why = f"shows the name of {brand} and proves no number"
-    return analytics("brand-unproved", book.weight("brand-unproved"), why)
+    return analytics("brand-unproved", book.weight("brand-unproved"), (_SAID, brand))
 
 
 def claimed(name: str, brands: frozenset[str]) -> str | None:
@@ -42,16 +43,16 @@ def claimed(name: str, brands: frozenset[str]) -> str | None:
     name = name[:128]
     read = name.encode().translate(_OCTETS).decode() if name.isascii() else name.casefold().translate(_READ)
     words = read.split()
+    if _beginnings(brands).isdisjoint(words):
+        return None
     if found := brands.intersection(words):
         return min(found)
     # Names have three words at most.
-    if _beginnings(brands).isdisjoint(words):
-        return None
     runs = (zip(words, words[1:], words[2:], strict=False), zip(words, words[1:], strict=False))
     return min((run for pairs in runs for run in map(" ".join, pairs) if run in brands), default=None)
 
 
 @lru_cache(8)
 def _beginnings(brands: frozenset[str]) -> frozenset[str]:
-    """The first words of names that have several."""
-    return frozenset(brand.partition(" ")[0] for brand in brands if " " in brand)
+    """The first words of all names."""
+    return frozenset(brand.partition(" ")[0] for brand in brands)

@@ -13,7 +13,7 @@ from policy.call import Call
 from policy.casebook import KINDS, MOST, Match
 from policy.lists import Hit
 from policy.rulebook import Rulebook
-from policy.verdict import Action, Class, Finding, analytics
+from policy.verdict import Class, Finding, analytics
 
 SIDES = ("carrier",)
 SLUGS = ("campaign-number", "campaign-label", "campaign-proved", "campaign-old", "campaign-traits")
@@ -27,50 +27,57 @@ NAMED = {
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Weigh a caller that a known campaign is using, or a call that is recognised as one of a known
     campaign."""
-    listed = _listed(call, book)
-    if listed is not None and listed.weight >= book.weight("campaign-traits"):
-        return listed  # traits weigh no more than that
-    if (casebook := book.casebook) is None or (match := casebook.recognise(call)) is None:
-        return listed
-    traits = _traits(call, match, book)
-    return traits if listed is None or traits.weight > listed.weight else listed
-
-
-def _listed(call: Call, book: Rulebook) -> Finding | None:
     hit = book.campaigns.match(call.caller, call.utc)
-    named = None
+    match = book.casebook.recognise(call) if book.casebook is not None else None
+    if hit is None and match is None and call.recognised is None:
+        return None
+    # Only what weighs more is put into words.
+    listed = _listed(call, hit, book)
+    if match is not None:
+        weight, firm = match.weight, match.firm
+        if "number" in match.kinds and call.attestation == "A":
+            # The number is the caller's own: it was borrowed before, or the traits besides it must speak.
+            weight, firm = min(weight, MOST - KINDS["number"] / 2), False
+        points = round(book.weight("campaign-traits") * weight / MOST)
+        if listed is None or points > listed[1]:
+            return analytics("campaign-traits", points, (_bears, match), match.campaign, "reject" if firm else "tag")
+    return _told(*listed) if listed is not None else None
+
+
+def _listed(call: Call, hit: Hit | None, book: Rulebook) -> tuple[str, int, Hit] | None:
+    """By what slug, and how much, a listed number or a known name weighs."""
     if (name := call.recognised) is not None:
         name = name if book.casebook is None else book.casebook.named(name)
         named = book.campaigns.recognise(name, call.utc)
-    if named is not None and (hit is None or named.weight_factor >= hit.weight_factor):
-        return _found("campaign-label", named, book, "recognised as")
+        if named is not None and (hit is None or named.weight_factor >= hit.weight_factor):
+            return "campaign-label", round(book.weight("campaign-label") * named.weight_factor), named
     if hit is None:
         return None
     if hit.weight_factor and call.attestation == "A":
-        weight = round(book.weight("campaign-proved") * hit.weight_factor / 2)
-        why = f"listed for {hit.campaign} {_ago(hit)}, but the caller proved the right to the number"
-        return analytics("campaign-proved", weight, why, hit.campaign, "tag")
-    return _found("campaign-number", hit, book, "listed for")
+        return "campaign-proved", round(book.weight("campaign-proved") * hit.weight_factor / 2), hit
+    return "campaign-number", round(book.weight("campaign-number") * hit.weight_factor), hit
 
 
-def _traits(call: Call, match: Match, book: Rulebook) -> Finding:
-    weight, firm = match.weight, match.firm
-    if "number" in match.kinds and call.attestation == "A":
-        # The number is the caller's own: it was borrowed before, or the traits besides it must speak.
-        weight, firm = min(weight, MOST - KINDS["number"] / 2), False
-    why = f"bears traits of {match.campaign}: {', '.join(NAMED[kind] for kind in match.kinds)}"
-    ceiling: Action = "reject" if firm else "tag"
-    points = round(book.weight("campaign-traits") * weight / MOST)
-    return analytics("campaign-traits", points, why, match.campaign, ceiling)
-
-
-def _found(slug: str, hit: Hit, book: Rulebook, how: str) -> Finding:
+def _told(slug: str, weight: int, hit: Hit) -> Finding:
+    """The finding of a listed number or a known name."""
+    if slug == "campaign-proved":
+        return analytics(slug, weight, (_proved, hit), hit.campaign, "tag")
+    how = "recognised as" if slug == "campaign-label" else "listed for"
     if not hit.weight_factor:
         return Finding("campaign-old", Class.NOTE, 0, f"was {how} {hit.campaign} {_ago(hit)}", hit.campaign)
-    ceiling: Action = "reject" if hit.firm else "tag"
-    weight = round(book.weight(slug) * hit.weight_factor)
-    why = f"{how} {hit.campaign}, told {_ago(hit)}"
-    return analytics(slug, weight, why, hit.campaign, ceiling)
+    return analytics(slug, weight, (_is, how, hit), hit.campaign, "reject" if hit.firm else "tag")
+
+
+def _bears(match: Match) -> str:
+    return f"bears traits of {match.campaign}: {', '.join(NAMED[kind] for kind in match.kinds)}"
+
+
+def _proved(hit: Hit) -> str:
+    return f"listed for {hit.campaign} {_ago(hit)}, but the caller proved the right to the number"
+
+
+def _is(how: str, hit: Hit) -> str:
+    return f"{how} {hit.campaign}, told {_ago(hit)}"
 
 
 def _ago(hit: Hit) -> str:

@@ -12,11 +12,13 @@ from policy.verdict import Finding, analytics
 SIDES = ("carrier",)
 SLUGS = ("complaints",)
 
+_SAID = "{} complaints about this number".format
+
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Weigh a caller whom several people complained of lately."""
     if book.complaints is None or (found := book.complaints.of(call.caller, call.utc)) is None:
         return None
     told, factor = found
-    why = f"{told.times} complaints about this number"
-    return analytics("complaints", round(book.weight("complaints") * factor), why, ceiling="tag")
+    said = (_SAID, told.times)
+    return analytics("complaints", round(book.weight("complaints") * factor), said, ceiling="tag")

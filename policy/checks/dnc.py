@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Class, Finding
+from policy.verdict import Finding, duty, note
 
 SIDES = ("pbx",)
 SLUGS = ("dnc-listed", "dnc-unknown")
@@ -27,7 +27,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         if book.excused(call):
             return None
         why = "the number called is on the do-not-call list"
-        return Finding("dnc-listed", Class.DUTY, book.weight("dnc-listed"), why)
+        return duty("dnc-listed", book.weight("dnc-listed"), why)
     national = book.national
     if national is None or not book.owes(call):
         return None
@@ -37,7 +37,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         why, shadow = "the number called is on the do-not-call registry", national.stale(callee, call.utc)
         if shadow:
             why += ", as it was more than 31 days ago"
-        return Finding("dnc-listed", Class.DUTY, book.weight("dnc-listed"), why, shadow=shadow)
+        return duty("dnc-listed", book.weight("dnc-listed"), why, shadow)
     if callee[:1] == "1" and not national.covers(callee):
-        return Finding("dnc-unknown", Class.NOTE, 0, "the do-not-call registry of this area is not loaded")
+        return note("dnc-unknown", "the do-not-call registry of this area is not loaded")
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Class, Finding
+from policy.verdict import Finding, duty
 
 SIDES = ("pbx",)
 SLUGS = ("opt-out",)
@@ -23,7 +23,10 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     asked = agreements.opted_out(call.caller, callee, call.utc)
     if asked is None:
         return None
-    days = int((call.utc - asked.at) // 86_400)
+    return duty("opt-out", book.weight("opt-out"), (_told, call, asked.at))
+
+
+def _told(call: Call, asked: float) -> str:
+    days = int((call.utc - asked) // 86_400)
     what = "calls" if call.method != "MESSAGE" else "messages"
-    why = f"the person called asked for no more {what} {'today' if not days else f'{days} days ago'}"
-    return Finding("opt-out", Class.DUTY, book.weight("opt-out"), why)
+    return f"the person called asked for no more {what} {'today' if not days else f'{days} days ago'}"

@@ -7,6 +7,8 @@ neighbours), so each weighs enough for a tag at most; one of them together with 
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from policy.behaviour import Seen
 from policy.call import Call
 from policy.rulebook import Rulebook, Thresholds
@@ -31,31 +33,33 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         and not seen.neighbour
     ):
         return None
-    best, slug = -1, ""
-    for trait in _borne(call, seen, limits):
-        weight = book.weight(trait)
-        if trait == "pattern-spread" and seen.past.ended < limits.ends:
-            weight //= 3  # a school that warns its parents calls as many; how its calls end is not known yet
-        if weight > best:
-            best, slug = weight, trait
-    return analytics(slug, best, _told(slug, call, seen, limits)) if slug else None
+    weight, slug = max(_borne(call, seen, book), default=(0, ""), key=_first)
+    return analytics(slug, weight, (_told, slug, call, seen, limits)) if slug else None
 
 
-def _borne(call: Call, seen: Seen, limits: Thresholds) -> list[str]:
-    """The traits of a way of calling; of equally heavy ones the first is told."""
+_first = itemgetter(0)
+
+
+def _borne(call: Call, seen: Seen, book: Rulebook) -> list[tuple[int, str]]:
+    """What the traits of a way of calling weigh; of equally heavy ones the first is told."""
+    limits, weight = book.limits, book.weight
     borne = []
     if seen.run >= limits.sequence:
-        borne.append("pattern-sequence")
+        borne.append((weight("pattern-sequence"), "pattern-sequence"))
     if seen.names > limits.names:
-        borne.append("pattern-names")
+        borne.append((weight("pattern-names"), "pattern-names"))
     if seen.crowd > limits.crowd:
-        borne.append("pattern-crowd")
+        borne.append((weight("pattern-crowd"), "pattern-crowd"))
     if seen.block > limits.block and seen.block_callers * 2 > min(seen.block, 100):
-        borne.append("pattern-block")
-    if seen.callees > limits.callees and (seen.past.ended < limits.ends or seen.past.wasted >= limits.wasted):
-        borne.append("pattern-spread")
+        borne.append((weight("pattern-block"), "pattern-block"))
+    if seen.callees > limits.callees:
+        if seen.past.ended < limits.ends:
+            # A school that warns its parents calls as many; how its calls end is not known yet.
+            borne.append((weight("pattern-spread") // 3, "pattern-spread"))
+        elif seen.past.wasted >= limits.wasted:
+            borne.append((weight("pattern-spread"), "pattern-spread"))
     if seen.neighbour and _near(call, limits) is not None:
-        borne.append("pattern-neighbour")
+        borne.append((weight("pattern-neighbour"), "pattern-neighbour"))
     return borne
 
 
@@ -65,7 +69,7 @@ def _near(call: Call, limits: Thresholds) -> Source | None:
 
 
 def _told(slug: str, call: Call, seen: Seen, limits: Thresholds) -> str:
-    """The sentence of one trait: it is written for the one that is told, and for no other."""
+    """The sentence of one trait."""
     if slug == "pattern-sequence":
         return f"{seen.run} calls in a row, each to the next number"
     if slug == "pattern-names":

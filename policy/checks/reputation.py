@@ -13,6 +13,8 @@ from policy.verdict import Finding, analytics
 SIDES = ("carrier",)
 SLUGS = ("reputation-signer", "reputation-trunk", "reputation-print")
 
+_SAID = "{:.0f} % of about {:.0f} calls of this {} were bad".format
+
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Notice a call that comes the way bad ones came."""
@@ -20,5 +22,5 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if standing is None or standing.bad < book.limits.bad:
         return None
     slug = f"reputation-{standing.kind}"
-    why = f"{round(100 * standing.bad)} % of about {round(standing.calls)} calls of this {standing.kind} were bad"
-    return analytics(slug, book.weight(slug), why, "", "tag")
+    said = (_SAID, 100 * standing.bad, standing.calls, standing.kind)
+    return analytics(slug, book.weight(slug), said, "", "tag")

@@ -16,6 +16,8 @@ from policy.verdict import Finding, analytics
 SIDES = ("carrier",)
 SLUGS = ("velocity-caller",)
 
+_SAID = "{} calls of this caller in {} s".format
+
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Notice a caller with more calls in the window than a person makes."""
@@ -28,5 +30,4 @@ def check(call: Call, book: Rulebook) -> Finding | None:
             weight //= 3
         elif past.wasted < book.limits.wasted:
             return None
-    why = f"{call.attempts} calls of this caller in {book.velocity.told} s"
-    return analytics("velocity-caller", weight, why)
+    return analytics("velocity-caller", weight, (_SAID, call.attempts, book.velocity.told))

@@ -1,6 +1,6 @@
 """Rows of traced calls into one file that can be asked where it lies (`policy.packed` has its layout).
 
-However many the rows are, some two hundred megabytes of memory are held: rows are sorted by number in runs on the disk
+Some two hundred megabytes of memory are held, and two octets a row: rows are sorted by number in runs on the disk
 (`sorting`), and what is told of a campaign is brought together by its moments, which are few in most tables.
 """
 
@@ -18,7 +18,7 @@ from zlib import crc32
 
 from policy.campaigns import label_key
 from policy.lists import VOICES
-from policy.packed import MOST_ROWS, NOBODY, PAGE, ROWS, STEPS, Column, Facts, Head, Text, columns
+from policy.packed import MARKS, MOST_ROWS, NOBODY, PAGE, ROWS, STEPS, Column, Facts, Head, Text, columns, spread
 from proxy.lists.files import ListError
 from proxy.lists.sorting import RUN, Sorter
 
@@ -181,6 +181,7 @@ class Packing:
         laid = columns(self.rows, 0)
         out = Writer(file, laid, ROWS)
         first = Writer(file, laid, ("firsts",))
+        marks, among = bytearray(MARKS * self.rows), spread(self.rows)
         last, count = -1, 0
         fresh_from = sure_from = 0.0
         freshest = sure = known = 0
@@ -190,6 +191,8 @@ class Packing:
             fresh = called if called > notified else notified
             if number != last:
                 last, count = number, count + 1
+                mark = number % among
+                marks[mark >> 3] |= 1 << (mark & 7)
                 fresh_from, freshest, sure, known = fresh, row, NOBODY, 0
             elif fresh > fresh_from:
                 fresh_from, freshest = fresh, row
@@ -203,6 +206,7 @@ class Packing:
             moments.add(labels[told], notified, (fresh, -place, row), voice)
         out.flush()
         first.flush()
+        os.pwrite(file, marks, laid["marks"].begins)
         return count
 
 
