@@ -168,7 +168,9 @@ class Casebook:
             said = name[:128].casefold().split()[:WORDS]
             if not self._begin.isdisjoint(said):
                 for word in said:
-                    found += [known for words, known in self._words.get(word, ()) if words.issubset(said)]
+                    for words, known in self._words.get(word, ()):
+                        if words.issubset(said):
+                            found.append(known)
         return self._together(found, call.utc) if found else None
 
     def _together(self, found: Sequence[_Known], utc: float) -> Match | None:

@@ -104,7 +104,7 @@ class Sources:
 
     def note_end(self, call: Call, duration: float | None, status: int, now: float) -> None:
         """Note how a call ended, as `Behaviour.note_end`."""
-        more = self._of(call, now).more
+        more = self._of(call, now, ended=True).more
         more[3] += 1
         if duration is None:
             more[5] += 1
@@ -115,8 +115,8 @@ class Sources:
         elif duration < SHORT and 200 <= status < 300:
             more[4] += 1
 
-    def _of(self, call: Call, now: float) -> _Group:
-        """The combination that a call belongs to."""
+    def _of(self, call: Call, now: float, ended: bool = False) -> _Group:
+        """The combination that a call belongs to, or belonged to when it began."""
         if self._ticks >= EVERY or now >= self._due:
             self._brought_up_to_date()
             self._due = now + LATEST
@@ -129,11 +129,12 @@ class Sources:
                 url, origid = passport.x5u or "", passport.origid or ""
         key = (call.trunk, call.customer, call.print, url, origid)
         group = self._groups.get(key)
-        if group is None and origid and origid not in self._once:
-            # The first call of an origination: it counts for all others that it comes from.
-            if len(self._once) >= ONCE:
-                self._once.clear()
-            self._once[origid] = None
+        if group is None and origid and (ended or origid not in self._once):
+            # The first call of an origination: it counts for all others that it comes from. So does its end.
+            if not ended:
+                if len(self._once) >= ONCE:
+                    self._once.clear()
+                self._once[origid] = None
             key = (*key[:4], "")
             group = self._groups.get(key)
         if group is None:

@@ -157,7 +157,7 @@ class Calls:
                 self._acting.reply(context, 403, "Forbidden", now)
         elif not (
             targets := reached or world.routes.of(OTHER[lane.trunk.side], request.call_id, request.uri.host)
-        ) and not redirecting.asks(story):
+        ) and (request.method == "REGISTER" or not redirecting.asks(story)):
             story.action = "refused"
             self._acting.reply(context, 480, "Temporarily Unavailable", now)
         elif invite and world.aftermath is not None and world.aftermath.comes_back(request, lane, story.utc):

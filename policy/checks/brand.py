@@ -41,10 +41,15 @@ def check(call: Call, book: Rulebook) -> Finding | None:
 def claimed(name: str, brands: frozenset[str]) -> str | None:
     """The brand that a display name holds as whole words: `AMAZ0N Support` holds amazon, `Amazonas` does not."""
     name = name[:128]
-    read = name.encode().translate(_OCTETS).decode() if name.isascii() else name.casefold().translate(_READ)
-    words = read.split()
-    if _beginnings(brands).isdisjoint(words):
-        return None
+    if name.isascii():
+        octets = name.encode().translate(_OCTETS).split()
+        if _beginnings(brands)[0].isdisjoint(octets):
+            return None
+        words = [word.decode() for word in octets]
+    else:
+        words = name.casefold().translate(_READ).split()
+        if _beginnings(brands)[1].isdisjoint(words):
+            return None
     if found := brands.intersection(words):
         return min(found)
     # Names have three words at most.
@@ -53,6 +58,7 @@ def claimed(name: str, brands: frozenset[str]) -> str | None:
 
 
 @lru_cache(8)
-def _beginnings(brands: frozenset[str]) -> frozenset[str]:
-    """The first words of all names."""
-    return frozenset(brand.partition(" ")[0] for brand in brands)
+def _beginnings(brands: frozenset[str]) -> tuple[frozenset[bytes], frozenset[str]]:
+    """The first words of all names, as octets and as text."""
+    first = frozenset(brand.partition(" ")[0] for brand in brands)
+    return frozenset(word.encode() for word in first), first

@@ -30,16 +30,14 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if not (name := call.name):
         return None
     if (shown := _words(call.display_name)) and (known := _words(name)) and name.casefold() not in NO_NAMES:
-        if known.isdisjoint(shown):
+        if frozenset(known).isdisjoint(shown):
             return note("name-differs", (_DIFFERS, name))
     return note("name-found", (_FOUND, name))
 
 
-def _words(name: str) -> frozenset[str]:
+def _words(name: str) -> list[str]:
     """Words of letters: a number shown as a name is none."""
     if name.isascii():
-        return frozenset(_ASCII(name.lower()))
+        return _ASCII(name.lower())
     name = name.casefold()
-    return frozenset(
-        word for word in "".join(c if c.isalpha() else " " for c in name).split() if len(word) > 1
-    )
+    return [word for word in "".join(c if c.isalpha() else " " for c in name).split() if len(word) > 1]

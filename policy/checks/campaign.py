@@ -32,10 +32,11 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if hit is None and match is None and call.recognised is None:
         return None
     # Only what weighs more is put into words.
-    listed = _listed(call, hit, book)
+    proved = call.attestation == "A"
+    listed = _listed(call, hit, proved, book)
     if match is not None:
-        weight, firm = match.weight, match.firm
-        if "number" in match.kinds and call.attestation == "A":
+        _, weight, kinds, firm = match
+        if proved and "number" in kinds:
             # The number is the caller's own: it was borrowed before, or the traits besides it must speak.
             weight, firm = min(weight, MOST - KINDS["number"] / 2), False
         points = round(book.weight("campaign-traits") * weight / MOST)
@@ -44,7 +45,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     return _told(*listed) if listed is not None else None
 
 
-def _listed(call: Call, hit: Hit | None, book: Rulebook) -> tuple[str, int, Hit] | None:
+def _listed(call: Call, hit: Hit | None, proved: bool, book: Rulebook) -> tuple[str, int, Hit] | None:
     """By what slug, and how much, a listed number or a known name weighs."""
     if (name := call.recognised) is not None:
         name = name if book.casebook is None else book.casebook.named(name)
@@ -53,9 +54,10 @@ def _listed(call: Call, hit: Hit | None, book: Rulebook) -> tuple[str, int, Hit]
             return "campaign-label", round(book.weight("campaign-label") * named.weight_factor), named
     if hit is None:
         return None
-    if hit.weight_factor and call.attestation == "A":
-        return "campaign-proved", round(book.weight("campaign-proved") * hit.weight_factor / 2), hit
-    return "campaign-number", round(book.weight("campaign-number") * hit.weight_factor), hit
+    factor = hit.weight_factor
+    if proved and factor:
+        return "campaign-proved", round(book.weight("campaign-proved") * factor / 2), hit
+    return "campaign-number", round(book.weight("campaign-number") * factor), hit
 
 
 def _told(slug: str, weight: int, hit: Hit) -> Finding:

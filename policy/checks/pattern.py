@@ -33,8 +33,11 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         and not seen.neighbour
     ):
         return None
-    weight, slug = max(_borne(call, seen, book), default=(0, ""), key=_first)
-    return analytics(slug, weight, (_told, slug, call, seen, limits)) if slug else None
+    borne = _borne(call, seen, book)
+    if not borne:
+        return None
+    weight, slug = borne[0] if len(borne) == 1 else max(borne, key=_first)
+    return analytics(slug, weight, (_told, slug, call, seen, limits))
 
 
 _first = itemgetter(0)

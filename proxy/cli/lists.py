@@ -153,7 +153,7 @@ def together(args: Namespace) -> int:
                 for kind in args.kinds:
                     if kind not in KINDS:
                         return complain(f"there is no list {kind}: name some of {', '.join(KINDS)}")
-                done = [("shared", *one) for one in shelves.share(state, args.kinds)]
+                done = [("shared", *one) for one in shelves.share(state, args.kinds, complain)]
             else:
                 done = [("pulled", *one) for one in shelves.pull(state)]
         finally:

@@ -7,7 +7,7 @@ put a list into force. The national registry is too large for it: bring it in on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 from hmac import compare_digest
@@ -42,8 +42,11 @@ class Shelves:
         self._redis: Redis = Redis.from_url(url, socket_timeout=LIMIT, socket_connect_timeout=LIMIT)
         self._key, self._machine = key[:64], machine
 
-    def share(self, state: Path, kinds: Iterable[str]) -> list[tuple[str, Generation]]:
-        """Offer the generations that are in force here; of all kinds where none is named. Raises ListError."""
+    def share(
+        self, state: Path, kinds: Sequence[str], left: Callable[[str], object] = lambda why: None
+    ) -> list[tuple[str, Generation]]:
+        """Offer the generations that are in force here; of all kinds where none is named, but for what is too long, of
+        which `left` is told. Raises ListError."""
         found = []
         for kind in kinds or [one for one in KINDS if one != NATIONAL]:
             shelf = Shelf(state / FOLDER, kind)
@@ -53,7 +56,11 @@ class Shelves:
             path = shelf.snapshot(one.number)
             verify(path, one)
             if kind == NATIONAL or one.size > MOST:
-                raise ListError(f"list {kind}: {one.size / 1e6:,.0f} MB is too much; import it on each machine")
+                why = f"list {kind}: {one.size / 1e6:,.0f} MB is too much; import it on each machine"
+                if kinds:
+                    raise ListError(why)
+                left(why)
+                continue
             note = json.dumps({**asdict(one), "machine": self._machine, "kind": kind})
             try:
                 with self._redis.pipeline() as pipe:

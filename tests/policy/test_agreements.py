@@ -137,3 +137,14 @@ def test_any_text_is_records_or_set_apart(kind: str, text: str) -> None:
     for given_text in (text, ",".join(COLUMNS[kind]) + "\n" + text):
         records, _ = parse(kind, given_text)
         assert parse(kind, "\n".join(written(kind, records)))[0] == records
+
+
+def test_what_comes_up_while_a_call_is_judged_is_heard() -> None:
+    book, live = Agreements(), Agreements()
+    book.live = live
+    for grown, at in ((book, THEN), (live, THEN + 60)):
+        assert book.opted_out(US, THEM, THEN + 90) == (None if at == THEN else OptOut("*", THEM, THEN))
+        grown.add(OptOut("*", THEM, at))
+        assert book.opted_out(US, THEM, THEN + 90) == OptOut("*", THEM, at)
+    book.live = None
+    assert book.opted_out(US, THEM, THEN + 90) == OptOut("*", THEM, THEN)

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policy.call import Call
 from policy.casebook import KINDS, Casebook, Trait
@@ -126,3 +128,24 @@ def test_a_notice_of_the_fcc_needs_nobody_else_to_tell_of_it() -> None:
     # Still no single trait that good callers share refuses a call.
     match = Casebook([trait("trunk", "carrier", "fcc")]).recognise(CALL)
     assert match is not None and not match.firm
+
+
+TOLD = st.builds(
+    Trait,
+    campaign=st.sampled_from((NAME, "Bank-Impers")),
+    kind=st.sampled_from(("number", "block", "print", "words", "trunk")),
+    value=st.just(""),
+    notified=st.floats(UTC - 40 * DAY, UTC + 3 * DAY),
+    source=st.sampled_from(("itg", "honeypot", "complaint")),
+    until=st.none() | st.floats(UTC, UTC + 3 * DAY),
+)
+VALUES = {"number": "12025550150", "block": "1202555015*", "print": "pjsip/2.1", "words": "parcel", "trunk": "carrier"}
+
+
+@given(st.lists(TOLD, max_size=8), st.lists(st.floats(UTC - DAY, UTC + 45 * DAY), min_size=2, max_size=8))
+def test_what_was_recognised_before_changes_nothing(told: list[Trait], moments: list[float]) -> None:
+    traits = [one._replace(value=VALUES[one.kind]) for one in told]
+    book = Casebook(traits)
+    for utc in moments:
+        call = CALL._replace(utc=utc)
+        assert book.recognise(call) == book.recognise(call) == Casebook(traits).recognise(call)

@@ -67,3 +67,10 @@ def test_no_text_raises_anything_else(text: str) -> None:
 def test_every_number_has_a_place_that_rules_can_name(number: str) -> None:
     place = WORLD.of(number)
     assert place is not None and WORLD.words(place)
+
+
+@given(st.text("0123456789", min_size=7, max_size=15))
+def test_the_longest_beginning_counts_however_often_it_was_asked(number: str) -> None:
+    known = (SHIPPED[number[:length]] for length in range(9, 0, -1) if number[:length] in SHIPPED)
+    expected = next(known, NOWHERE)
+    assert WORLD.of(number) == WORLD.of(number) == expected

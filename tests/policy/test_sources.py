@@ -218,3 +218,17 @@ def test_an_origination_is_followed_from_its_second_call_on(judged: object) -> N
         token = judgement.passport._replace(origid=f"new {number}")
         sources.facts(Call(judgement=judgement._replace(passport=token)), NEW, 1.0)
     assert len(sources) == 2
+
+
+def test_the_end_of_the_only_call_of_an_origination_counts_where_its_beginning_did(judged: object) -> None:
+    judgement = judged("A")  # type: ignore[operator]
+    sources = Sources()
+    for number in range(3 * ONCE):
+        token = judgement.passport._replace(origid=f"new {number}")
+        call = Call(judgement=judgement._replace(passport=token))
+        sources.facts(call, NEW, 1.0)
+        sources.note_end(call, 60.0, 200, 1.0)
+    assert len(sources) == 1 and len(sources._groups) == 1  # the host
+    for seconds in (LATEST, 2 * LATEST):
+        shown = sources.facts(call, KNOWN, 1.0 + seconds)
+    assert [(one.ended, one.unanswered) for one in shown] == [(3 * ONCE, 0.0)]

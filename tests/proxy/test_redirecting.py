@@ -13,11 +13,13 @@ import pytest
 
 from policy.verdict import Rejection
 from proxy import redirecting
+from proxy.app import App
 from proxy.cli import OK, main
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World
+from proxy.parts import prepare
 from proxy.record import Story
 from proxy.settings import load
 from proxy.sip.context import Plan
@@ -28,18 +30,23 @@ from proxy.sip.parser import parse
 from proxy.sip.routing import Me, route
 from shaken import passport
 from tests.proxy.test_app import listed
+from tests.proxy.test_customers import Ground
 from tests.waiting import counted
 
 GOOD, OURS = "13015550101", "12025550100"
 ME = Me([("203.0.113.5", 5060)])
 
 
-def request(target: str, *lines: str) -> Request:
+def octets(target: str, *lines: str, method: str = "INVITE") -> bytes:
     head = [
-        f"INVITE {target} SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.30;branch=z9hG4bK1", "Max-Forwards: 70",
-        "From: <sip:+13015550101@c.example>;tag=1", "To: <sip:+12025550199@x.example>", "Call-ID: 1", "CSeq: 1 INVITE", *lines,
+        f"{method} {target} SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.30;branch=z9hG4bK1", "Max-Forwards: 70",
+        "From: <sip:+13015550101@c.example>;tag=1", "To: <sip:+12025550199@x.example>", "Call-ID: 1", f"CSeq: 1 {method}", *lines,
     ]  # fmt: skip
-    found = parse("\r\n".join([*head, "", ""]).encode())
+    return "\r\n".join([*head, "", ""]).encode()
+
+
+def request(target: str, *lines: str) -> Request:
+    found = parse(octets(target, *lines))
     assert isinstance(found, Request)
     return found
 
@@ -244,3 +251,21 @@ def test_a_trunk_that_asks_needs_no_way_out(tmp_path: Path) -> None:
     assert (trunk.shell, trunk.go_on, trunk.contact, trunk.embed) == ("redirect", 503, "[2001:db8::1]:5070", True)
     path.write_text(text + 'shell = "redirect"\ngo_on = 480\n')
     assert main(["check-config", str(path)]) != OK
+
+
+async def test_a_registration_that_leads_nowhere_is_answered(tmp_path: Path) -> None:
+    path = tmp_path / "ringwarden.toml"
+    path.write_text(
+        'secret = "sixteen octets and more"\n[[listen]]\naddress = "127.0.0.1:0"\n[lab]\nenabled = true\n'
+        '[log]\nlevel = "error"\n[registration]\nthrough = "contact"\n'
+        '[[trunk]]\nname = "sbc"\nside = "pbx"\nsources = ["127.0.0.3"]\nshell = "redirect"\n'
+    )
+    settings = load(path)
+    app = App(settings, prepare(settings))
+    await app.start()
+    try:
+        ground = Ground(app)
+        ((data, to),) = ground.hears(octets("sip:203.0.113.5", method="REGISTER"), Flow(0, "127.0.0.3", 5062))
+        assert data.startswith(b"SIP/2.0 480 ") and to.host == "127.0.0.3"
+    finally:
+        await app.stop()
