@@ -24,6 +24,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import cpu, feed, floors, sanity, sipp
+from benchmarks.bare import Bare
 from benchmarks.kamailio import Kamailio, Mode
 from benchmarks.programs import ProgramError, missing
 from benchmarks.report import Spread, keep, table
@@ -92,6 +93,8 @@ class Pair:
     ringwarden: Sample | None
     kamailio: Sample
     floors: floors.Floors
+    bare: Sample | None = None
+    """The least that a proxy in Python costs (bare.py)."""
 
     @property
     def ratio(self) -> float:
@@ -153,9 +156,11 @@ def compare(
     rate: float,
     folder: Path,
     alone: bool = False,
+    bare: bool = False,
     say: Callable[[str], None] = print,
 ) -> Result:
-    """Measure in interleaved pairs. `alone`: Kamailio only, which gives the baseline of a machine."""
+    """Measure in interleaved pairs. `alone`: Kamailio only, which gives the baseline of a machine; `bare`: beside the
+    barest proxy in Python too."""
     with ExitStack() as stack:
         stage = stack.enter_context(Stage(folder))
         kamailio = stack.enter_context(
@@ -166,6 +171,9 @@ def compare(
             me = sipp.Address("127.0.0.4", stage.second.port)
             ours = Ringwarden(stage, folder, me=me, mode="enforce", codes=REFUSED, cores=stage.places.measured)
             sides.append(("ringwarden", stack.enter_context(ours)))
+        if bare:
+            third = sipp.Address("127.0.0.5", stage.second.port)
+            sides.append(("bare", stack.enter_context(Bare(stage, folder, me=third, cores=stage.places.measured))))
         for name, side in sides:
             if not (name == "kamailio" and target.peer is not Mode.WHOLE):
                 sanity.check(name, stage, side.me)
@@ -176,7 +184,7 @@ def compare(
             low = floors.measure(stage.places.measured)
             for name, side in sides if number % 2 else sides[::-1]:
                 taken[name] = run(stage, target, side, calls=calls, rate=rate, name=name)
-            pair = Pair(taken.get("ringwarden"), taken["kamailio"], low)
+            pair = Pair(taken.get("ringwarden"), taken["kamailio"], low, taken.get("bare"))
             done.append(pair)
             shown = ", ".join(f"{name} {sample.us_per_call:.0f}" for name, sample in sorted(taken.items()))
             say(f"  pair {number + 1} of {pairs}: {shown} µs a call; floors {low.verify:.0f} and {low.datagram:.1f} µs")
@@ -224,6 +232,10 @@ def shown(result: Result) -> str:
         ours = Spread.of([pair.ringwarden.us_per_call for pair in result.pairs if pair.ringwarden])
         ratio = Spread.of([pair.ratio for pair in result.pairs])
         rows.insert(0, ["ringwarden", ours.shown(), ratio.shown(2), f"{ours.median / verify.median:.1f}"])
+    if all(pair.bare for pair in result.pairs):
+        least = Spread.of([pair.bare.us_per_call for pair in result.pairs if pair.bare])
+        beside = Spread.of([pair.bare.us_per_call / pair.kamailio.us_per_call for pair in result.pairs if pair.bare])
+        rows.append(["floor: the barest in Python", least.shown(), beside.shown(2), f"{least.median / verify.median:.1f}"])
     rows.append(["floor: one bare ES256 check", verify.shown(), "", "1.0"])
     datagram = Spread.of([pair.floors.datagram for pair in result.pairs])
     rows.append(["floor: one datagram in and out", datagram.shown(1), "", f"{datagram.median / verify.median:.2f}"])
@@ -247,6 +259,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=350.0, help="calls a second")
     parser.add_argument("--quick", action="store_true", help="one pair of 400 calls: does it run at all?")
     parser.add_argument("--kamailio-only", action="store_true", help="the baseline of this machine, without ringwarden")
+    parser.add_argument("--bare", action="store_true", help="the barest proxy in Python too: what would be left to gain?")
     parser.add_argument("--against", type=Path, metavar="TREE", help="beside the ringwarden of another working tree")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     return parser.parse_args(arguments)
@@ -274,6 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rate=asked.rate,
                 folder=Path(folder),
                 alone=asked.kamailio_only,
+                bare=asked.bare,
             )
         except (ProgramError, Void, sanity.Unverified) as error:
             print(f"No result: {error}", *getattr(error, "__notes__", ()), sep="\n")

@@ -25,10 +25,16 @@ SLUGS = (*dict.fromkeys((*FAILURES, MISSING)), REPLAYED, UPSTREAM_FAILED, "attes
 
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Say what is wrong with the proof of the caller's number."""
+    judgement = call.judgement
+    if judgement is not None and judgement.failure is None and (signer := judgement.credential) is not None:
+        # Nearly all that are signed: nothing is to be said of them.
+        if not (signer.numbered or call.replayed or call.disputed) and (token := judgement.passport) is not None:
+            if token.attest != "C":
+                return None
     found = _proof(call, book)
     if found is None and call.disputed:
         return Finding(DISPUTED, Class.NOTE, 0, "the network asserts two numbers at once")
-    if found is None and (judgement := call.judgement) is not None and judgement.credential is not None:
+    if found is None and judgement is not None and judgement.credential is not None:
         if judgement.credential.numbered:
             return Finding(NUMBERED, Class.NOTE, 0, "signed with a certificate for numbers that is no delegate's")
     return found
