@@ -22,7 +22,7 @@ from tests.mutation.looked_at import rows as looked_at
 SHARE = 0.15
 """Of the faults that may survive."""
 NONE_IN = {
-    "shaken/verify.py": ("examine", "examined", "_compared", "_mismatched", "_claims", "acceptable", "judge", "limited", "_unauthorised", "_without", "read", "_parts"),
+    "shaken/verify.py": ("examine", "examined", "compared", "_mismatched", "_claims", "acceptable", "judge", "limited", "_unauthorised", "_without", "read", "_parts"),
     "shaken/quick.py": ("read", "signer"),
     "shaken/credential.py": ("Credential.holds", "Credential.covers", "Credential.valid_at", "validate", "_path", "_within", "_limits"),
     "shaken/hearing.py": ("open_hearing", "_part", "_examined", "_unwrap", "_readable", "_link", "_recent", "_excused", "conclude", "_concluded", "_later", "_unlinked", "_speaking"),
