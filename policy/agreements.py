@@ -75,13 +75,11 @@ Record = OptOut | Consent | Relation
 class Agreements:
     """All of them, by the number called. Asked for each call of ours that leaves."""
 
-    __slots__ = ("_by_callee", "_count", "_last", "live")
+    __slots__ = ("_by_callee", "_count", "live")
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._by_callee: dict[str, tuple[Record, ...]] = {}
         self._count = 0
-        self._last: tuple[tuple[object, ...], Sequence[Record]] = ((), ())
-        """What was looked up last: the checks of one call ask the same several times."""
         self.live: Agreements | None = None
         """Those that came up while calls went on: they outlive a reload, and are asked too."""
         for record in records:
@@ -137,17 +135,11 @@ class Agreements:
         return False
 
     def _about(self, caller: str | None, callee: str, utc: float) -> Sequence[Record]:
-        live = self.live
-        asked = (caller, callee, utc, self._count, live._count if live is not None else 0)
-        if asked == self._last[0]:
-            return self._last[1]
         known = self._by_callee.get(callee, ())
-        if live is not None:
-            known += live._by_callee.get(callee, ())
+        if self.live is not None:
+            known += self.live._by_callee.get(callee, ())
         # The third of each is when it was told: `obtained` or `at`.
-        found = known and [one for one in known if one[0] in (EVERYBODY, caller) and one[2] <= utc]
-        self._last = (asked, found)
-        return found
+        return known and [one for one in known if one[0] in (EVERYBODY, caller) and one[2] <= utc]
 
 
 def _opted_out(about: Sequence[Record], utc: float, scope: str) -> OptOut | None:

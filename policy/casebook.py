@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from policy.call import Call, host_of
@@ -31,8 +31,6 @@ DOCUMENT = re.compile(r"\b(?:DA|FCC)[ -]\d{2}-\d{1,5}\b")
 MOST = 100
 """All traits of a campaign together weigh no more than a fresh number."""
 FADING = frozenset(("number", "block"))
-REMEMBERED = 4096
-"""Sets of traits whose weight is remembered: a megabyte and a half."""
 WORDS = 16
 """Words of a display name that are looked at."""
 
@@ -83,7 +81,7 @@ class Casebook:
 
     __slots__ = (
         "traits", "_numbers", "_spcs", "_hosts", "_trunks", "_prints", "_blocks", "_ranges", "_words", "_begin",
-        "_firm_from", "_names", "_titles", "_weights",
+        "_firm_from", "_names", "_titles",
     )  # fmt: skip
 
     def __init__(self, traits: Iterable[Trait] = ()) -> None:
@@ -96,8 +94,6 @@ class Casebook:
         self._ranges: list[tuple[NumberSet, _Known]] = []
         self._words: dict[str, list[tuple[frozenset[str], _Known]]] = defaultdict(list)
         self._names: dict[str, str] = {}
-        self._weights: dict[tuple[int, ...], tuple[float, float, Match]] = {}
-        """What the same traits weighed together before, and from when until when: a campaign calls more than once."""
         self._titles: dict[str, str] = {}
         """By campaign: its name as it is shown."""
         told: dict[str, list[tuple[float, str]]] = defaultdict(list)
@@ -171,26 +167,7 @@ class Casebook:
                     for words, known in self._words.get(word, ()):
                         if words.issubset(said):
                             found.append(known)
-        return self._together(found, call.utc) if found else None
-
-    def _together(self, found: Sequence[_Known], utc: float) -> Match | None:
-        """What these traits weigh; nothing changes while all of them are fresh."""
-        same = tuple(map(id, found))
-        if (before := self._weights.get(same)) is not None and before[0] <= utc < before[1]:
-            return before[2]
-        match = self._weighed(found, utc)
-        since = max(one.fresh_from for one in found)
-        until = min(one.fresh_until for one in found)
-        if match is not None and since <= utc < until:
-            firm_from = self._firm_from.get(label_key(match.campaign), NEVER)
-            if utc < firm_from < until:
-                until = firm_from
-            elif since < firm_from <= utc:
-                since = firm_from
-            if len(self._weights) >= REMEMBERED:
-                self._weights.clear()
-            self._weights[same] = since, until, match
-        return match
+        return self._weighed(found, call.utc) if found else None
 
     def _weighed(self, found: Iterable[_Known], utc: float) -> Match | None:
         """Each kind of trait counts once for a campaign, by the one that is freshest."""

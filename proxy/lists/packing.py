@@ -169,9 +169,9 @@ class Packing:
             places = _write_steps(file, laid, moments)
             told = Text(facts, tuple(sources.sets), dict(zip(keys, places, strict=True)))
             text = told.written()
-            os.pwrite(file, text, laid["text"].begins)
+            _put(file, text, laid["text"].begins)
             head = Head(self.rows, numbers, moments.count, len(text), crc32(text))
-            os.pwrite(file, head.packed(), 0)
+            _put(file, head.packed(), 0)
         return head
 
     def _write_rows(
@@ -206,7 +206,7 @@ class Packing:
             moments.add(labels[told], notified, (fresh, -place, row), voice)
         out.flush()
         first.flush()
-        os.pwrite(file, marks, laid["marks"].begins)
+        _put(file, marks, laid["marks"].begins)
         return count
 
 
@@ -221,6 +221,14 @@ def _write_steps(file: int, laid: dict[str, Column], moments: Moments) -> list[t
         out.add(step)
     out.flush()
     return places
+
+
+def _put(file: int, octets: bytes | bytearray, at: int) -> None:
+    """Write all of it: what the disk takes at a time may be less. Raises OSError."""
+    rest = memoryview(octets)
+    while rest:
+        done = os.pwrite(file, rest, at)
+        rest, at = rest[done:], at + done
 
 
 class Writer:
@@ -241,6 +249,6 @@ class Writer:
     def flush(self) -> None:
         for at, values in enumerate(zip(*self._held, strict=True)):
             octets = array(self._forms[at], values).tobytes()
-            os.pwrite(self._file, octets, self._places[at])
+            _put(self._file, octets, self._places[at])
             self._places[at] += len(octets)
         self._held.clear()

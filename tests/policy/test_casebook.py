@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.call import Call
-from policy.casebook import KINDS, Casebook, Trait
+from policy.casebook import KINDS, MOST, Casebook, Trait
 from policy.lists import DAY
 from shaken.tnauthlist import TNAuthList
 from shaken.verdict import Judgement
@@ -142,10 +142,13 @@ TOLD = st.builds(
 VALUES = {"number": "12025550150", "block": "1202555015*", "print": "pjsip/2.1", "words": "parcel", "trunk": "carrier"}
 
 
-@given(st.lists(TOLD, max_size=8), st.lists(st.floats(UTC - DAY, UTC + 45 * DAY), min_size=2, max_size=8))
-def test_what_was_recognised_before_changes_nothing(told: list[Trait], moments: list[float]) -> None:
+@given(st.lists(TOLD, max_size=8), st.floats(UTC - 41 * DAY, UTC + 45 * DAY))
+def test_a_campaign_weighs_what_its_freshest_traits_weigh(told: list[Trait], utc: float) -> None:
     traits = [one._replace(value=VALUES[one.kind]) for one in told]
-    book = Casebook(traits)
-    for utc in moments:
-        call = CALL._replace(utc=utc)
-        assert book.recognise(call) == book.recognise(call) == Casebook(traits).recognise(call)
+    weights: dict[str, dict[str, float]] = {}
+    for one in traits:
+        kinds = weights.setdefault(one.campaign, {})
+        kinds[one.kind] = max(kinds.get(one.kind, 0.0), KINDS[one.kind] * one.factor(utc))
+    heaviest = max((min(MOST, sum(kinds.values())) for kinds in weights.values()), default=0.0)
+    match = Casebook(traits).recognise(CALL._replace(utc=utc))
+    assert (0.0 if match is None else match.weight) == pytest.approx(heaviest)

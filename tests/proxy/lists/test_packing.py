@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -54,3 +55,16 @@ def test_more_than_can_be_held_is_refused(bound: str, said: str, tmp_path: Path,
     with closing(Packing(tmp_path)) as made, pytest.raises(ListError, match=f"more than 3 {said}"):
         for at in range(5):
             made.take(12_025_550_100, 0.0, 0.0, (f"campaign {at}", "itg", "high", "", ""))
+
+
+def test_a_disk_that_takes_little_at_a_time_gets_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(name: str) -> bytes:
+        with closing(Packing(tmp_path)) as made:
+            for at in range(100):
+                made.take(12_025_550_100 + at, DAY, 0.0, FACTS)
+            made.write(tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    whole, true = written("whole"), os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, octets, at: true(file, octets[:7], at))
+    assert written("pieces") == whole
