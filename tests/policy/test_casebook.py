@@ -137,7 +137,13 @@ TOLD = st.builds(
     value=st.just(""),
     notified=st.floats(UTC - 40 * DAY, UTC + 3 * DAY),
     source=st.sampled_from(("itg", "honeypot", "complaint")),
+    family=st.just(""),
+    aliases=st.just(()),
+    first_seen=st.just(0.0),
+    last_seen=st.just(0.0) | st.floats(UTC - 40 * DAY, UTC + 3 * DAY),
     until=st.none() | st.floats(UTC, UTC + 3 * DAY),
+    confidence=st.sampled_from(("high", "medium")),
+    evidence=st.just(""),
 )
 VALUES = {"number": "12025550150", "block": "1202555015*", "print": "pjsip/2.1", "words": "parcel", "trunk": "carrier"}
 
