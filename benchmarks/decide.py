@@ -33,7 +33,7 @@ from policy.countries import Rule
 from policy.decide import ROOMS, decide
 from policy.dnc import Bitmap, Registry
 from policy.learned import Learned
-from policy.lists import DAY, CampaignList, Entry, NumberSet
+from policy.lists import CampaignList, NumberSet
 from policy.messages import Messages, Registration
 from policy.packed import Packed
 from policy.reassigned import Query, Reassigned
@@ -41,6 +41,7 @@ from policy.reputation import Memory, Reputation
 from policy.rulebook import RECORDED, Profile, Redress, Rulebook
 from policy.sources import Sources
 from policy.tally import CELLS, Tally
+from policy.told import DAY, Entry
 from policy.upstreams import Block
 from proxy import numbering, zoning
 from proxy.lists.areacodes import Reading

@@ -37,7 +37,8 @@ from benchmarks.sipp import Address
 from benchmarks.stage import ROOT, Stage
 from certs.lab import Issued
 from policy.dnc import AREAS, BLOCK, FIRST
-from policy.lists import CampaignList, Entry
+from policy.lists import CampaignList
+from policy.told import Entry
 from proxy.lab.load.fleet import Callers, LoadError
 from proxy.lab.load.plan import Outcome, Signing
 from proxy.lists import registry, traced

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from policy.letter import moment
-from policy.lists import DAY, Quarantined, number
+from policy.lists import Quarantined, number
+from policy.told import DAY
 
 STOP_WORDS = ("stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe")
 """What a text message says that wants no more of them (47 CFR 64.1200(a)(10))."""
@@ -72,14 +73,37 @@ class Relation(NamedTuple):
 Record = OptOut | Consent | Relation
 
 
+class _About:
+    """What is told of one caller and the number that it calls at a moment, and what follows from it."""
+
+    __slots__ = ("known", "caller", "utc", "records", "_opted")
+
+    def __init__(self, known: Sequence[Record], caller: str | None, utc: float) -> None:
+        self.known, self.caller, self.utc = known, caller, utc
+        # The third of each is when it was told: `obtained` or `at`.
+        self.records = [one for one in known if one[0] in (EVERYBODY, caller) and one[2] <= utc]
+        self._opted: dict[str, OptOut | None] = {}
+
+    def opted_out(self, scope: str) -> OptOut | None:
+        """The latest request that stands, unless the person agreed again after it."""
+        if scope not in self._opted:
+            self._opted[scope] = _opted_out(self.records, self.utc, scope)
+        return self._opted[scope]
+
+
+_NOBODY = _About((), None, 0.0)
+
+
 class Agreements:
     """All of them, by the number called. Asked for each call of ours that leaves."""
 
-    __slots__ = ("_by_callee", "_count", "live")
+    __slots__ = ("_by_callee", "_count", "live", "_asked")
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._by_callee: dict[str, tuple[Record, ...]] = {}
         self._count = 0
+        self._asked = _NOBODY
+        """What was found last: several checks ask this of one call."""
         self.live: Agreements | None = None
         """Those that came up while calls went on: they outlive a reload, and are asked too."""
         for record in records:
@@ -104,42 +128,45 @@ class Agreements:
 
     def opted_out(self, caller: str | None, callee: str, utc: float, scope: str = "calls") -> OptOut | None:
         """The latest request that stands against a call or message, unless the person agreed again after it."""
-        return _opted_out(self._about(caller, callee, utc), utc, scope)
+        return self._about(caller, callee, utc).opted_out(scope)
 
     def consented(self, caller: str | None, callee: str, utc: float, scope: str = "calls") -> bool:
         """Did this person agree, and neither revoke it nor opt out since?"""
         about = self._about(caller, callee, utc)
-        return _agreed(about, utc, scope, float("-inf")) and _opted_out(about, utc, scope) is None
+        return about.opted_out(scope) is None and _agreed(about.records, utc, scope, float("-inf"))
 
     def in_writing(self, caller: str | None, callee: str, utc: float) -> bool:
         """Did this person agree to recorded messages in writing, and neither revoke it nor opt out since?"""
         about = self._about(caller, callee, utc)
-        written = [one for one in about if type(one) is Consent and one.scope == IN_WRITING]
+        written = [one for one in about.records if type(one) is Consent and one.scope == IN_WRITING]
         if not written:
             return False
-        asked = _opted_out(about, utc, "calls")
+        asked = about.opted_out("calls")
         after = asked.at if asked is not None else float("-inf")
         return _agreed(written, utc, IN_WRITING, after)
 
     def since(self, caller: str | None, callee: str, utc: float) -> float | None:
         """When the person called agreed last, or had business with us: what a call to it rests on. None: on nothing."""
-        about = self._about(caller, callee, utc)
+        about = self._about(caller, callee, utc).records
         return max([one[2] for one in about if type(one) is not OptOut], default=None) if about else None
 
     def related(self, caller: str | None, callee: str, utc: float) -> bool:
         """Is there a business relation, and no request that overrides it?"""
         about = self._about(caller, callee, utc)
-        for one in about:
-            if type(one) is Relation and utc <= months_after(one.at, KINDS[one.kind]):
-                return _opted_out(about, utc, "calls") is None
-        return False
+        if about.opted_out("calls") is not None:
+            return False
+        return any(type(one) is Relation and utc <= months_after(one.at, KINDS[one.kind]) for one in about.records)
 
-    def _about(self, caller: str | None, callee: str, utc: float) -> Sequence[Record]:
+    def _about(self, caller: str | None, callee: str, utc: float) -> _About:
         known = self._by_callee.get(callee, ())
         if self.live is not None:
             known += self.live._by_callee.get(callee, ())
-        # The third of each is when it was told: `obtained` or `at`.
-        return known and [one for one in known if one[0] in (EVERYBODY, caller) and one[2] <= utc]
+        if not known:
+            return _NOBODY
+        about = self._asked
+        if about.known is not known or about.caller != caller or about.utc != utc:
+            about = self._asked = _About(known, caller, utc)
+        return about
 
 
 def _opted_out(about: Sequence[Record], utc: float, scope: str) -> OptOut | None:

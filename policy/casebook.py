@@ -14,11 +14,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from policy.call import Call, host_of
 from policy.campaigns import label_key
-from policy.lists import DAY, FADED_DAYS, FULL_DAYS, LABEL_DAYS, VOICES, NumberSet, faded
+from policy.lists import NumberSet
+from policy.told import DAY, FADED_DAYS, FULL_DAYS, LABEL_DAYS, VOICES, faded
 
 KINDS = {"number": 100, "block": 40, "print": 40, "words": 40, "spc": 25, "host": 25, "trunk": 15}
 """What a trait looks at, and what it weighs while it is fresh: the fewer good callers share it, the more."""
@@ -33,6 +35,9 @@ MOST = 100
 FADING = frozenset(("number", "block"))
 WORDS = 16
 """Words of a display name that are looked at."""
+MATCHES = 4096
+"""Ways to bear traits together whose match is kept: calls of one campaign bear the same ones, and some megabytes hold
+what all campaigns of a month do."""
 
 
 class Trait(NamedTuple):
@@ -81,7 +86,7 @@ class Casebook:
 
     __slots__ = (
         "traits", "_numbers", "_spcs", "_hosts", "_trunks", "_prints", "_blocks", "_ranges", "_words", "_begin",
-        "_firm_from", "_names", "_titles",
+        "_firm_from", "_names", "_titles", "_matches",
     )  # fmt: skip
 
     def __init__(self, traits: Iterable[Trait] = ()) -> None:
@@ -93,6 +98,7 @@ class Casebook:
         blocks: dict[int, dict[str, list[_Known]]] = {}
         self._ranges: list[tuple[NumberSet, _Known]] = []
         self._words: dict[str, list[tuple[frozenset[str], _Known]]] = defaultdict(list)
+        """By the word that they are found by: the others of a trait, and the trait."""
         self._names: dict[str, str] = {}
         self._titles: dict[str, str] = {}
         """By campaign: its name as it is shown."""
@@ -112,7 +118,8 @@ class Casebook:
             known = _Known.of(key, kind, same)
             if kind == "words":
                 words = frozenset(value.casefold().split())
-                self._words[min(words)].append((words, known))
+                first = min(words)
+                self._words[first].append((words - {first}, known))
             elif kind != "block":
                 by_value[kind].setdefault(value, []).append(known)
             elif value.endswith("*") and value[:-1].isdigit():
@@ -125,6 +132,8 @@ class Casebook:
         """The words by which others are found."""
         self._firm_from = {key: _firm_from(sources) for key, sources in told.items()}
         """By campaign: from when on enough independent sources have told of it."""
+        self._matches: dict[tuple[_Known, ...], tuple[float, float, Match]] = {}
+        """By the traits that a call bears: the match, and between which moments it is the same."""
 
     def __len__(self) -> int:
         return len(self.traits)
@@ -139,7 +148,7 @@ class Casebook:
     def recognise(self, call: Call) -> Match | None:
         """The campaign whose traits weigh most; None where the call bears none that counts."""
         found: list[_Known] = []  # and nearly always nothing is added to it
-        caller, judgement = call.caller, call.judgement
+        caller, judgement, utc = call.caller, call.judgement, call.utc
         if caller is not None:
             if (some := self._numbers.get(caller)) is not None:
                 found += some
@@ -165,16 +174,25 @@ class Casebook:
             if not self._begin.isdisjoint(said):
                 for word in said:
                     for words, known in self._words.get(word, ()):
-                        if words.issubset(said):
+                        if not words or words.issubset(said):
                             found.append(known)
-        return self._weighed(found, call.utc) if found else None
+        if not found:
+            return None
+        borne = tuple(found)
+        if (kept := self._matches.get(borne)) is not None and kept[0] <= utc < kept[1]:
+            return kept[2]
+        return self._weighed(borne, utc)
 
-    def _weighed(self, found: Iterable[_Known], utc: float) -> Match | None:
+    def _weighed(self, found: tuple[_Known, ...], utc: float) -> Match | None:
         """Each kind of trait counts once for a campaign, by the one that is freshest."""
         weights: dict[str, dict[str, float]] = {}
+        since, until = -NEVER, NEVER
         for one in found:
-            key, kind, weight, fresh_from, fresh_until, _ = one
-            if not fresh_from <= utc < fresh_until:
+            key, kind, weight = one.key, one.kind, one.weight
+            if one.fresh_from <= utc < one.fresh_until:
+                since, until = max(since, one.fresh_from), min(until, one.fresh_until)
+            else:
+                since = NEVER  # it weighs less with every day
                 weight *= one.factor(utc)
                 if not weight:
                     continue
@@ -188,13 +206,21 @@ class Casebook:
         if len(weights) > 1:
             key = max(weights, key=lambda key: (sum(weights[key].values()), key))
         kinds = weights[key]
-        firm = ("number" in kinds or len(kinds) > 1) and utc >= self._firm_from.get(key, NEVER)
-        return _match(Match, (self._titles[key], min(MOST, sum(kinds.values())), tuple(sorted(kinds)), firm))
+        firm_from = self._firm_from.get(key, NEVER)
+        firm = ("number" in kinds or len(kinds) > 1) and utc >= firm_from
+        match = Match(self._titles[key], min(MOST, sum(kinds.values())), tuple(sorted(kinds)), firm)
+        since, until = (max(since, firm_from), until) if utc >= firm_from else (since, min(until, firm_from))
+        if since <= utc:
+            if len(self._matches) >= MATCHES:
+                self._matches.clear()
+            self._matches[found] = since, until, match
+        return match
 
 
-class _Known(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
     """What all sources say together of one trait of a campaign, and what need not be worked out for each call that
-    bears it."""
+    bears it. Each is itself and no other, so that a few of them are looked up fast."""
 
     key: str
     """Of its campaign."""
@@ -217,7 +243,6 @@ class _Known(NamedTuple):
         return max(one.factor(utc) for one in self.traits)
 
 
-_match = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long
 NEVER = float("inf")
 
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from policy.letter import moment
-from policy.lists import DAY, FADED_DAYS, FULL_DAYS, Quarantined, faded, number
+from policy.lists import Quarantined, number
+from policy.told import DAY, FADED_DAYS, FULL_DAYS, faded
 from shaken.number import nanp_fault
 
 LEAST = 2
@@ -52,9 +53,14 @@ class Complaints:
     def of(self, caller: str | None, utc: float) -> tuple[Told, float] | None:
         """What was told of a caller, and how much of it still counts (1.0 to 0.0); None: nothing that does."""
         told = self.told.get(caller) if caller is not None else None
-        if told is None or told.times < LEAST or utc < told.last:
+        if told is None:
             return None
-        factor = faded(int((utc - told.last) // DAY), FULL_DAYS, FADED_DAYS)
+        times, last = told
+        if times < LEAST or utc < last:
+            return None
+        if (old := utc - last) <= FULL_DAYS * DAY:
+            return told, 1.0
+        factor = faded(int(old // DAY), FULL_DAYS, FADED_DAYS)
         return (told, factor) if factor else None
 
 

@@ -26,6 +26,8 @@ SHORTEST = 7
 """Digits of the shortest number with a country code: services and extensions belong nowhere."""
 SURE = 4
 """Digits that nearly always say it: a country code, or one with an area code."""
+WAYS = 16_384
+"""Ways from place to place that are remembered, some 4 MB."""
 LONGEST = 9
 """Digits of the longest beginning that is looked up."""
 MOST = 200_000
@@ -42,15 +44,16 @@ class Place:
     """One of KINDS; empty: an ordinary number."""
     words: frozenset[str] = field(init=False, repr=False, compare=False)
     """By which a rule may name it. Not knowing is no country: `*` does not mean it."""
-    _text: str = field(init=False, repr=False, compare=False)
+    text: str = field(init=False, repr=False, compare=False)
+    """For a person."""
 
     def __post_init__(self) -> None:
         anywhere = () if self.kind == UNKNOWN else (ANY,)
         object.__setattr__(self, "words", frozenset(filter(None, (self.region, self.kind, *anywhere))))
-        object.__setattr__(self, "_text", " ".join(filter(None, (self.region, self.kind))) or UNKNOWN)
+        object.__setattr__(self, "text", " ".join(filter(None, (self.region, self.kind))) or UNKNOWN)
 
     def __str__(self) -> str:
-        return self._text
+        return self.text
 
 
 NOWHERE = Place("", UNKNOWN)
@@ -71,6 +74,10 @@ class Rule(NamedTuple):
     """On what a refusal stands: a rule of the operator's own line, or the wish of the person called."""
 
 
+Way = tuple[str, str, str, str, str]
+"""Of a call: side, peer, `SURE` digits of caller and called number, and the country of the signer."""
+
+
 class Asked(NamedTuple):
     """The rules of one side and peer, and the words of all of them by the end that they ask of."""
 
@@ -83,7 +90,7 @@ class Asked(NamedTuple):
 class Countries:
     """The rules, and the table that they are asked with."""
 
-    __slots__ = ("rules", "asked", "regions", "_places", "_lengths", "_longer", "_sure")
+    __slots__ = ("rules", "asked", "regions", "_places", "_lengths", "_longer", "_sure", "ways")
 
     def __init__(self, rules: Iterable[Rule], places: Mapping[str, Place]) -> None:
         self.rules = tuple(rules)
@@ -99,6 +106,9 @@ class Countries:
         self._longer = frozenset(prefix[:SURE] for prefix in places if len(prefix) > SURE)
         self._sure: dict[str, Place] = {}
         """What the first digits say where no longer beginning is known, as it was found out for them once."""
+        self.ways: dict[Way, tuple[Rule, Place] | None] = {}
+        """The rule that fits those of this way, and for which place, as it was found out once: most calls go from the
+        same places to the same places."""
         self.regions = frozenset(place.region for place in places.values()) - {""}
 
     def __bool__(self) -> bool:
@@ -125,6 +135,14 @@ class Countries:
         if number[:SURE] not in self._longer and len(self._sure) < 10**SURE:
             self._sure[number[:SURE]] = found
         return found
+
+    def note_way(self, way: Way, asked: Asked, fits: tuple[Rule, Place] | None) -> None:
+        """What was found of a call of this way, whatever its signature is worth. That is so for the next one too if the
+        first digits say where its numbers belong."""
+        if (not asked.caller or way[2] in self._sure) and (not asked.callee or way[3] in self._sure):
+            if len(self.ways) >= WAYS:
+                self.ways.clear()
+            self.ways[way] = fits
 
     def words(self, place: Place) -> frozenset[str]:
         """By which a rule may name it."""

@@ -11,6 +11,7 @@ Emergency calls never come here (`policy.emergency`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -93,9 +94,9 @@ OPTED_OUT = "line-opted-out"
 _new = tuple.__new__
 _DETERMINISTIC, _SUBSCRIBER, _ANALYTICS, _IDENTITY, _DUTY, _NOTE = Class
 
-_NOTHING: tuple[int, Action, None] = (0, "allow", None)
-"""What no finding adds up to."""
 _STOPS = ("reject", "divert")
+_ALLOW = allow.check
+"""Alone lets a call pass whatever else may be found."""
 _CLEAR: dict[Mode, Verdict] = {mode: Verdict(mode=mode) for mode in ("observe", "tag", "enforce")}
 
 
@@ -111,36 +112,32 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
     Call-ID and a secret.
     """
     findings: list[Finding] | None = None
-    shadows, campaign = False, ""
     if (marks := book.marks) is not None and (caller := call.caller) is not None:
         place = hash(caller) & book.mask
         if not marks[place >> 3] >> (place & 7) & 1 or not second_mark(caller, book):
             book = book.unlisted
     shadow = book.shadow
     numbered = call.caller_kind == "number"
-    checks = book.asks.get((call.side, numbered))
+    blocked = call.trunk in book.upstreams
+    checks = book.asks.get((call.side, numbered, blocked))
     if checks is None:
         # Of a caller with a number the check of the deny list can say nothing where that is empty.
         off = book.off if not numbered or book.deny else book.off | {"subscriber"}
-        checks = book.asks[call.side, numbered] = asked(call.side, off)
+        off = off if blocked else off | {"upstream"}
+        checks = book.asks[call.side, numbered, blocked] = asked(call.side, off)
     for check in checks:
         if (finding := check(call, book)) is not None:
             if shadow and CHECK_OF[finding.slug] in shadow:
-                finding = _new(Finding, (*finding[:7], True))
-            elif finding.allows:
+                finding = replace(finding, shadow=True)
+            elif check is _ALLOW and finding.allows:
                 return Verdict(findings=(finding,), deciding=finding, mode=mode, allowed=True)
-            if finding.shadow:
-                shadows = True
-            if not campaign:
-                campaign = finding.campaign
             if findings is None:
                 findings = [finding]
             else:
                 findings.append(finding)
     if findings is None:
         return _CLEAR[mode]
-    acting = [finding for finding in findings if not finding.shadow] if shadows else findings
-    score, would, deciding = _weighed(acting, book, profile) if acting else _NOTHING
+    score, would, deciding, campaign, shadows = _weighed(findings, book, profile)
     rehearsed = would
     if book.spares and would in _STOPS and _spared(would, deciding, call, book):
         findings.append(Finding(OPTED_OUT, _NOTE, 0, "this line wants nothing blocked by analytics: tagged instead"))
@@ -148,7 +145,7 @@ def decide(call: Call, book: Rulebook, profile: Profile, mode: Mode = "observe",
     if shadows:
         rehearsed = _rehearsed(findings, call, book, profile)
     return _new(Verdict, (  # a named tuple makes itself in Python, which takes three times as long
-        _lowered(would, call, book, mode, percent),
+        would if mode == "enforce" and percent >= 100 else _lowered(would, call, book, mode, percent),
         would,
         rehearsed,
         score,
@@ -188,7 +185,7 @@ def _rehearsed(findings: Sequence[Finding], call: Call, book: Rulebook, profile:
     for finding in findings:
         if finding.allows:
             return "allow"
-    _, would, deciding = _weighed(findings, book, profile)
+    _, would, deciding, _, _ = _weighed(findings, book, profile, rehearsed=True)
     return "tag" if book.spares and would in _STOPS and _spared(would, deciding, call, book) else would
 
 
@@ -201,55 +198,65 @@ def _spared(would: Action, deciding: Finding | None, call: Call, book: Rulebook)
     return estimated and deciding.slug not in book.network_level
 
 
-def _weighed(findings: Sequence[Finding], book: Rulebook, profile: Profile) -> tuple[int, Action, Finding | None]:
-    """Score, action and the finding that it rests on."""
+def _weighed(
+    findings: Sequence[Finding], book: Rulebook, profile: Profile, rehearsed: bool = False
+) -> tuple[int, Action, Finding | None, str, bool]:
+    """Score, action and the finding that it rests on, the first campaign that is named, and whether any finding is in
+    shadow. rehearsed: as if none were."""
     acting: Finding | None = None
-    proof = evidence = sure = firm = 0
-    heaviest: Finding | None = None
     blocking: Finding | None = None
-    tagging: Finding | None = None
-    most = blocked = 0
-    tags, codes = profile.tags, book.codes
+    proof = evidence = sure = unsure = blocked = 0
+    campaign, shadows = "", False
+    codes = book.codes
     for finding in findings:
-        kind, weight = finding.kind, finding.weight  # unpacking a named tuple takes longer
+        if not campaign:
+            campaign = finding.campaign
+        if finding.shadow:
+            shadows = True
+            if not rehearsed:
+                continue
+        kind = finding.kind
         if kind is _ANALYTICS or kind is _DUTY:
-            evidence += weight
-            ceiling = finding.ceiling
-            if ceiling == "reject":
-                firm += weight
+            ceiling, weight = finding.ceiling, finding.weight
+            if ceiling == "tag":
+                evidence += weight
+            elif ceiling == "reject":
                 sure += weight
-                if blocking is None or weight > blocked:
+                if weight > blocked or blocking is None:
                     blocking, blocked = finding, weight
-            elif ceiling != "tag":
-                firm += weight
+            else:
+                unsure += weight
         elif kind is _DETERMINISTIC or kind is _SUBSCRIBER or finding.slug in codes:
             acting = acting or finding
         elif kind is _IDENTITY:
-            proof += weight
-        if tags and tagging is None and finding.slug in tags:
-            tagging = finding
-        if weight > most:
-            heaviest, most = finding, weight
+            proof += finding.weight
     if proof > (half := profile.reject_at // 2):
         proof = half
-    score = proof + evidence
+    firm = sure + unsure
+    score = proof + evidence + firm
     if acting is not None:
-        return score, "reject", acting
+        return score, "reject", acting, campaign, shadows
     if blocking is not None and proof + sure >= profile.reject_at:
-        return score, "reject", blocking
+        return score, "reject", blocking, campaign, shadows
+    heaviest: Finding | None = None
+    tagging: Finding | None = None
+    for finding in findings:
+        if rehearsed or not finding.shadow:
+            if finding.weight > (heaviest.weight if heaviest is not None else 0):
+                heaviest = finding
+            if tagging is None and finding.slug in profile.tags:
+                tagging = finding
     if profile.divert_at is not None and profile.divert_to and proof + firm >= profile.divert_at and firm:
-        return score, "divert", heaviest
+        return score, "divert", heaviest, campaign, shadows
     if heaviest is not None and score >= profile.tag_at:
-        return score, "tag", heaviest
+        return score, "tag", heaviest, campaign, shadows
     if tagging is not None:
-        return score, "tag", tagging
-    return score, "allow", None
+        return score, "tag", tagging, campaign, shadows
+    return score, "allow", None, campaign, shadows
 
 
 def _lowered(would: Action, call: Call, book: Rulebook, mode: Mode, percent: int) -> Action:
     """What the mode lets through of it."""
-    if mode == "enforce" and percent >= 100:
-        return would
     if mode == "observe":
         return "allow"
     if STRICTNESS[would] > STRICTNESS["tag"] and (mode == "tag" or not sampled(call.call_id, book.key, percent)):

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from zlib import crc32
 
-from policy.lists import DAY, NumberSet
+from policy.lists import NumberSet
+from policy.told import DAY
 
 MAX_AGE_DAYS = 31
 """Who relies on an older version of the registry has no safe harbour (47 CFR 64.1200(c)(2), REG-059)."""

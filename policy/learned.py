@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.lists import DAY
+from policy.told import DAY
 
 MOST = 500_000
 """Numbers: about 60 MB. An office of a hundred people calls some hundred thousand in three months."""

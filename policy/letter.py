@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from policy.campaigns import named
 from policy.grounds import cited
-from policy.lists import CampaignList, Entry, Quarantined, number
+from policy.lists import CampaignList, Quarantined, number
+from policy.told import Entry
 
 MAX_ROWS = 200_000
 """A thousand times the largest letter seen; keeps a wrong file from filling the memory. Longer tables are packed

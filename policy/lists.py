@@ -11,35 +11,17 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from policy.campaigns import label_key
+from policy.told import FADED_DAYS, FULL_DAYS, LABEL_DAYS, Entry, Hit, Timeline, best, joined
 
 if TYPE_CHECKING:
     from policy.packed import Packed
 
-DAY = 86_400.0
-
-FULL_DAYS = 7
-"""A listed number weighs fully so long: in the letter of 2023 no caller ID was used for more than four
-days."""
-FADED_DAYS = 30
-"""From here on it weighs nothing: the number may have a new, honest holder, or was never the caller's
-(REG-026, TRAP-95)."""
-LABEL_DAYS = 548
-"""A campaign's label is remembered for 18 months: campaigns outlive their numbers. The longest pause in the
-letter is 433 days."""
-
 MAX_NUMBERS = 2_000_000
 """Lines of one list: about 200 MB of Python strings. Larger registries are mapped bitmaps, not number
 sets."""
-
-ENOUGH_VOICES = 2
-"""So many independent sources must speak before a call is refused for a campaign."""
-VOICES = {"itg": 2, "traceback": 2, "operator": 2, "fcc": 2, "honeypot": 1, "user-report": 1, "complaint": 0}
-"""A traceback is two by itself: somebody recorded or reported the call, and the carriers on its way confirmed it. What
-the operator wrote down needs nobody else, nor does a notice of the FCC. Complaints speak with no voice, however many
-there are."""
 
 _RANGE = re.compile(r"\+?([0-9]{7,15})\s*(?:-|\.\.)\s*\+?([0-9]{7,15})\Z").match
 _PATTERN = re.compile(r"(\+?[0-9]+)([xX]+)\Z").match
@@ -202,69 +184,6 @@ def _built(items: Iterable[str | tuple[str, str]]) -> NumberSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A number that a campaign has used, as one source reports it."""
-
-    number: str
-    campaign: str
-    notified: float
-    """When it was told, Unix seconds. Before this instant the entry does not exist for any call."""
-    last_seen: float = 0.0
-    source: str = "itg"
-    """Who says so: `itg` (a traceback), `operator`, `honeypot`, `user-report`, `complaint`."""
-    confidence: str = "high"
-    origin: str = ""
-    cites: str = ""
-    """The paragraph that the call is said to break."""
-
-    @property
-    def fresh_from(self) -> float:
-        """What its age is counted from: the later of the notice and the last call."""
-        return max(self.notified, self.last_seen)
-
-    @property
-    def voices(self) -> int:
-        """As how many independent sources this one counts, if it was read with certainty."""
-        return VOICES.get(self.source, 1) if self.confidence == "high" else 0
-
-    @property
-    def enforceable(self) -> bool:
-        """May it help to refuse a call? Not what was read with less than certainty, nor a mere complaint, which
-        anybody can file about anyone."""
-        return self.voices > 0
-
-
-class Hit(NamedTuple):
-    """The best entry that speaks about a call."""
-
-    campaign: str
-    weight_factor: float
-    """1.0 while fresh, down to 0.0."""
-    age_days: int
-    entry: Entry
-    firm: bool = False
-    """Have enough independent sources spoken to refuse a call?"""
-
-
-_hit = tuple.__new__
-
-
-class Standing(NamedTuple):
-    """What is told of a number or a campaign at a moment."""
-
-    fresh_from: float
-    freshest: Entry
-    """Of all that are told; among equals the one that was told first."""
-    sure_from: float
-    sure: Entry | None
-    """Of those that may be enforced."""
-    sources: frozenset[str]
-    """Who told something that may be enforced."""
-    firm: bool
-    """Are they enough?"""
-
-
-@dataclass(frozen=True, slots=True)
 class CampaignList:
     """Numbers and labels of known campaigns. Time is an argument: an entry counts from its notice on, and
     fades."""
@@ -272,8 +191,8 @@ class CampaignList:
     entries: tuple[Entry, ...] = ()
     packed: tuple[Packed, ...] = ()
     """Long tables, which are asked where they lie."""
-    _by_number: dict[str, _Timeline] = field(init=False, repr=False, compare=False)
-    _by_label: dict[str, _Timeline] = field(init=False, repr=False, compare=False)
+    _by_number: dict[str, Timeline] = field(init=False, repr=False, compare=False)
+    _by_label: dict[str, Timeline] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         numbers: dict[str, list[Entry]] = {}
@@ -281,18 +200,21 @@ class CampaignList:
         for item in self.entries:
             numbers.setdefault(item.number, []).append(item)
             labels.setdefault(label_key(item.campaign), []).append(item)
-        object.__setattr__(self, "_by_number", {key: _Timeline(found) for key, found in numbers.items()})
-        object.__setattr__(self, "_by_label", {key: _Timeline(found) for key, found in labels.items()})
+        object.__setattr__(self, "_by_number", {key: Timeline(found) for key, found in numbers.items()})
+        object.__setattr__(self, "_by_label", {key: Timeline(found) for key, found in labels.items()})
 
     def match(self, caller: str | None, utc: float) -> Hit | None:
         """What is known at `utc` about this number; a hit of factor 0.0 is history, not evidence."""
         if caller is None:
             return None
         line = self._by_number.get(caller)
-        known = None if line is None else line.standing(utc)
+        told = None
         for one in self.packed:
-            if (told := one.number(caller, utc)) is not None:
-                known = joined(known, told)
+            if (more := one.number(caller, utc)) is not None:
+                told = joined(told, more)
+        if told is None:
+            return None if line is None else line.hit(utc)
+        known = told if line is None else joined(line.standing(utc), told)
         return None if known is None else best(known, utc, FULL_DAYS, FADED_DAYS)
 
     def recognise(self, label: str, utc: float) -> Hit | None:
@@ -313,84 +235,3 @@ class CampaignList:
 
     def __or__(self, other: CampaignList) -> CampaignList:
         return CampaignList(self.entries + other.entries, self.packed + other.packed)
-
-
-def faded(age_days: int, full: int = FULL_DAYS, gone: int = FADED_DAYS) -> float:
-    """The share of its weight that evidence keeps: all of it up to `full` days, none from `gone` on, a line
-    between."""
-    if age_days <= full:
-        return 1.0
-    return max(0.0, (gone - age_days) / (gone - full))
-
-
-def enough(sources: Iterable[str]) -> bool:
-    """Have enough independent sources spoken to refuse a call?"""
-    return sum(VOICES.get(source, 1) for source in sources) >= ENOUGH_VOICES
-
-
-def joined(one: Standing | None, other: Standing | None) -> Standing | None:
-    """What two tables tell together, as if their rows stood in one, those of the first before those of the other."""
-    if one is None or other is None:
-        return other if one is None else one
-    fresh_from, freshest = one.fresh_from, one.freshest
-    if _before(other.fresh_from, other.freshest, fresh_from, freshest):
-        fresh_from, freshest = other.fresh_from, other.freshest
-    sure_from, sure = one.sure_from, one.sure
-    if other.sure is not None and (sure is None or _before(other.sure_from, other.sure, sure_from, sure)):
-        sure_from, sure = other.sure_from, other.sure
-    sources = one.sources | other.sources
-    return Standing(fresh_from, freshest, sure_from, sure, sources, enough(sources))
-
-
-def _before(fresh_from: float, item: Entry, than_from: float, than: Entry) -> bool:
-    return fresh_from > than_from or (fresh_from == than_from and item.notified < than.notified)
-
-
-def best(known: Standing, utc: float, full: int, gone: int) -> Hit:
-    """The entry that weighs most; among equals the one that may be enforced. None may be before enough independent
-    sources have spoken."""
-    fresh_from, freshest, sure_from, sure, _, firm = known
-    # Notices are dated by the day, so their age is counted in whole days.
-    age = int((utc - fresh_from) // DAY) if utc > fresh_from else 0
-    factor = 1.0 if age <= full else faded(age, full, gone)
-    if firm and sure is not None and sure is not freshest:
-        sure_age = int((utc - sure_from) // DAY) if utc > sure_from else 0
-        if (sure_factor := faded(sure_age, full, gone)) >= factor:
-            return _hit(Hit, (sure.campaign, sure_factor, sure_age, sure, True))
-    return _hit(Hit, (freshest.campaign, factor, age, freshest, firm and sure is freshest))
-
-
-class _Timeline:
-    """All that is told about one number or label, in the order in which it became known.
-
-    Weight only falls with age, so at any moment the freshest entry is the best, or the freshest one that
-    may be enforced: two candidates a step, found by bisection, however long the list.
-    """
-
-    __slots__ = ("_known", "_standings")
-
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._known: list[float] = []
-        self._standings: list[Standing] = []
-        freshest: Entry | None = None
-        sure: Entry | None = None
-        fresh_from = sure_from = 0.0
-        sources: frozenset[str] = frozenset()
-        firm = False
-        for item in sorted(entries, key=lambda item: item.notified):
-            when = item.fresh_from
-            if freshest is None or when > fresh_from:
-                fresh_from, freshest = when, item
-            if item.enforceable:
-                if item.source not in sources:
-                    sources |= {item.source}
-                    firm = enough(sources)
-                if sure is None or when > sure_from:
-                    sure_from, sure = when, item
-            self._known.append(item.notified)
-            self._standings.append(Standing(fresh_from, freshest, sure_from, sure, sources, firm))
-
-    def standing(self, utc: float) -> Standing | None:
-        """What is told at `utc`."""
-        at = bisect_right(self._known, utc) - 1
-        return self._standings[at] if at >= 0 else None

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from policy.lists import Entry, Standing, enough
+from policy.told import Entry, Standing, enough
 
 MAGIC = 0x32544352  # "RCT2"; its octets also tell the order of the machine that wrote them
 HEAD = 64

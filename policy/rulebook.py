@@ -219,9 +219,9 @@ class Rulebook:
     """The weight of a finding: its own, or else that of its family (`identity-…`)."""
     marks: bytes | None = field(init=False, repr=False, compare=False)
     """A bit for each number on a list, where the lists are long (`marked`)."""
-    asks: dict[tuple[str, bool], tuple[Asked, ...]] = field(init=False, repr=False, compare=False)
-    """The checks that this book asks, by side and whether the caller has a number, as `policy.decide` finds them out
-    once."""
+    asks: dict[tuple[str, bool, bool], tuple[Asked, ...]] = field(init=False, repr=False, compare=False)
+    """The checks that this book asks, by side, whether the caller has a number, and whether the trunk is blocked, as
+    `policy.decide` finds them out once."""
     mask: int = field(init=False, repr=False, compare=False)
     """What a hash is cut to, so that it is the place of a mark."""
     unlisted: Rulebook = field(init=False, repr=False, compare=False)

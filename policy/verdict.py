@@ -7,7 +7,9 @@ all read this one value.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from policy.grounds import ground
@@ -42,8 +44,10 @@ Said = str | tuple[Any, ...]
 the journal or by nobody."""
 
 
-class Finding(NamedTuple):
-    """One check's view of one call."""
+# Slots, as `policy.call.Call` has: a bad call has nine findings, and each is looked at six times.
+@dataclass(slots=True, unsafe_hash=True)
+class Finding:
+    """One check's view of one call. It stays as it was made: many calls may share one."""
 
     slug: str
     """Stable, from a closed set (`policy.decide.reason_slugs`): it is a metric label and a key in
@@ -75,29 +79,35 @@ class Finding(NamedTuple):
         return ground(self.slug)
 
 
-# A member of an enumeration is looked up slowly, and a named tuple makes itself slowly; a bad call has seven findings.
+# A member of an enumeration is looked up slowly.
 _ANALYTICS, _IDENTITY, _DUTY, _NOTE = Class.ANALYTICS, Class.IDENTITY, Class.DUTY, Class.NOTE
-_new = tuple.__new__
 
 
 def analytics(slug: str, weight: int, said: Said, campaign: str = "", ceiling: Action = "reject") -> Finding:
-    """A finding of the class analytics, made in half the time."""
-    return _new(Finding, (slug, _ANALYTICS, weight, said, campaign, False, ceiling, False))
+    """A finding of the class analytics."""
+    return Finding(slug, _ANALYTICS, weight, said, campaign, False, ceiling)
 
 
 def identity(slug: str, weight: int, said: Said) -> Finding:
-    """A finding of the class identity, made in half the time."""
-    return _new(Finding, (slug, _IDENTITY, weight, said, "", False, "reject", False))
+    """A finding of the class identity."""
+    return Finding(slug, _IDENTITY, weight, said)
 
 
 def duty(slug: str, weight: int, said: Said, shadow: bool = False) -> Finding:
-    """A finding of the class duty, made in half the time."""
-    return _new(Finding, (slug, _DUTY, weight, said, "", False, "reject", shadow))
+    """A finding of the class duty."""
+    return Finding(slug, _DUTY, weight, said, "", False, "reject", shadow)
 
 
 def note(slug: str, said: Said) -> Finding:
-    """A finding that weighs nothing, made in half the time."""
-    return _new(Finding, (slug, _NOTE, 0, said, "", False, "reject", False))
+    """A finding that weighs nothing."""
+    return Finding(slug, _NOTE, 0, said)
+
+
+MOST = 4096
+"""Findings of each class that are kept, half a megabyte."""
+kept_analytics = lru_cache(MOST)(analytics)
+"""The same for a finding that many calls have with the same words: the one that was made before."""
+kept_identity, kept_duty, kept_note = lru_cache(MOST)(identity), lru_cache(MOST)(duty), lru_cache(MOST)(note)
 
 
 class Verdict(NamedTuple):

@@ -38,10 +38,11 @@ _new = tuple.__new__
 BAD_SIGNATURE = "identity-bad-signature"
 
 
-def named(call: Call, name: str, then: Callable[[Call], Call] | None) -> Call:
-    """The facts of a call with the caller's name, and whatever else is remembered."""
-    call = call._replace(name=name)
-    return then(call) if then is not None else call
+def named(call: Call, name: str, then: Callable[[Call], None] | None) -> None:
+    """Put into a call the caller's name, and whatever else is remembered."""
+    call.name = name
+    if then is not None:
+        then(call)
 
 
 def customer_of(world: World, case: Case, utc: float) -> str:
@@ -185,11 +186,11 @@ class Judging:
                 failed = case.judgement is not None and case.judgement.failure is not None
                 if failed and not again and self._doubtful(context, story, routed, targets, credentials):
                     return
-            look = partial(following.looked_up, now=world.now()) if following is not None else None
+            look = partial(following.look_up, now=world.now()) if following is not None else None
             if case.name:
                 look = partial(named, name=case.name, then=look)
             elif case.customer and world.following is not None:
-                look = partial(world.following.of_ours, now=world.now())
+                look = partial(world.following.look_up_ours, now=world.now())
             verdict = judge(case, credentials, world.book, story.utc, story.attempts, look)
             if following is not None and case.call is not None:
                 following.judged(case.call, verdict)

@@ -52,10 +52,10 @@ class Screen:
         self.over(utc)
         if call.callee is not None and is_emergency_uri(f"sip:{call.callee}@example.net".encode(), self.book.emergency):
             return EMERGENCY
-        if call.caller is not None:
-            call = call._replace(attempts=self.tally.note(call.caller, utc))
+        # Another one: who hands it in may have it judged by others too.
+        call = call._replace(attempts=self.tally.note(call.caller, utc) if call.caller is not None else call.attempts)
         inbound = call.side == "carrier"
-        call = following.looked_up(call, utc) if inbound else following.of_ours(call, utc)
+        (following.look_up if inbound else following.look_up_ours)(call, utc)
         verdict = decide(call, self.book, self.book.profile_of(call, profile or self.profile), self.mode)
         if inbound:
             following.judged(call, verdict)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Finding, analytics
+from policy.verdict import Finding, kept_analytics
 
 SIDES = ("carrier",)
 SLUGS = ("brand-unproved",)
@@ -35,30 +35,35 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     name = call.display_name
     if not name or not book.brands or (brand := claimed(name, book.brands)) is None or call.attestation == "A":
         return None
-    return analytics("brand-unproved", book.weight("brand-unproved"), (_SAID, brand))
+    return kept_analytics("brand-unproved", book.weight("brand-unproved"), (_SAID, brand))
 
 
 def claimed(name: str, brands: frozenset[str]) -> str | None:
     """The brand that a display name holds as whole words: `AMAZ0N Support` holds amazon, `Amazonas` does not."""
-    name = name[:128]
+    if len(name) > 128:
+        name = name[:128]
+    first, single, begin = _beginnings(brands)
     if name.isascii():
         octets = name.encode().translate(_OCTETS).split()
-        if _beginnings(brands)[0].isdisjoint(octets):
+        if first.isdisjoint(octets):
             return None
+        if found := single.intersection(octets):
+            return min(found).decode()
         words = [word.decode() for word in octets]
     else:
         words = name.casefold().translate(_READ).split()
-        if _beginnings(brands)[1].isdisjoint(words):
+        if begin.isdisjoint(words):
             return None
-    if found := brands.intersection(words):
-        return min(found)
+        if names := brands.intersection(words):
+            return min(names)
     # Names have three words at most.
     runs = (zip(words, words[1:], words[2:], strict=False), zip(words, words[1:], strict=False))
     return min((run for pairs in runs for run in map(" ".join, pairs) if run in brands), default=None)
 
 
 @lru_cache(8)
-def _beginnings(brands: frozenset[str]) -> tuple[frozenset[bytes], frozenset[str]]:
-    """The first words of all names, as octets and as text."""
+def _beginnings(brands: frozenset[str]) -> tuple[frozenset[bytes], frozenset[bytes], frozenset[str]]:
+    """Of all names the first words and those of one word, as octets; and the first words as text."""
     first = frozenset(brand.partition(" ")[0] for brand in brands)
-    return frozenset(word.encode() for word in first), first
+    single = frozenset(brand.encode() for brand in brands if " " not in brand)
+    return frozenset(word.encode() for word in first), single, first

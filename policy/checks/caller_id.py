@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Finding, duty
+from policy.verdict import Finding, kept_duty
 from shaken.number import nanp_fault
 
 SIDES = ("pbx",)
@@ -24,4 +24,4 @@ def check(call: Call, book: Rulebook) -> Finding | None:
 
 
 def _found(slug: str, why: str, book: Rulebook) -> Finding:
-    return duty(slug, book.weight(slug), why)
+    return kept_duty(slug, book.weight(slug), why)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.casebook import KINDS, MOST, Match
-from policy.lists import Hit
 from policy.rulebook import Rulebook
-from policy.verdict import Class, Finding, analytics
+from policy.told import Hit
+from policy.verdict import Class, Finding, analytics, kept_analytics
 
 SIDES = ("carrier",)
 SLUGS = ("campaign-number", "campaign-label", "campaign-proved", "campaign-old", "campaign-traits")
@@ -35,13 +35,15 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     proved = call.attestation == "A"
     listed = _listed(call, hit, proved, book)
     if match is not None:
-        _, weight, kinds, firm = match
+        campaign, weight, kinds, firm = match
         if proved and "number" in kinds:
             # The number is the caller's own: it was borrowed before, or the traits besides it must speak.
             weight, firm = min(weight, MOST - KINDS["number"] / 2), False
-        points = round(book.weight("campaign-traits") * weight / MOST)
+        points = book.weight("campaign-traits")
+        if weight != MOST:
+            points = round(points * weight / MOST)
         if listed is None or points > listed[1]:
-            return analytics("campaign-traits", points, (_bears, match), match.campaign, "reject" if firm else "tag")
+            return kept_analytics("campaign-traits", points, (_bears, match), campaign, "reject" if firm else "tag")
     return _told(*listed) if listed is not None else None
 
 
@@ -57,7 +59,8 @@ def _listed(call: Call, hit: Hit | None, proved: bool, book: Rulebook) -> tuple[
     factor = hit.weight_factor
     if proved and factor:
         return "campaign-proved", round(book.weight("campaign-proved") * factor / 2), hit
-    return "campaign-number", round(book.weight("campaign-number") * factor), hit
+    weight = book.weight("campaign-number")
+    return "campaign-number", weight if factor == 1.0 else round(weight * factor), hit
 
 
 def _told(slug: str, weight: int, hit: Hit) -> Finding:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Finding, analytics
+from policy.verdict import Finding, kept_analytics
 
 SIDES = ("carrier",)
 SLUGS = ("complaints",)
@@ -20,5 +20,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if book.complaints is None or (found := book.complaints.of(call.caller, call.utc)) is None:
         return None
     told, factor = found
-    said = (_SAID, told.times)
-    return analytics("complaints", round(book.weight("complaints") * factor), said, ceiling="tag")
+    weight = book.weight("complaints")
+    if factor != 1.0:
+        weight = round(weight * factor)
+    return kept_analytics("complaints", weight, (_SAID, told.times), "", "tag")

@@ -6,10 +6,12 @@ passed before. A refusal stands either on the operator's own rule (deterministic
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from policy.call import Call
-from policy.countries import Place, Rule, named
+from policy.countries import NOWHERE, SURE, End, Place, Rule, named
 from policy.rulebook import Rulebook
-from policy.verdict import Class, Finding, analytics
+from policy.verdict import Class, Finding, kept_analytics
 
 SIDES = ("carrier", "pbx")
 SLUGS = ("country-denied", "country-unwanted", "country-tagged")
@@ -23,40 +25,48 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     countries = book.countries
     if countries is None:
         return None
-    peers = countries.asked[call.side]
-    rules, caller, callee, signer = peers.get(call.trunk) or peers[""]
-    here = countries.of(call.caller) if caller else None
-    there = countries.of(call.callee) if callee and call.callee is not None else None
-    signed = _signer(call) if signer else None
-    # Nearly every call is from, to and signed where no rule looks.
-    if (
-        (here is None or caller.isdisjoint(here.words))
-        and (there is None or callee.isdisjoint(there.words))
-        and (signed is None or signer.isdisjoint(signed.words))
-    ):
+    side, trunk, tn, called, judgement = call.side, call.trunk, call.caller, call.callee, call.judgement
+    credential = judgement.credential if judgement is not None else None
+    country = credential.country if credential is not None else ""
+    way = side, trunk, (tn or "")[:SURE], (called or "")[:SURE], country
+    fits = countries.ways.get(way, _UNKNOWN)
+    if fits is _UNKNOWN:
+        peers = countries.asked[side]
+        asked = peers.get(trunk) or peers[""]
+        rules, caller, callee, signer = asked
+        here = countries.of(tn) if caller else None
+        there = countries.of(called) if callee and called is not None else None
+        signed = named(country) if signer and country else None
+        if signed is not None and signer.isdisjoint(signed.words):
+            signed = None
+        counts = signed is None or (judgement is not None and judgement.proved)
+        fits = _first(rules, {"caller": here, "callee": there, "signer": signed if counts else None})
+        if signed is None:
+            countries.note_way(way, asked, fits)
+    if fits is None:
         return None
-    if signed is not None and (call.judgement is None or not call.judgement.proved):
-        signed = None
-    places = {"caller": here, "callee": there, "signer": signed}
+    rule, place = fits
+    return _found(rule, place, book)
+
+
+_UNKNOWN = Rule("allow", frozenset()), NOWHERE
+"""Stands for what was not found out yet."""
+
+
+def _first(rules: Iterable[Rule], places: Mapping[End, Place | None]) -> tuple[Rule, Place] | None:
+    """The first rule that fits, and the place."""
     for rule in rules:
         if (place := places[rule.end]) is not None and not rule.countries.isdisjoint(place.words):
-            return _found(rule, place, book)
+            return rule, place
     return None
-
-
-def _signer(call: Call) -> Place | None:
-    """Where the certificate says that its owner is, whatever the signature is worth."""
-    judgement = call.judgement
-    if judgement is None or (signer := judgement.credential) is None or not signer.country:
-        return None
-    return named(signer.country)
 
 
 def _found(rule: Rule, place: Place, book: Rulebook) -> Finding | None:
     if rule.action == "allow":
         return None
     if rule.action == "tag":
-        return analytics("country-tagged", book.weight("country-tagged"), (_SAID, SAID[rule.end], place), "", "tag")
+        said = _SAID, SAID[rule.end], place.text
+        return kept_analytics("country-tagged", book.weight("country-tagged"), said, "", "tag")
     why = f"{SAID[rule.end]} {place}"
     if rule.claim == "subscriber":
         return Finding("country-unwanted", Class.SUBSCRIBER, 0, f"{why}: not wanted")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Finding, duty, note
+from policy.verdict import Finding, kept_duty, kept_note
 
 SIDES = ("pbx",)
 SLUGS = ("dnc-listed", "dnc-unknown")
@@ -27,7 +27,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         if book.excused(call):
             return None
         why = "the number called is on the do-not-call list"
-        return duty("dnc-listed", book.weight("dnc-listed"), why)
+        return kept_duty("dnc-listed", book.weight("dnc-listed"), why)
     national = book.national
     if national is None or not book.owes(call):
         return None
@@ -37,7 +37,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         why, shadow = "the number called is on the do-not-call registry", national.stale(callee, call.utc)
         if shadow:
             why += ", as it was more than 31 days ago"
-        return duty("dnc-listed", book.weight("dnc-listed"), why, shadow)
+        return kept_duty("dnc-listed", book.weight("dnc-listed"), why, shadow)
     if callee[:1] == "1" and not national.covers(callee):
-        return note("dnc-unknown", "the do-not-call registry of this area is not loaded")
+        return kept_note("dnc-unknown", "the do-not-call registry of this area is not loaded")
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from policy.call import Call
 from policy.hours import closed
 from policy.rulebook import Rulebook
-from policy.verdict import Finding, duty
+from policy.verdict import Finding, duty, kept_duty
 
 SIDES = ("pbx",)
 SLUGS = ("hours-closed", "hours-unknown")
@@ -25,7 +25,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         if book.limits.unknown_zone_is_open or book.consented(call):
             return None
         why = "where the number called is, and what time it is there, is unknown"
-        return duty("hours-unknown", book.weight("hours-unknown"), why)
+        return kept_duty("hours-unknown", book.weight("hours-unknown"), why)
     why_not = closed(places, hours, call.utc)
     if why_not is None or book.consented(call):
         return None

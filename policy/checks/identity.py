@@ -12,6 +12,7 @@ from policy.call import FAILED, NOT_DONE, Call
 from policy.rulebook import Rulebook
 from policy.verdict import Class, Finding
 from policy.verdict import identity as found
+from policy.verdict import kept_identity as known
 from shaken.verdict import FAILURES
 
 UPSTREAM_FAILED = "verstat-failed"
@@ -31,13 +32,14 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         if not (signer.numbered or call.replayed or call.disputed) and (token := judgement.passport) is not None:
             if token.attest != "C":
                 return None
-    found = _proof(call, book)
-    if found is None and call.disputed:
+    if (found := _proof(call, book)) is not None:
+        return found
+    if call.disputed:
         return Finding(DISPUTED, Class.NOTE, 0, "the network asserts two numbers at once")
-    if found is None and judgement is not None and judgement.credential is not None:
+    if judgement is not None and judgement.credential is not None:
         if judgement.credential.numbered:
             return Finding(NUMBERED, Class.NOTE, 0, "signed with a certificate for numbers that is no delegate's")
-    return found
+    return None
 
 
 def _proof(call: Call, book: Rulebook) -> Finding | None:
@@ -46,17 +48,17 @@ def _proof(call: Call, book: Rulebook) -> Finding | None:
         verstat = call.verstat
         if verstat is None or verstat.startswith(NOT_DONE):
             if book.identity_required and call.side == "carrier":
-                return found(MISSING, book.weight(MISSING), "the call is not signed")
+                return known(MISSING, book.weight(MISSING), "the call is not signed")
             return None
         if verstat.startswith(FAILED):
             why = "the carrier says that the signature does not hold"
-            return found(UPSTREAM_FAILED, book.weight(UPSTREAM_FAILED), why)
+            return known(UPSTREAM_FAILED, book.weight(UPSTREAM_FAILED), why)
     elif (failure := judgement.failure) is not None:
         slug = failure.slug
         return found(slug, book.weight(slug), judgement.detail or slug)
     elif call.replayed:
         why = "its token was on another call a moment ago: somebody may have copied it"
-        return found(REPLAYED, book.weight(REPLAYED), why)
+        return known(REPLAYED, book.weight(REPLAYED), why)
     elif (passport := judgement.passport) is None or passport.attest != "C":
         return None
     if call.attestation == "C":

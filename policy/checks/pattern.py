@@ -7,13 +7,13 @@ neighbours), so each weighs enough for a tag at most; one of them together with 
 
 from __future__ import annotations
 
-from operator import itemgetter
+from typing import Any
 
 from policy.behaviour import Seen
 from policy.call import Call
 from policy.rulebook import Rulebook, Thresholds
 from policy.source import Source
-from policy.verdict import Finding, analytics
+from policy.verdict import Finding, kept_analytics
 
 SIDES = ("carrier",)
 SLUGS = ("pattern-sequence", "pattern-names", "pattern-crowd", "pattern-block", "pattern-spread", "pattern-neighbour")
@@ -33,56 +33,46 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         and not seen.neighbour
     ):
         return None
-    borne = _borne(call, seen, book)
-    if not borne:
-        return None
-    weight, slug = borne[0] if len(borne) == 1 else max(borne, key=_first)
-    return analytics(slug, weight, (_told, slug, call, seen, limits))
+    return _heaviest(call, seen, book)
 
 
-_first = itemgetter(0)
+_IN_ORDER = "{} calls in a row, each to the next number".format
+_NAMES = "about {} names shown by one number".format
+_CROWD = "about {} different callers to this number".format
+_BLOCK = "{} calls from {} numbers of one thousand-block".format
+_SPREAD = "about {} different numbers called".format
+_NEIGHBOUR = "a neighbour's number, as in {} % of the calls of this {}".format
 
 
-def _borne(call: Call, seen: Seen, book: Rulebook) -> list[tuple[int, str]]:
-    """What the traits of a way of calling weigh; of equally heavy ones the first is told."""
+def _heaviest(call: Call, seen: Seen, book: Rulebook) -> Finding | None:
+    """The trait of a way of calling that weighs most; of equally heavy ones the first."""
     limits, weight = book.limits, book.weight
-    borne = []
-    if seen.run >= limits.sequence:
-        borne.append((weight("pattern-sequence"), "pattern-sequence"))
-    if seen.names > limits.names:
-        borne.append((weight("pattern-names"), "pattern-names"))
-    if seen.crowd > limits.crowd:
-        borne.append((weight("pattern-crowd"), "pattern-crowd"))
-    if seen.block > limits.block and seen.block_callers * 2 > min(seen.block, 100):
-        borne.append((weight("pattern-block"), "pattern-block"))
-    if seen.callees > limits.callees:
-        if seen.past.ended < limits.ends:
-            # A school that warns its parents calls as many; how its calls end is not known yet.
-            borne.append((weight("pattern-spread") // 3, "pattern-spread"))
-        elif seen.past.wasted >= limits.wasted:
-            borne.append((weight("pattern-spread"), "pattern-spread"))
-    if seen.neighbour and _near(call, limits) is not None:
-        borne.append((weight("pattern-neighbour"), "pattern-neighbour"))
-    return borne
+    _, callees, run, names, _, block, block_callers, crowd, neighbour, past, _ = seen
+    most, slug, said = -1, "", _NOTHING
+    if run >= limits.sequence:
+        most, slug, said = weight("pattern-sequence"), "pattern-sequence", (_IN_ORDER, run)
+    if names > limits.names and (one := weight("pattern-names")) > most:
+        most, slug, said = one, "pattern-names", (_NAMES, names)
+    if crowd > limits.crowd and (one := weight("pattern-crowd")) > most:
+        most, slug, said = one, "pattern-crowd", (_CROWD, crowd)
+    if block > limits.block and block_callers * 2 > min(block, 100) and (one := weight("pattern-block")) > most:
+        most, slug, said = one, "pattern-block", (_BLOCK, block, block_callers)
+    if callees > limits.callees:
+        # A school that warns its parents calls as many; how its calls end is not known yet.
+        early = past.ended < limits.ends
+        if early or past.wasted >= limits.wasted:
+            one = weight("pattern-spread") // 3 if early else weight("pattern-spread")
+            if one > most:
+                most, slug, said = one, "pattern-spread", (_SPREAD, callees)
+    if neighbour and (one := weight("pattern-neighbour")) > most and (near := _near(call, limits)) is not None:
+        said = _NEIGHBOUR, round(100 * near.neighbours), near.kind
+        most, slug = one, "pattern-neighbour"
+    return kept_analytics(slug, most, said) if slug else None
+
+
+_NOTHING: tuple[Any, ...] = ()
 
 
 def _near(call: Call, limits: Thresholds) -> Source | None:
     """The source of this call that is known for neighbours."""
     return next((source for source in call.sources if source.neighbours >= limits.neighbours), None)
-
-
-def _told(slug: str, call: Call, seen: Seen, limits: Thresholds) -> str:
-    """The sentence of one trait."""
-    if slug == "pattern-sequence":
-        return f"{seen.run} calls in a row, each to the next number"
-    if slug == "pattern-names":
-        return f"about {seen.names} names shown by one number"
-    if slug == "pattern-crowd":
-        return f"about {seen.crowd} different callers to this number"
-    if slug == "pattern-block":
-        return f"{seen.block} calls from {seen.block_callers} numbers of one thousand-block"
-    if slug == "pattern-spread":
-        return f"about {seen.callees} different numbers called"
-    source = _near(call, limits)
-    assert source is not None
-    return f"a neighbour's number, as in {round(100 * source.neighbours)} % of the calls of this {source.kind}"

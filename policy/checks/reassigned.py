@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Finding, duty
+from policy.verdict import Finding, kept_duty
 
 SIDES = ("pbx",)
 SLUGS = ("number-reassigned",)
@@ -24,4 +24,4 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if agreed is None or not reassigned.given_up(callee, agreed, call.utc):
         return None
     why = "the number called was given up since the person agreed: somebody else may have it now"
-    return duty("number-reassigned", book.weight("number-reassigned"), why)
+    return kept_duty("number-reassigned", book.weight("number-reassigned"), why)

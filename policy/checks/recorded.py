@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import RECORDED, Rulebook
-from policy.verdict import Finding, duty
+from policy.verdict import Finding, kept_duty
 
 SIDES = ("pbx",)
 SLUGS = ("recorded-unagreed",)
@@ -24,4 +24,4 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     if agreements is not None and agreements.in_writing(call.caller, call.callee, call.utc):
         return None
     why = "a recorded message to somebody who did not agree to it in writing"
-    return duty("recorded-unagreed", book.weight("recorded-unagreed"), why)
+    return kept_duty("recorded-unagreed", book.weight("recorded-unagreed"), why)

@@ -19,8 +19,11 @@ _SAID = "{:.0f} % of about {:.0f} calls of this {} were bad".format
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Notice a call that comes the way bad ones came."""
     standing = call.standing
-    if standing is None or standing.bad < book.limits.bad:
+    if standing is None:
         return None
-    slug = f"reputation-{standing.kind}"
-    said = (_SAID, 100 * standing.bad, standing.calls, standing.kind)
+    kind, _, calls, bad, _ = standing
+    if bad < book.limits.bad:
+        return None
+    slug = f"reputation-{kind}"
+    said = (_SAID, 100 * bad, calls, kind)
     return analytics(slug, book.weight(slug), said, "", "tag")

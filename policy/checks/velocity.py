@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Finding, analytics
+from policy.verdict import Finding, kept_analytics
 
 SIDES = ("carrier",)
 SLUGS = ("velocity-caller",)
@@ -30,4 +30,4 @@ def check(call: Call, book: Rulebook) -> Finding | None:
             weight //= 3
         elif past.wasted < book.limits.wasted:
             return None
-    return analytics("velocity-caller", weight, (_SAID, call.attempts, book.velocity.told))
+    return kept_analytics("velocity-caller", weight, (_SAID, call.attempts, book.velocity.told))

@@ -19,8 +19,8 @@ from certs.shelf import Shelf
 from certs.trust import Trust
 from policy.decide import reason_slugs
 from policy.lint import lint
-from policy.lists import DAY
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY
 from proxy.backtest import CHANGES, TOLERATED, Backtest, Difference, Example, Policy
 from proxy.captured import CapturedCalls, Known, captured, carrier
 from proxy.cli import NEGATIVE, OK, complain

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from policy.call import Call
-from policy.lists import DAY, Entry
+from policy.told import DAY, Entry
 from proxy.lab.people import (
     BORROWED,
     CAMPAIGN_SHARE,

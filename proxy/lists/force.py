@@ -18,9 +18,10 @@ from policy.complaints import parse as parse_complaints
 from policy.dnc import MAX_AGE_DAYS, Bitmap, too_old
 from policy.dno import GIVEN_OUT, MAX_AREAS_AGE_DAYS, callers
 from policy.dno import areas as dno_areas
-from policy.lists import DAY, CampaignList, NumberSet, parse_numbers
+from policy.lists import CampaignList, NumberSet, parse_numbers
 from policy.reassigned import SERVES_DAYS, Reassigned
 from policy.reassigned import parse as parse_reassigned
+from policy.told import DAY
 from policy.traits import parse as parse_traits
 from proxy.lists import registry, traced
 from proxy.lists.files import ListError, text

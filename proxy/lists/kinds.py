@@ -19,10 +19,11 @@ from policy.agreements import parse as parse_agreements
 from policy.casebook import Trait
 from policy.dnc import Bitmap
 from policy.letter import Row
-from policy.lists import DAY, NumberSet, Quarantined, parse_numbers
+from policy.lists import NumberSet, Quarantined, parse_numbers
 from policy.reassigned import Query
 from policy.reassigned import parse as parse_reassigned
 from policy.reassigned import written as written_reassigned
+from policy.told import DAY
 from policy.traits import parse as parse_traits
 from policy.traits import written as written_traits
 from proxy.lists import registry, traced

@@ -17,8 +17,8 @@ from pathlib import Path
 from zlib import crc32
 
 from policy.campaigns import label_key
-from policy.lists import VOICES
 from policy.packed import MARKS, MOST_ROWS, NOBODY, PAGE, ROWS, STEPS, Column, Facts, Head, Text, columns, spread
+from policy.told import VOICES
 from proxy.lists.files import ListError
 from proxy.lists.sorting import RUN, Sorter
 

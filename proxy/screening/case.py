@@ -51,8 +51,6 @@ PURPOSE = "x-screen-purpose"
 
 _new = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long
 
-assert len(Call._fields) == 25, "`judge` makes them by place"
-
 Credentials = Mapping[str, Credential | CredentialFailure]
 
 
@@ -346,17 +344,17 @@ def judge(
     book: Rulebook,
     utc: float,
     attempts: int,
-    looked_up: Callable[[Call], Call] | None = None,
+    look_up: Callable[[Call], None] | None = None,
 ) -> Verdict:
     """The verdict of a case whose credentials are at hand; it, the judgement and the facts stay in the case.
 
-    looked_up: adds what is remembered of the caller; None: nobody remembers.
+    look_up: adds what is remembered of the caller; None: nobody remembers.
     """
     if case.exams and case.judgement is None:
         hear(case, credentials, utc)
     lane = case.lane
     caller = case.caller
-    call: Call = _new(Call, (
+    call = Call(
         lane.side,
         lane.trunk.name,
         caller.tn,
@@ -381,10 +379,9 @@ def judge(
         False,
         case.disputed,
         case.method,
-        "",
-    ))  # fmt: skip
-    if looked_up is not None:
-        call = looked_up(call)
+    )
+    if look_up is not None:
+        look_up(call)
     case.call = call
     profile = lane.profile
     if book.choice is not None:

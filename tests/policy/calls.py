@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.dnc import Registry
-from policy.lists import DAY, CampaignList, Entry, NumberSet
+from policy.lists import CampaignList, NumberSet
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY, Entry
 
 TODAY = 19_000 * DAY
 NUMBERS = {

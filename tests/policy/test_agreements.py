@@ -20,7 +20,7 @@ from policy.agreements import (
     stop_word,
     written,
 )
-from policy.lists import DAY
+from policy.told import DAY
 
 US, THEM, OTHER = "12025550100", "12125550147", "12125550148"
 
@@ -148,3 +148,31 @@ def test_what_comes_up_while_a_call_is_judged_is_heard() -> None:
         assert book.opted_out(US, THEM, THEN + 90) == OptOut("*", THEM, at)
     book.live = None
     assert book.opted_out(US, THEM, THEN + 90) == OptOut("*", THEM, THEN)
+
+
+WHEN = st.floats(0.0, 300 * DAY)
+RECORDS = st.one_of(
+    st.builds(OptOut, st.sampled_from(("*", US)), st.just(THEM), WHEN, st.sampled_from(("any", "calls", "messages"))),
+    st.builds(Consent, st.sampled_from(("*", US, OTHER)), st.just(THEM), WHEN, st.none() | WHEN, st.sampled_from(("any", "calls", "recorded"))),
+    st.builds(Relation, st.sampled_from(("*", US)), st.just(THEM), WHEN, st.sampled_from(("purchase", "inquiry"))),
+)
+
+
+@given(st.lists(RECORDS, max_size=5), st.lists(st.tuples(st.sampled_from((US, OTHER, None)), WHEN, st.booleans()), max_size=6), RECORDS)
+def test_what_was_asked_before_changes_no_answer(
+    records: list[OptOut | Consent | Relation], calls: list[tuple[str | None, float, bool]], late: OptOut | Consent | Relation
+) -> None:
+    book = Agreements(records)
+
+    def told(book: Agreements, caller: str | None, utc: float) -> tuple[object, ...]:
+        return (
+            book.opted_out(caller, THEM, utc), book.opted_out(caller, THEM, utc, "messages"), book.consented(caller, THEM, utc),
+            book.in_writing(caller, THEM, utc), book.since(caller, THEM, utc), book.related(caller, THEM, utc),
+        )  # fmt: skip
+
+    for caller, utc, comes in calls:
+        assert told(book, caller, utc) == told(Agreements(records), caller, utc)
+        if comes:  # while calls go on
+            book.add(late)
+            records = [*records, late]
+            assert told(book, caller, utc) == told(Agreements(records), caller, utc)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policy import casebook
 from policy.call import Call
 from policy.casebook import KINDS, MOST, Casebook, Trait
-from policy.lists import DAY
+from policy.told import DAY
 from shaken.tnauthlist import TNAuthList
 from shaken.verdict import Judgement
 
@@ -158,3 +159,22 @@ def test_a_campaign_weighs_what_its_freshest_traits_weigh(told: list[Trait], utc
     heaviest = max((min(MOST, sum(kinds.values())) for kinds in weights.values()), default=0.0)
     match = Casebook(traits).recognise(CALL._replace(utc=utc))
     assert (0.0 if match is None else match.weight) == pytest.approx(heaviest)
+
+
+@given(st.lists(TOLD, max_size=8), st.lists(st.floats(UTC - 41 * DAY, UTC + 45 * DAY), min_size=2, max_size=6))
+def test_what_was_recognised_before_changes_no_answer(told: list[Trait], moments: list[float]) -> None:
+    traits = [one._replace(value=VALUES[one.kind]) for one in told]
+    moments += [one.notified for one in traits] + [one.until for one in traits if one.until is not None]
+    book = Casebook(traits)
+    for utc in (*moments, *moments[::-1]):
+        call = CALL._replace(utc=utc)
+        assert book.recognise(call) == Casebook(traits).recognise(call)
+
+
+def test_ways_to_bear_traits_are_kept_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(casebook, "MATCHES", 3)
+    book = Casebook([trait("number", f"1202555{line:04}") for line in range(10)])
+    for line in (*range(10), *range(10)):
+        match = book.recognise(CALL._replace(caller=f"1202555{line:04}"))
+        assert match is not None and match.kinds == ("number",)
+        assert len(book._matches) <= 3

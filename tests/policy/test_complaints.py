@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policy.complaints import Complaints, Told, parse, written
 from policy.letter import moment
-from policy.lists import DAY
+from policy.told import DAY
 
 FTC = (
     "Company_Phone_Number,Created_Date,Violation_Date,Consumer_City,Consumer_State,Consumer_Area_Code,Subject,"

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from policy.call import Call
 from policy.decide import CHECK_OF, ORDER, asked, decide, reason_slugs
-from policy.lists import DAY, CampaignList, Entry
+from policy.lists import CampaignList
 from policy.rulebook import Profile, Rulebook, Velocity
+from policy.told import DAY, Entry
 from policy.verdict import STRICTNESS, Class
 from policy.weights import WEIGHTS
 from shaken.verdict import FAILURES, Judgement
@@ -297,7 +298,7 @@ def test_every_slug_belongs_to_one_check_and_every_action_has_its_rank() -> None
 def test_a_book_without_lists_asks_no_check_of_them() -> None:
     empty = Rulebook(brands=frozenset())
     decide(call(), empty, LENIENT)
-    asked_of = {check.__module__.rpartition(".")[2] for check in empty.asks["carrier", True]}
-    assert asked_of.isdisjoint({"allow", "subscriber", "campaign", "brand"}) and "impossible" in asked_of
+    asked_of = {check.__module__.rpartition(".")[2] for check in empty.asks["carrier", True, False]}
+    assert asked_of.isdisjoint({"allow", "upstream", "subscriber", "campaign", "brand"}) and "impossible" in asked_of
     hidden = decide(Call(caller_kind="anonymous"), empty, LENIENT)
     assert [finding.slug for finding in hidden.findings] == ["anonymous"]

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.dnc import BLOCK, CLEAR, MARKED, Bitmap, Registry, block, marks, too_old
-from policy.lists import DAY, NumberSet
+from policy.lists import NumberSet
+from policy.told import DAY
 
 
 @pytest.mark.req("REG-073")

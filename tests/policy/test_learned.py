@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policy.learned import AGAIN, Learned
-from policy.lists import DAY
+from policy.told import DAY
 
 THEM = "12125550147"
 

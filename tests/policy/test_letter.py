@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policy import letter
 from policy.letter import Table, moment, parse
-from policy.lists import DAY
+from policy.told import DAY
 from shaken.number import is_valid_nanp
 
 HEAD = "notified,called,caller,campaign\n"

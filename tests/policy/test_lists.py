@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy import lists
-from policy.lists import DAY, CampaignList, Entry, NumberSet, entry, faded, number, parse_numbers
+from policy.lists import CampaignList, NumberSet, entry, number, parse_numbers
+from policy.told import DAY, Entry, faded
 
 SET = NumberSet.of(
     "12025550100",
@@ -261,3 +262,21 @@ def test_the_timeline_answers_like_looking_at_every_entry(told: list[tuple[int, 
         heaviest = max(factor for factor, _ in known)
         assert hit.weight_factor == heaviest
         assert hit.entry.enforceable or (heaviest, True) not in known
+
+
+ENTRIES = st.builds(
+    Entry,
+    number=st.just("12025550100"),
+    campaign=st.sampled_from(("A", "B")),
+    notified=st.integers(0, 60).map(lambda day: day * DAY),
+    last_seen=st.just(0.0) | st.integers(0, 70).map(lambda day: day * DAY),
+    source=st.sampled_from(("itg", "honeypot", "user-report")),
+    confidence=st.sampled_from(("high", "low")),
+)
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=6), st.lists(st.integers(-DAY, 120 * DAY), min_size=2, max_size=8))
+def test_what_a_list_said_before_changes_no_answer(entries: list[Entry], moments: list[int]) -> None:
+    known = CampaignList(tuple(entries))
+    for utc in (*moments, *(day * DAY for day in range(0, 100, 7)), *moments[::-1]):
+        assert known.match("12025550100", utc) == CampaignList(tuple(entries)).match("12025550100", utc)

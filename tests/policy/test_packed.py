@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.lists import DAY, CampaignList, Entry, Hit
+from policy.lists import CampaignList
 from policy.packed import HEAD, MAGIC, PAGE, Packed, Text
+from policy.told import DAY, Entry, Hit
 from proxy.lists.packing import Packing
 from proxy.lists.pardons import Pardon, forgiven
 

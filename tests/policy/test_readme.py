@@ -7,8 +7,9 @@ from importlib import resources
 
 from policy.call import Call
 from policy.decide import ORDER, decide, reason_slugs
-from policy.lists import DAY, CampaignList, Entry, parse_numbers
+from policy.lists import CampaignList, parse_numbers
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY, Entry
 
 README = resources.files("policy").joinpath("README.md").read_text(encoding="utf-8")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.lists import DAY
+from policy.told import DAY
 from policy.torn import distance, looks_torn, parse
 
 HEAD = """NOTICE OF TRACED CALLS

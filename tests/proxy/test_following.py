@@ -36,11 +36,17 @@ def test_a_damaged_file_is_a_clear_error(text: str, tmp_path: Path) -> None:
         kept(path)
 
 
+def looked(following: Following, call: Call, now: float) -> Call:
+    """The call, with what is known of it put in."""
+    following.look_up(call, now)
+    return call
+
+
 def test_a_call_is_looked_up_judged_and_ended() -> None:
     following = Following(Behaviour(), Sources(), Reputation())
     call = Call(caller="12025550123", callee="12025550199", trunk="carrier", utc=1000.0)
     for turn in range(3):
-        found = following.looked_up(call, 10.0 + turn)
+        found = looked(following, call, 10.0 + turn)
         following.judged(found, Verdict())
         following.ended(found, None, 486, 11.0 + turn)
     assert found.seen is not None and (found.seen.attempts, found.seen.ended) == (3, 2)
@@ -58,22 +64,22 @@ def proved(call_id: str, signature: bytes = bytes(range(64))) -> Call:
 def test_a_token_on_two_calls_is_seen_and_stays_a_proof() -> None:
     replays = Replays(memoryview(bytearray(CELLS * 8)).cast("Q"))
     following = Following(Behaviour(), Sources(), Reputation(), replays)
-    assert not following.looked_up(proved("a"), 10.0).replayed
-    assert not following.looked_up(proved("a"), 10.1).replayed  # another branch of it
-    again = following.looked_up(proved("b"), 11.0)
+    assert not looked(following, proved("a"), 10.0).replayed
+    assert not looked(following, proved("a"), 10.1).replayed  # another branch of it
+    again = looked(following, proved("b"), 11.0)
     assert again.replayed and again.attestation == "A"
     finding = identity.check(again, Rulebook())
     assert finding is not None and finding.slug == "identity-replayed"
-    assert not following.looked_up(Call(call_id="c"), 12.0).replayed
+    assert not looked(following, Call(call_id="c"), 12.0).replayed
 
 
 def test_a_call_that_failed_may_be_tried_again() -> None:
     following = Following(Behaviour(), Sources(), Reputation(), Replays(memoryview(bytearray(CELLS * 8)).cast("Q")))
     for status, seen in ((486, True), (503, False), (408, False)):
         token = bytes([status % 251]) * 64
-        call = following.looked_up(proved("a", token), 10.0)
+        call = looked(following, proved("a", token), 10.0)
         following.ended(call, None, status, 11.0)
-        assert following.looked_up(proved("b", token), 12.0).replayed == seen
+        assert looked(following, proved("b", token), 12.0).replayed == seen
 
 
 def ends(status: int, duration: float | None = None, **fields: str) -> tuple[int, float]:
@@ -81,9 +87,9 @@ def ends(status: int, duration: float | None = None, **fields: str) -> tuple[int
     following = Following(Behaviour(), Sources(), Reputation())
     call = Call(side="pbx", trunk="pbx", caller="12025550123", callee="12125550147", print="looks", customer="Ann")._replace(**fields)
     for turn in range(100):
-        found = following.of_ours(call, 10.0 + turn)
+        following.look_up_ours(found := call._replace(), 10.0 + turn)
         following.ended(found, duration, status, 10.5 + turn)
-    found = following.of_ours(call, 200.0)
+    following.look_up_ours(found := call._replace(), 200.0)
     assert found.seen is None and found.standing is None and not list(following.reputation.rows())
     assert {(one.kind, one.name) for one in found.sources} <= {("customer", "Ann")}
     return (found.sources[0].ended, found.sources[0].wasted) if found.sources else (0, 0.0)

@@ -33,7 +33,7 @@ def lived(number: int = 0, workers: int = 1) -> Following:
     following = made()
     for at, call in enumerate(CALLS * 3):
         if at % workers == number:
-            one = following.looked_up(call, NOW)
+            following.look_up(one := call._replace(), NOW)
             following.judged(one, Verdict())
             following.ended(one, None, 404, NOW + 1)
     following.sources.facts(CALLS[0], following.behaviour.facts(CALLS[0], NOW + 30), NOW + 30)
@@ -99,7 +99,7 @@ def test_a_damaged_file_costs_the_memory_and_is_said(text: str, tmp_path: Path) 
 @given(data=st.binary(max_size=300))
 def test_whatever_stands_in_a_file_a_start_succeeds(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "callers.txt").write_bytes(HEAD.encode() + b"\n" + data)
-    made(found(tmp_path, 0, 1, lambda event, **fields: None)).looked_up(CALLS[0], NOW + 1)
+    made(found(tmp_path, 0, 1, lambda event, **fields: None)).look_up(CALLS[0], NOW + 1)
 
 
 def test_what_cannot_be_written_leaves_the_file_before(tmp_path: Path) -> None:

@@ -21,6 +21,13 @@ BOOK = Rulebook(names=True)
         ("IRS", "WIRELESS CALLER", "name-found"),
         ("+1 301 555 0101", "BUDGET TRAVEL", "name-found"),
         ("IRS", "12345", "name-found"),
+        ("A. Smith", "SMITH JOHN", "name-found"),
+        ("A B", "BUDGET TRAVEL", "name-found"),
+        ("M\u00fcller Smith", "SMITH", "name-found"),
+        ("Smith", "M\u00dcLLER", "name-differs"),
+        ("M\u00fcller", "SMITH", "name-differs"),
+        ("M\u00fcller", "M\u00dcLLER", "name-found"),
+        ("IRS", "\ud800 12", "name-found"),
     ],
 )
 def test_a_name_is_told_and_a_different_one_noticed(shown: str, known: str, slug: str | None) -> None:

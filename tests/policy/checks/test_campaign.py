@@ -7,8 +7,9 @@ import pytest
 from policy.call import Call
 from policy.casebook import Casebook, Trait
 from policy.checks.campaign import SIDES, check
-from policy.lists import DAY, CampaignList, Entry
+from policy.lists import CampaignList
 from policy.rulebook import Rulebook
+from policy.told import DAY, Entry
 from policy.verdict import Class
 from shaken.verdict import Judgement
 

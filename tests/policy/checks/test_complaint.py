@@ -8,8 +8,8 @@ from policy.call import Call
 from policy.checks.complaint import check
 from policy.complaints import Complaints, Told
 from policy.decide import decide
-from policy.lists import DAY
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY
 
 NOW = 20_000 * DAY
 CALL = Call(caller="12025550140", callee="12025550123", utc=NOW)

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 
+from policy import countries
 from policy.call import Call
 from policy.checks.country import check
 from policy.countries import Countries, Place, Rule
@@ -14,7 +17,7 @@ from policy.lists import NumberSet
 from policy.rulebook import Profile, Redress, Rulebook
 from shaken.credential import Credential
 from shaken.tnauthlist import TNAuthList
-from shaken.verdict import Judgement
+from shaken.verdict import Fact, Judgement
 
 PLACES = {"1": Place("US"), "1416": Place("CA"), "44": Place("GB"), "881": Place("", "satellite"), "1900": Place("US", "premium")}
 IN = Call(trunk="west", caller="442079460123", callee="12025550123")
@@ -109,3 +112,42 @@ def test_roles_bind_what_a_country_may_decide() -> None:
     assert not lint(strict)
     assert any("country alone" in one for one in cautions(strict))
     assert not any("country alone" in one for one in cautions(replace(strict, role="enterprise")))
+
+
+KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
+SIGNER = Credential("https://certs.example.net/a.pem", KEY, "709J", "SHAKEN 709J", None, 0.0, 2.0**40, TNAuthList(("709J",)), "f", country="GB")
+
+
+def signed(holds: bool) -> Judgement:
+    """What is known of a call that was signed in Britain, rightly or not."""
+    fact, held = (Fact.PASS if holds else Fact.FAIL), Fact.PASS
+    return Judgement(held, held, held, held, held, held, fact, credential=SIGNER)
+
+
+RULES = st.builds(
+    Rule,
+    action=st.sampled_from(("allow", "deny", "tag")),
+    countries=st.sets(st.sampled_from(("US", "CA", "GB", "satellite", "premium", "unknown", "*"))).map(frozenset),
+    end=st.sampled_from(("caller", "callee", "signer")),
+    side=st.sampled_from(("carrier", "pbx", "")),
+    peers=st.sets(st.sampled_from(("west", "east"))).map(frozenset),
+)
+NUMBERS = st.sampled_from((None, "", "911", "1416", "14165550123", "12025550123", "19005550123", "442079460123", "881612345678"))
+CALLS = st.builds(Call, side=st.sampled_from(("carrier", "pbx")), trunk=st.sampled_from(("west", "north")), caller=NUMBERS, callee=NUMBERS)
+
+
+@given(st.lists(RULES, max_size=4), st.lists(st.tuples(CALLS, st.sampled_from((None, True, False))), max_size=12))
+def test_what_was_found_of_calls_before_changes_no_answer(rules: list[Rule], calls: list[tuple[Call, bool | None]]) -> None:
+    known = book(*rules)
+    for call, proved in (*calls, *calls[::-1]):
+        if proved is not None:
+            call = call._replace(judgement=signed(proved))
+        assert check(call, known) == check(call, book(*rules))
+
+
+def test_ways_from_place_to_place_are_kept_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(countries, "WAYS", 3)
+    known = book(*US_ONLY)
+    for area in (*range(200, 210), *range(200, 210)):
+        assert check(IN._replace(caller=f"1{area}5550123"), known) is None
+        assert known.countries is not None and len(known.countries.ways) <= 3

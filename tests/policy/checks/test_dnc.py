@@ -7,8 +7,9 @@ from policy.call import Call
 from policy.checks.dnc import check
 from policy.decide import decide
 from policy.dnc import Registry, too_old
-from policy.lists import DAY, NumberSet
+from policy.lists import NumberSet
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY
 from policy.verdict import Class
 
 BOOK = Rulebook(dnc=Registry(NumberSet.of("12025550166")))

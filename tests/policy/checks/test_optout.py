@@ -6,8 +6,8 @@ from policy.agreements import Agreements, Consent, OptOut, Relation
 from policy.call import Call
 from policy.checks.optout import check
 from policy.decide import decide
-from policy.lists import DAY
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY
 from policy.verdict import Class
 
 UTC = 20_000 * DAY

@@ -10,9 +10,9 @@ from policy.agreements import Agreements, Consent, OptOut, Relation
 from policy.call import Call
 from policy.checks.reassigned import check
 from policy.decide import decide
-from policy.lists import DAY
 from policy.reassigned import Query, Reassigned
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY
 from policy.verdict import Class
 
 TN = "12125550147"

@@ -9,8 +9,9 @@ from policy.call import Call
 from policy.checks.recorded import check
 from policy.decide import decide
 from policy.grounds import CITATIONS, ground
-from policy.lists import DAY, NumberSet
+from policy.lists import NumberSet
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY
 from policy.verdict import Class
 
 UTC = 20_000 * DAY

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.lists import DAY
+from policy.told import DAY
 from proxy.cli import NEGATIVE, OK, USAGE, main
 from proxy.fleet import shelves as room
 from proxy.fleet.shelves import Shelves

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import pytest
 
-from policy.lists import DAY
+from policy.told import DAY
 from proxy.lab.corpus import CENTRE, DAYS, START, Corpus, corpus
 from proxy.lab.people import GOOD_SHARES, SHAPES, SPAN
 

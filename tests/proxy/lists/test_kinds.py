@@ -9,7 +9,8 @@ import pytest
 from policy.dnc import Bitmap
 from policy.dno import GIVEN_OUT
 from policy.letter import moment
-from policy.lists import DAY, NumberSet, parse_numbers
+from policy.lists import NumberSet, parse_numbers
+from policy.told import DAY
 from proxy.lists import ListError, kinds
 from proxy.lists.force import declare, in_force, statuses
 from proxy.lists.kinds import FOLDER, KINDS, NATIONAL, bring_in, lines_of

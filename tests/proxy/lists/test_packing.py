@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.lists import DAY
 from policy.packed import Packed
+from policy.told import DAY
 from proxy.lists import ListError, packing
 from proxy.lists.packing import Packing, Sources
 

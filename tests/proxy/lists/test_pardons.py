@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from policy.casebook import Casebook, Trait
 from policy.complaints import Complaints, Told
-from policy.lists import CampaignList, Entry, NumberSet
+from policy.lists import CampaignList, NumberSet
+from policy.told import Entry
 from proxy.lists.force import in_force
 from proxy.lists.kinds import FOLDER, bring_in
 from proxy.lists.pardons import NAME, Pardon, add, cleared, excused, forgiven, kept, spared

@@ -11,8 +11,8 @@ from policy.agreements import Agreements
 from policy.call import Call
 from policy.decide import decide
 from policy.learned import Learned
-from policy.lists import DAY
 from policy.rulebook import Profile, Rulebook
+from policy.told import DAY
 from proxy.lists.promises import Promises
 from tests.waiting import SECONDS
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from policy.letter import parse
-from policy.lists import DAY, CampaignList
+from policy.lists import CampaignList
+from policy.told import DAY
 from proxy.cli import main
 from proxy.cli.lists import folder_of
 from proxy.lab.cases import CALLEE, UTILITY

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from policy.lists import DAY
+from policy.told import DAY
 from proxy.lists import upkeep
 from proxy.lists.copies import Copies
 from proxy.lists.kinds import FOLDER, bring_in
