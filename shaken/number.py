@@ -73,6 +73,8 @@ _PLAIN = re.compile(r"\+?[0-9]{1,32}\Z").match
 _CONTEXT = re.compile(r"(?:.*;)?phone-context=([^;]*)", re.IGNORECASE | re.DOTALL).match
 _DIALLED = re.compile(r"[0-9*#]+\Z").match
 _NANP = re.compile(r"1([2-9][0-9]{2})([2-9][0-9]{2})[0-9]{4}\Z").match
+_POSSIBLE = re.compile(r"1(?!.9|37|96|.11)[2-9][0-9]{2}(?!.11)[2-9][0-9]{6}\Z").match
+"""Nearly every number can exist, and one look says so; `nanp_fault` says why another cannot."""
 
 
 def canonical(user: str, plan: Plan = NANP) -> str | None:
@@ -160,7 +162,7 @@ def party(scheme: str, user: str, host: str, params: Mapping[str, str | None], p
 
 def nanp_fault(tn: str) -> str | None:
     """Why a canonical +1 number cannot exist (REG-003), in words; None for one that can, and for other countries."""
-    if not tn.startswith("1"):
+    if _POSSIBLE(tn) is not None or tn[:1] != "1":
         return None
     if len(tn) != 11:
         return f"{len(tn) - 1} digits follow the 1, not 10"

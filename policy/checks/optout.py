@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from policy.call import Call
 from policy.rulebook import Rulebook
-from policy.verdict import Finding, duty
+from policy.told import DAY
+from policy.verdict import Finding, kept_duty
 
 SIDES = ("pbx",)
 SLUGS = ("opt-out",)
@@ -23,10 +24,10 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     asked = agreements.opted_out(call.caller, callee, call.utc)
     if asked is None:
         return None
-    return duty("opt-out", book.weight("opt-out"), (_told, call, asked.at))
+    days = int((call.utc - asked.at) // DAY)
+    return kept_duty("opt-out", book.weight("opt-out"), (_told, call.method, days))
 
 
-def _told(call: Call, asked: float) -> str:
-    days = int((call.utc - asked) // 86_400)
-    what = "calls" if call.method != "MESSAGE" else "messages"
+def _told(method: str, days: int) -> str:
+    what = "calls" if method != "MESSAGE" else "messages"
     return f"the person called asked for no more {what} {'today' if not days else f'{days} days ago'}"
