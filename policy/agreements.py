@@ -147,8 +147,11 @@ class Agreements:
 
     def since(self, caller: str | None, callee: str, utc: float) -> float | None:
         """When the person called agreed last, or had business with us: what a call to it rests on. None: on nothing."""
-        about = self._about(caller, callee, utc).records
-        return max([one[2] for one in about if type(one) is not OptOut], default=None) if about else None
+        latest = None
+        for one in self._about(caller, callee, utc).records:
+            if type(one) is not OptOut and (latest is None or one[2] > latest):
+                latest = one[2]
+        return latest
 
     def related(self, caller: str | None, callee: str, utc: float) -> bool:
         """Is there a business relation, and no request that overrides it?"""

@@ -88,7 +88,7 @@ class Head:
 class Bitmap:
     """The national registry. Shared by all processes that map the same file; never written."""
 
-    __slots__ = ("_bits", "_index", "_days", "head", "listed")
+    __slots__ = ("_bits", "_index", "_days", "_oldest", "head", "listed")
 
     def __init__(self, buffer: memoryview) -> None:
         """`buffer`: the whole file. Raises ValueError with what is wrong with it; blocks are not looked at."""
@@ -104,6 +104,8 @@ class Bitmap:
             raise ValueError("its index is damaged")
         self._bits = buffer
         self._days = buffer[AREAS_AT : AREAS_AT + 4 * AREAS].cast("I")
+        self._oldest = min(filter(None, self._days), default=0)
+        """The day of the area that was told of longest ago."""
         self._index = buffer[INDEX_AT : INDEX_AT + 4 * PLACES].cast("I")
         self.listed: Callable[[str], bool] = _asked(buffer, self._index)
 
@@ -111,6 +113,8 @@ class Bitmap:
         return self.day(tn) is not None
 
     def stale(self, tn: str, utc: float) -> bool:
+        if not too_old(self._oldest, utc):
+            return False  # nearly always none is
         day = self.day(tn)
         return day is not None and too_old(day, utc)
 

@@ -191,6 +191,8 @@ class CampaignList:
     entries: tuple[Entry, ...] = ()
     packed: tuple[Packed, ...] = ()
     """Long tables, which are asked where they lie."""
+    unlisted: bool = False
+    """Nobody who asks is in a long table: they are asked for names of campaigns only."""
     _by_number: dict[str, Timeline] = field(init=False, repr=False, compare=False)
     _by_label: dict[str, Timeline] = field(init=False, repr=False, compare=False)
 
@@ -209,9 +211,10 @@ class CampaignList:
             return None
         line = self._by_number.get(caller)
         told = None
-        for one in self.packed:
-            if (more := one.number(caller, utc)) is not None:
-                told = joined(told, more)
+        if not self.unlisted:
+            for one in self.packed:
+                if (more := one.number(caller, utc)) is not None:
+                    told = joined(told, more)
         if told is None:
             return None if line is None else line.hit(utc)
         known = told if line is None else joined(line.standing(utc), told)

@@ -8,22 +8,27 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from policy.lists import NumberSet
+from policy.packed import Packed
 
 if TYPE_CHECKING:
     from policy.rulebook import Rulebook
 
+Listed = frozenset[str] | Packed
+"""Numbers that can be counted and gone through."""
 Member = Callable[[str | None], bool]
 """Is this number (None: there is none) on a list?"""
 
 LONG = 50_000
 """Numbers on all lists together from which on they are marked."""
+MOST_ROWS = 2_000_000
+"""Rows of packed tables that are marked too: a second for a million when a book is built. Longer tables are asked."""
 SECOND = 30
 """Bits of a hash that the place of the second mark leaves out."""
 WRITTEN_OUT = 10_000
 """Numbers of a range that are written out singly, so that the list is one set: half a megabyte at most."""
 
 
-def marked(lists: Iterable[frozenset[str]]) -> bytes:
+def marked(lists: Iterable[Listed]) -> bytes:
     """Two bits for each number, at two parts of its hash; sixteen bits a number or more, so few strangers are looked up
     for nothing: one in 60 at most. The length is a power of two."""
     lists = tuple(lists)

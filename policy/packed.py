@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -212,6 +212,10 @@ class Packed:
 
     def __len__(self) -> int:
         return self.head.rows
+
+    def __iter__(self) -> Iterator[str]:
+        """The number of each row; one that several rows tell of comes several times."""
+        return map(str, self._numbers)
 
     def _range(self, number: int) -> tuple[int, int]:
         """The rows of a number, from and up to."""

@@ -21,7 +21,7 @@ from policy.dno import GIVEN_OUT
 from policy.hours import Hours
 from policy.learned import Learned
 from policy.lists import CampaignList, NumberSet
-from policy.membership import LONG, Member, either, marked, member
+from policy.membership import LONG, MOST_ROWS, Listed, Member, either, marked, member
 from policy.messages import Messages
 from policy.profiles import Choice
 from policy.reassigned import Reassigned
@@ -271,11 +271,16 @@ class Rulebook:
         # megabytes says for nearly every caller that it is on none, and the checks then see the book without them.
         marks, blank = None, self
         if sum(len(numbers.exact) for numbers in asked.values()) >= LONG:
-            marks = marked(numbers.exact for numbers in asked.values())
+            lists: list[Listed] = [numbers.exact for numbers in asked.values()]
+            campaigns = self.campaigns
+            if len(campaigns) - len(campaigns.entries) <= MOST_ROWS:
+                lists += campaigns.packed
+                campaigns = replace(campaigns, unlisted=True)
+            marks = marked(lists)
             psap, allow, own, dno, deny = (
                 NumberSet(frozenset(), numbers.prefixes, numbers.ranges) for numbers in asked.values()
             )
-            blank = replace(self, psap=psap, allow=allow, own=own, dno=dno, deny=deny)
+            blank = replace(self, psap=psap, allow=allow, own=own, dno=dno, deny=deny, campaigns=campaigns)
         object.__setattr__(self, "marks", marks)
         object.__setattr__(self, "mask", 8 * len(marks) - 1 if marks is not None else 0)
         object.__setattr__(self, "unlisted", blank)

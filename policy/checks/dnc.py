@@ -29,7 +29,7 @@ def check(call: Call, book: Rulebook) -> Finding | None:
         why = "the number called is on the do-not-call list"
         return kept_duty("dnc-listed", book.weight("dnc-listed"), why)
     national = book.national
-    if national is None or not book.owes(call):
+    if national is None or not (book.telemarketing or book.owes(call)):
         return None
     if national.listed(callee):
         if book.excused(call):

@@ -19,7 +19,7 @@ SLUGS = ("opt-out",)
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Stop a call to somebody who asked for no more of them."""
     agreements, callee = book.agreements, call.callee
-    if agreements is None or callee is None or not (book.owes(call) or call.method == "MESSAGE"):
+    if agreements is None or callee is None or not (book.telemarketing or book.owes(call) or call.method == "MESSAGE"):
         return None
     asked = agreements.opted_out(call.caller, callee, call.utc)
     if asked is None:

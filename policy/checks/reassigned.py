@@ -18,7 +18,7 @@ SLUGS = ("number-reassigned",)
 def check(call: Call, book: Rulebook) -> Finding | None:
     """Warn of a call to a number that was given up since its holder agreed."""
     reassigned, agreements, callee = book.reassigned, book.agreements, call.callee
-    if reassigned is None or agreements is None or callee is None or not book.owes(call):
+    if reassigned is None or agreements is None or callee is None or not (book.telemarketing or book.owes(call)):
         return None
     agreed = agreements.since(call.caller, callee, call.utc)
     if agreed is None or not reassigned.given_up(callee, agreed, call.utc):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policy import rulebook
 from policy.decide import decide
 from policy.lists import NumberSet
 from policy.membership import LONG, SECOND, WRITTEN_OUT, either, marked, member
 from policy.rulebook import Rulebook
-from tests.policy.calls import BOOK, CAMPAIGNS, LENIENT, NUMBERS, call
+from tests.policy.calls import BOOK, CAMPAIGNS, LENIENT, NUMBERS, TODAY, call
+from tests.policy.test_packed import packed
 
 LONG_BOOK = Rulebook(
     **{**NUMBERS, "deny": NUMBERS["deny"] | NumberSet(frozenset(str(19_000_000_000 + at) for at in range(60_000)))},
@@ -51,3 +56,22 @@ def test_long_lists_say_what_short_ones_say(name: str, line: int) -> None:
     assert LONG_BOOK.marks is not None and BOOK.marks is None
     one = call(f"12025550{100 + line % 100}" if line < 200 else f"1212555{line:04}")
     assert decide(one, LONG_BOOK, LENIENT, "enforce")[:8] == decide(one, BOOK, LENIENT, "enforce")[:8]
+
+
+def test_a_packed_table_beside_long_lists_says_what_it_says_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = packed(tmp_path, CAMPAIGNS.entries)
+    alone, beside = replace(BOOK, campaigns=table), replace(LONG_BOOK, campaigns=table)
+    assert beside.unlisted.campaigns.unlisted and not alone.campaigns.unlisted
+    monkeypatch.setattr(rulebook, "MOST_ROWS", 0)
+    longer = replace(LONG_BOOK, campaigns=table)  # asked itself, for it is too long for marks
+    assert not longer.unlisted.campaigns.unlisted
+    listed = 0
+    for line in range(1000):
+        one = call(f"1202555{line:04}")
+        wanted = decide(one, alone, LENIENT, "enforce")
+        assert decide(one, beside, LENIENT, "enforce") == decide(one, longer, LENIENT, "enforce") == wanted
+        listed += wanted.reason == "campaign-number"
+    assert listed
+    known = beside.unlisted.campaigns
+    name = CAMPAIGNS.entries[0].campaign
+    assert known.recognise(name, TODAY) == table.recognise(name, TODAY) is not None
