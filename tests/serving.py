@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+
+
+async def never() -> None:
+    """What a service does that hangs: it ends with its server."""
+    await asyncio.Event().wait()
 
 
 @asynccontextmanager

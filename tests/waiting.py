@@ -44,6 +44,11 @@ async def turns(condition: Callable[[], object], what: str, seconds: float = SEC
     await comes(asked, what, seconds)
 
 
+async def breath() -> None:
+    """A moment in which the loop lets go of what was closed, and what was on its way comes in."""
+    await asyncio.sleep(PAUSE)
+
+
 async def comes(asked: Callable[[], Awaitable[T]], what: str, seconds: float = SECONDS) -> T:
     """What is answered, once it counts as true. Raises AssertionError with `what`."""
     try:

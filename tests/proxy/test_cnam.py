@@ -17,7 +17,7 @@ from proxy.cnam import LONGEST, NOBODY_SECONDS, REST, TRIES, NameService, read
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
-from tests.serving import served
+from tests.serving import never, served
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ONE = "13015550101"
@@ -101,11 +101,11 @@ async def test_calls_of_one_caller_ask_once(base: Base) -> None:
 
 
 async def test_a_service_that_hangs_is_waited_for_no_longer_and_then_left_alone(base: Base) -> None:
-    async def never(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(30)
+    async def hangs(request: web.Request) -> web.StreamResponse:
+        await never()
         raise AssertionError
 
-    base.answer = never
+    base.answer = hangs
     desk = Desk(base.url, seconds=0.01)
     began = asyncio.get_running_loop().time()
     for _ in range(TRIES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from proxy.outside import ANSWER, MOST, REST, TRIES, Outside, Unanswered
-from tests.serving import served
+from tests.serving import never, served
 
 
 class Service:
@@ -22,7 +21,7 @@ class Service:
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.asked.append((request.path, await request.read()))
         if self.hangs:
-            await asyncio.sleep(30)
+            await never()
         if self.status == 302:
             raise web.HTTPFound("/elsewhere")
         return web.Response(body=self.body, status=self.status)

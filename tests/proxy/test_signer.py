@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -23,7 +22,7 @@ from proxy.screening.signing import Signed, Turned, Wanted
 from proxy.signer import PATH, SigningService, question, read, read_turned
 from shaken import identity, passport
 from shaken.sign import Signer, load_key
-from tests.serving import served
+from tests.serving import never, served
 from tests.shaken.tokens import IAT, KEY, URL
 from tests.waiting import counted
 
@@ -52,7 +51,7 @@ class Service:
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.asked.append((request.path, await request.json()))
         if self.hangs:
-            await asyncio.sleep(30)
+            await never()
         if self.signer is not None:
             asked = self.asked[-1][1]["signingRequest"]
             claims = {"orig": asked["orig"]["tn"], "dest": asked["dest"]["tn"], "iat": asked["iat"], "attest": asked["attest"], "origid": asked["origid"]}

@@ -23,7 +23,7 @@ from proxy.lab.world import World
 from proxy.workers.legacy import until
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
 from tests.proxy.test_app import CONFIG, call
-from tests.waiting import SECONDS, counted
+from tests.waiting import SECONDS, comes, counted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no memory files")
 ALLOWED = 'ringwarden_decisions_total{action="allow",attest="none",direction="inbound",reason="none"}'
@@ -89,9 +89,12 @@ class Connection:
 
     async def busy(self, long: Callable[[], bool]) -> None:
         """Never idle for long, until this is so no more."""
-        while long():
+
+        async def over() -> bool:
             assert await self.pings() == b"SIP/2.0 200 OK"
-            await asyncio.sleep(0.3)
+            return not long()
+
+        await comes(over, "what it was kept busy for", 2 * SECONDS)
 
     async def ends(self) -> bool:
         """Whether the other side lets it go."""

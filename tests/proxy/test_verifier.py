@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -28,7 +27,7 @@ from proxy.verifier import PATH, Dialect, VerificationService, read, read_all
 from shaken.number import Plan
 from shaken.sign import Signer
 from shaken.verify import Rules
-from tests.serving import served
+from tests.serving import never, served
 from tests.shaken.tokens import IAT, KEY, URL
 from tests.waiting import counted
 
@@ -76,7 +75,7 @@ class Service:
         self.paths.append(request.path)
         self.asked.append((await request.json())["verificationRequest"])
         if self.hangs:
-            await asyncio.sleep(30)
+            await never()
         body = self.by_value.get(self.asked[-1].get("identity", ""), self.body)
         return web.Response(text=body if isinstance(body, str) else json.dumps(body), status=self.status)
 

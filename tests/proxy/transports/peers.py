@@ -20,7 +20,7 @@ from proxy.sip.framing import Framer
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.transports import Streams
-from tests.waiting import SECONDS, turns
+from tests.waiting import SECONDS, breath, turns
 
 CARRIER, PBX = "127.0.0.2", "127.0.0.3"
 PLAIN = {"address": "127.0.0.1:0"}
@@ -42,7 +42,7 @@ def on_uvloop(test: Test) -> Callable[..., None]:
             for _ in range(3):  # what was on its way in comes after its listener has closed
                 while OPENED:
                     OPENED.pop().close()
-                await asyncio.sleep(0.01)  # the loop lets go of what was closed
+                await breath()
 
     @functools.wraps(test)
     def ran(*given: Any, **named: Any) -> None:
