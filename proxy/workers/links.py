@@ -22,8 +22,12 @@ from proxy.storage.journal import MAX_WAITING, Health
 from proxy.storage.rows import End, Item, Note, Row
 
 MAX_RECORD = 256 * 1024
-BATCH = 40
-"""Rows of one record: well below what one record may hold."""
+BATCH = 100
+"""Rows of one record at most."""
+RECORD = 64 * 1024
+"""Octets from which on a record holds no further row: one that is as long as a datagram still fits."""
+MAX_OCTETS = 64 * 1024 * 1024
+"""Of rows that wait. Nearly all are of half a kilobyte, but a Call-ID may be as long as its sender likes."""
 BEAT = 0.05
 """Seconds between two looks at the rows that wait."""
 FETCH_SECONDS = 10.0
@@ -127,49 +131,80 @@ def unwrapped(record: bytes) -> tuple[bytes, Flow]:
 KINDS: dict[str, type[Row] | type[End] | type[Note]] = {one.__name__: one for one in (Row, End, Note)}
 
 
-class RemoteJournal:
-    """The journal of a worker: its rows go to the desk. The same verbs as `Journal`."""
+class Outbox:
+    """Rows of the journal on their way to another process."""
 
-    def __init__(self, desk: Line, bound: int = MAX_WAITING) -> None:
-        self.written = 0
-        self.dropped = 0
-        self._desk, self._bound = desk, bound
-        self._queue: deque[tuple[str, tuple[Any, ...]]] = deque()
+    def __init__(self, line: Line, bound: int = MAX_WAITING) -> None:
+        self.handed = 0
+        """Rows that were handed over."""
+        self.refused = 0
+        """Rows that were not, because too many waited."""
+        self._line, self._bound = line, bound
+        self._queue: deque[bytes] = deque()
+        self._octets = 0
+        """Of the rows that wait."""
         self._handle: asyncio.TimerHandle | None = None
 
     def put(self, row: Item) -> None:
         """Hand over a row: never waits, never raises; dropped and counted when too many wait already."""
-        if len(self._queue) >= self._bound:
-            self.dropped += 1
+        octets = marshal.dumps((type(row).__name__, tuple(row)))
+        if len(self._queue) >= self._bound or self._octets + len(octets) > MAX_OCTETS:
+            self.refused += 1
             return
-        self._queue.append((type(row).__name__, tuple(row)))
+        self._queue.append(octets)
+        self._octets += len(octets)
         if self._handle is None:
             self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
 
     def _flush(self) -> None:
         self._handle = None
+        if not self._sent():
+            self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
+
+    def _sent(self) -> bool:
+        """Hand over what waits; False where not all of it fits now."""
         queue = self._queue
         while queue:
-            batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
-            if not self._desk.send(ROWS, batch):
+            batch: list[bytes] = []
+            size = 0
+            while queue and size < RECORD and len(batch) < BATCH:
+                batch.append(queue.popleft())
+                size += len(batch[-1])
+            if not self._line.send(ROWS, batch):
                 queue.extendleft(reversed(batch))
-                self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
-                return
-            self.written += len(batch)
+                return False
+            self._octets -= size
+            self.handed += len(batch)
+        return True
 
-    def health(self) -> Health:
-        return Health(True, "", self.written, self.dropped, len(self._queue))
-
-    def close(self) -> None:
-        self._flush()
+    def _quiet(self) -> None:
+        """No timer is left."""
         if self._handle is not None:
             self._handle.cancel()
-        self.dropped += len(self._queue)
+            self._handle = None
+
+
+class RemoteJournal(Outbox):
+    """The journal of a worker: its rows go to the desk. The same verbs as `Journal`."""
+
+    def health(self) -> Health:
+        return Health(True, "", self.handed, self.refused, len(self._queue))
+
+    def close(self) -> None:
+        self._quiet()
+        if not self._sent():
+            self.refused += len(self._queue)
+            self._queue.clear()
 
 
 def rows_of(record: bytes) -> list[Item]:
     """The rows that a worker sent."""
-    return [KINDS[kind]._make(values) for kind, values in marshal.loads(record)]
+    found = []
+    for one in marshal.loads(record):
+        # An older version packs all rows of a record at once.
+        kind, values = marshal.loads(one) if isinstance(one, bytes) else one
+        found.append(KINDS[kind]._make(values))
+    return found
 
 
 class RemoteFetch:

@@ -12,10 +12,12 @@ import pytest
 from certs.fetch import FetchError
 from proxy.sip.flow import Flow
 from proxy.storage.rows import End, Row
+from proxy.workers import links as room
 from proxy.workers.links import (
     ASKED,
     CARRIED,
     DATAGRAM,
+    MAX_RECORD,
     ROWS,
     WANTED,
     WAYS,
@@ -67,7 +69,41 @@ async def test_rows_arrive_as_they_were(lines: Callable[[], Line]) -> None:
         journal.put(row)
     journal.close()
     ((kind, record),) = read(line)
-    assert kind == ROWS and rows_of(record) == rows and (journal.written, journal.dropped) == (2, 0)
+    assert kind == ROWS and rows_of(record) == rows and (journal.handed, journal.refused) == (2, 0)
+
+
+async def test_rows_as_long_as_their_senders_like_arrive_whole(lines: Callable[[], Line]) -> None:
+    line = lines()
+    journal = RemoteJournal(line)
+    rows = [Row(utc=1.5, call_id=f"{number}" * 60_000) for number in range(10)]
+    for row in rows:
+        journal.put(row)
+    journal.close()
+    records = read(line)
+    assert [row for _, record in records for row in rows_of(record)] == rows
+    assert max(len(record) for _, record in records) < MAX_RECORD and journal.refused == 0
+
+
+async def test_rows_that_wait_are_bounded_by_their_octets_too(
+    lines: Callable[[], Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = lines()
+    monkeypatch.setattr(room, "MAX_OCTETS", 100_000)
+    journal = RemoteJournal(line)
+    while line.send(ROWS, b"x" * 60_000):
+        pass
+    for number in range(3):
+        journal.put(Row(utc=1.5, call_id=f"{number}" * 40_000))
+    assert journal.refused == 1 and journal.health().waiting == 2
+    read(line)
+    journal.close()
+    journal.put(Row(utc=2.5, call_id="3" * 40_000))
+    assert journal.refused == 1 and journal.health().waiting == 1
+
+
+def test_rows_of_an_older_version_are_read_too() -> None:
+    row = Row(utc=1.5, call_id="a")
+    assert rows_of(marshal.dumps([("Row", tuple(row))])) == [row]
 
 
 async def test_a_desk_that_does_not_read_costs_rows_and_nothing_else(lines: Callable[[], Line]) -> None:
@@ -77,9 +113,9 @@ async def test_a_desk_that_does_not_read_costs_rows_and_nothing_else(lines: Call
         pass
     for number in range(600):
         journal.put(End(str(number), 1.0, 1.0))
-    assert journal.dropped == 100
+    assert journal.refused == 100
     journal.close()
-    assert journal.health().dropped == 600 and journal.written == 0
+    assert journal.health().dropped == 600 and journal.handed == 0
 
 
 async def test_a_certificate_is_asked_for_and_given_or_refused(lines: Callable[[], Line]) -> None:
