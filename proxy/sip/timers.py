@@ -2,13 +2,15 @@
 
 The RFC knows few durations, and time only grows, so the timers of one duration expire in the order in which they were
 started: one queue a duration, no heap. A cancelled timer lets go of its owner at once and stays in its queue as a husk;
-husks go when they reach the front, or when a queue has grown to twice of what ran in it.
+husks go when they reach the front, or when a queue has grown to twice of what ran in it: then it is looked through, a
+few timers with each new one, because a call must not wait until a hundred thousand have been looked at.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -29,6 +31,8 @@ MIN_D = 32.0
 
 HUSKS = 64
 """A queue of up to twice as many is not looked through for husks."""
+LOOKS = 16
+"""Timers that are looked at with each new one, while their queue is looked through: a microsecond."""
 
 Timer = list[Any]
 """[due, owner or None, name]: a list, because cancelling changes it in place."""
@@ -36,23 +40,43 @@ OWNER = 1
 """Its place in a timer. `timer[OWNER] = None` cancels one: before it is due, after it, or twice."""
 
 
-class _Queue(deque[Timer]):
-    """The timers of one duration, the earliest first."""
+class _Queue:
+    """The timers of one duration, in three parts: those of the first expire before those of the second, and so on."""
 
-    __slots__ = ("bound",)
+    __slots__ = ("ready", "rest", "new", "left", "_second")
 
     def __init__(self) -> None:
-        super().__init__()
-        self.bound = 2 * HUSKS
-        """Beyond this length it is looked through."""
+        self.ready: deque[Timer] = deque()
+        """What has been looked through."""
+        self.rest: deque[Timer] = deque()
+        """What is being looked through: it empties into the first."""
+        self.new: deque[Timer] = deque()
+        self.left = HUSKS
+        """Timers that may be started before it is looked through again; below 0: it is being looked through."""
+        self._second = False
+
+    def __len__(self) -> int:
+        return len(self.ready) + len(self.rest) + len(self.new)
+
+    def __iter__(self) -> Iterator[Timer]:
+        return chain(self.ready, self.rest, self.new)
 
     def sweep(self) -> None:
-        """Take the husks out."""
-        live = [timer for timer in self if timer[OWNER] is not None]
-        if len(live) < len(self):
-            self.clear()
-            self.extend(live)
-        self.bound = 2 * max(len(live), HUSKS)
+        """Take the husks out, some at a time: first of what was there at the last time, then of what has come since."""
+        rest = self.rest
+        for _ in range(min(LOOKS, len(rest))):
+            timer = rest.popleft()
+            if timer[OWNER] is not None:
+                self.ready.append(timer)
+        if rest:
+            return
+        if self.left < -1:
+            if self._second:
+                self._second, self.left = False, max(len(self), HUSKS)
+                return
+            self.rest, self.new, self._second = self.new, rest, True
+        else:
+            self.rest, self.ready = self.ready, rest
 
 
 class Timers:
@@ -81,8 +105,9 @@ class Timers:
         if queue is None:
             queue = self._queues[seconds] = _Queue()
         timer: Timer = [due, owner, name]
-        queue.append(timer)
-        if len(queue) > queue.bound:
+        queue.new.append(timer)
+        queue.left -= 1
+        if queue.left < 0:
             queue.sweep()
         soonest = self.soonest
         if soonest is None or due < soonest:
@@ -104,15 +129,19 @@ class Timers:
         due: list[Timer] = []
         soonest: float | None = None
         for queue in self._queues.values():
-            while queue:
-                timer = queue[0]
-                if timer[OWNER] is not None:
-                    if timer[0] > now:
-                        if soonest is None or timer[0] < soonest:
-                            soonest = timer[0]
-                        break
-                    due.append(timer)
-                queue.popleft()
+            for part in (queue.ready, queue.rest, queue.new):
+                while part:
+                    timer = part[0]
+                    if timer[OWNER] is not None:
+                        if timer[0] > now:
+                            if soonest is None or timer[0] < soonest:
+                                soonest = timer[0]
+                            break
+                        due.append(timer)
+                    part.popleft()
+                else:
+                    continue
+                break
         self.soonest = soonest
         due.sort(key=_DUE)
         for timer in due:

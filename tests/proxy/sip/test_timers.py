@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import weakref
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.sip.timers import HUSKS, Timers
+from proxy.sip.timers import HUSKS, LOOKS, Timers
 
 
 class Owner:
@@ -50,6 +51,20 @@ def test_husks_do_not_pile_up_behind_a_timer_that_runs() -> None:
     assert len(timers) == 1 and timers.held <= 2 * HUSKS + 2
 
 
+def test_no_timer_waits_until_all_others_have_been_looked_at() -> None:
+    timers = Timers()
+    begun = [timers.start(32.0, number, "B", number / 1000) for number in range(20_000)]
+    for timer in begun[5_000:15_000]:
+        timers.cancel(timer)
+    seen = []
+    for number in range(20_000, 40_000):
+        before = timers.held
+        timers.start(32.0, number, "B", number / 1000)
+        seen.append(before + 1 - timers.held)
+    assert max(seen) == LOOKS and len(timers) == timers.held == 30_000
+    assert [owner for owner, _ in timers.expired(1e6)] == [*range(5_000), *range(15_000, 40_000)]
+
+
 def test_a_timer_that_an_earlier_one_of_the_same_run_cancels_is_not_told() -> None:
     timers = Timers()
     second = timers.start(2.0, "second", "B", 0.0)
@@ -72,9 +87,15 @@ def test_a_timer_cancelled_after_it_expired_changes_nothing() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(("start", "cancel", "pass")), st.sampled_from((0.5, 1.0, 4.0, 32.0)), st.integers(0, 50)))
+    st.lists(st.tuples(st.sampled_from(("start", "cancel", "pass")), st.sampled_from((0.5, 1.0, 4.0, 32.0)), st.integers(0, 50))),
+    st.sampled_from((1, 2, HUSKS)),
 )
-def test_each_timer_is_told_once_in_time_or_was_cancelled(steps: list[tuple[str, float, int]]) -> None:
+def test_each_timer_is_told_once_in_time_or_was_cancelled(steps: list[tuple[str, float, int]], husks: int) -> None:
+    with patch.multiple("proxy.sip.timers", HUSKS=husks, LOOKS=min(husks, LOOKS)):
+        played(steps)
+
+
+def played(steps: list[tuple[str, float, int]]) -> None:
     timers, now, running = Timers(), 0.0, {}
     for number, (what, seconds, pick) in enumerate(steps):
         if what == "start":
