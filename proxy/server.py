@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
+from proxy.collector import Steps
 from proxy.hep import Tap
 from proxy.inbox import HURRY, MAY_WAIT, RETRY, Inbox
 from proxy.sip.curt import ends
@@ -69,6 +70,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._armed: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._steps = Steps()
         calls.flushed_by(self.flush)
 
     async def start(self) -> None:
@@ -160,6 +162,7 @@ class Server:
             self._inbox.put(data, flow, now)
 
     def _serve(self, data: bytes, flow: Flow, now: float) -> None:
+        self._steps.served += 1
         if self._tap is not None:
             self._tap.received(data, flow)
         events = self._endpoint.receive(data, flow, now)
@@ -285,6 +288,7 @@ class Server:
 
     def _after(self, now: float) -> None:
         self._calls.afterwards()
+        self._steps.due()
         due = self._endpoint.next_timer()
         if due is None:
             return
