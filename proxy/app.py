@@ -48,6 +48,7 @@ from proxy.tokens import RandomTokens
 from proxy.transports import Streams, Tls
 from proxy.triage import Triage
 from proxy.trusting import errands
+from proxy.workers.clerk import Clerk
 from proxy.workers.links import (
     ASKED,
     BEGUN,
@@ -71,8 +72,8 @@ WELCOME_SECONDS = 0.1
 """How long a worker that begins waits to hear what the others know: orders, and who is out of use."""
 PROVED_SECONDS = 0.1
 """How long a start, which reads already, waits to hear which hops have TCP: whoever is slower is found out later."""
-TURN_SECONDS, USUAL_TURN_SECONDS = 0.0002, sys.getswitchinterval()
-"""How long a thread keeps the interpreter that another one waits for: while a configuration is read, and else."""
+TURN_SECONDS = 0.0002
+"""How long a thread keeps the interpreter that the calls wait for, each time that one sends or receives something."""
 FINISH_SECONDS = 2.0
 """How long a stop waits for notices of emergency calls that are being sent."""
 
@@ -83,6 +84,7 @@ class App(Handover):
     async def start(self) -> None:
         """Bind, connect everything, read. Raises OSError when an address cannot be had."""
         settings, parts, clock = self.settings, self.parts, self.clock
+        sys.setswitchinterval(TURN_SECONDS)
         self.log = Log(settings.log.level)
         self.log.capture()
         self._closing.append(self.log.close)
@@ -97,7 +99,7 @@ class App(Handover):
         self._bind()
         if self.legacy is not None:
             self.elder = elder_of(self.legacy, [(one.transport.lower(), one.host, one.port) for one in self.listeners])
-        journal: Journal | RemoteJournal | None = None
+        journal: Journal | Clerk | RemoteJournal | None = None
         if settings.paths.journal is not None:
             journal = self._journal(settings.paths.journal) if seat is None else seat.journal()
             self._closing.insert(0, journal.close)
@@ -153,7 +155,7 @@ class App(Handover):
             naming=self.consulted.names(settings),
             shows=self.guests.shows(settings),
             ended_elsewhere=seat.ended if seat is not None else None,
-            fleet=self.guests.fleet(settings, parts, journal if isinstance(journal, Journal) else None),
+            fleet=self.guests.fleet(settings, parts, None if isinstance(journal, RemoteJournal) else journal),
             quality=self.guests.quality(settings, journal),
             rates=Rates(rates[number], rates, salt=parts.secret),
             worker=number,
@@ -176,7 +178,7 @@ class App(Handover):
         await self.tending.start()  # the hops are known before the first message is read
         if seat is not None and self.hearsay is not None:
             await self._join(seat, self.hearsay)
-        elif isinstance(journal, Journal | None):
+        elif not isinstance(journal, RemoteJournal):
             declare(self, journal)
             await self._take_over()
             await self.server.start()
@@ -283,12 +285,7 @@ class App(Handover):
         """
         old = self.settings
         try:
-            # The thread that reads has the interpreter for a turn each time that a call sends or receives something.
-            sys.setswitchinterval(TURN_SECONDS)
-            try:
-                settings, parts, tls, shelved = await asyncio.to_thread(self._read_again)
-            finally:
-                sys.setswitchinterval(USUAL_TURN_SECONDS)
+            settings, parts, tls, shelved = await asyncio.to_thread(self._read_again)
         except (SettingsError, OSError, ValueError) as error:
             self.metrics.reloaded("refused")
             self.log.say("reload-refused", level="error", why=str(error))
@@ -371,7 +368,7 @@ class App(Handover):
         await self.api.start()
         self._closing.insert(0, self.api.stop)
 
-    async def _admin(self, journal: Journal | None) -> None:
+    async def _admin(self, journal: Journal | Clerk | None) -> None:
         where, lab = self.settings.admin, self.settings.lab.enabled
         if where is None:
             return

@@ -16,6 +16,7 @@ from proxy.metrics import Metrics
 from proxy.storage.journal import Journal
 from proxy.transports import Streams, Udp
 from proxy.wiring import PINGS, Wiring
+from proxy.workers.clerk import Clerk
 from proxy.workers.links import SHOWN
 from proxy.workers.seat import Seat
 
@@ -96,7 +97,7 @@ FIGURES = (
 BYPASS = next(place for place, one in enumerate(FIGURES) if one.name == "bypass")
 
 
-def declare(app: Wiring, journal: Journal | None) -> None:
+def declare(app: Wiring, journal: Journal | Clerk | None) -> None:
     """Make metrics of all of them, for one who is alone."""
     metrics = app.metrics
     for one in FIGURES:
@@ -113,7 +114,7 @@ def declare(app: Wiring, journal: Journal | None) -> None:
         journalled(metrics, journal)
 
 
-def journalled(metrics: Metrics, journal: Journal) -> None:
+def journalled(metrics: Metrics, journal: Journal | Clerk) -> None:
     """Make metrics of what the journal does, for whoever writes it."""
     metrics.total("journal_dropped_total", "Rows that the journal dropped.", lambda: journal.dropped)
     metrics.total("journal_written_total", "Rows that the journal kept.", lambda: journal.written)

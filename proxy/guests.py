@@ -17,6 +17,7 @@ from proxy.quality import Quality
 from proxy.screening.shown import Shows
 from proxy.settings import Settings
 from proxy.storage.journal import Journal
+from proxy.workers.clerk import Clerk
 from proxy.world import Keeper
 
 
@@ -33,7 +34,7 @@ class Guests:
         """spawn: runs something beside the calls; closing: what is called at the end, the first one first."""
         self._log, self._metrics, self._spawn, self._closing = log, metrics, spawn, closing
 
-    def fleet(self, settings: Settings, parts: Parts, journal: Journal | None) -> Counts | None:
+    def fleet(self, settings: Settings, parts: Parts, journal: Journal | Clerk | None) -> Counts | None:
         """What is shared with other machines. Of several workers none has the journal: the desk copies it."""
         wanted, shared = settings.fleet, self._metrics.shared
         if wanted is None:

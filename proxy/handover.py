@@ -22,6 +22,7 @@ from proxy.storage.journal import Journal
 from proxy.transports import Streams
 from proxy.wiring import Wiring
 from proxy.workers import roll
+from proxy.workers.clerk import Clerk
 from proxy.workers.legacy import Elder, Legacy, until
 from proxy.workers.links import DATAGRAM, OPEN, RETIRE, ROWS, Line, RemoteJournal, rows_of, unwrapped
 from proxy.workers.shared import RELEASED, RETIRED
@@ -85,7 +86,7 @@ class Handover(Wiring):
         """The counters of this process, and of those before it."""
         return slices(self.memory, self.elder)
 
-    def _left_over(self, journal: Journal | None, kind: bytes, record: bytes) -> None:
+    def _left_over(self, journal: Journal | Clerk | None, kind: bytes, record: bytes) -> None:
         """What the old version still has for the journal, where both are alone."""
         if kind == ROWS and journal is not None:
             for row in rows_of(record):
@@ -148,7 +149,9 @@ class Handover(Wiring):
         outward = self.seat.desk if self.seat is not None else self.desk_line
         if self.seat is None and self.desk_line is not None:
             former, world.journal = world.journal, RemoteJournal(self.desk_line)
-            if isinstance(former, Journal):
+            if isinstance(former, Clerk):
+                await former.close()
+            elif isinstance(former, Journal):
                 await asyncio.to_thread(former.close)
             if self.admin is not None:
                 await self.admin.stop()

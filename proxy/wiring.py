@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
@@ -60,6 +61,7 @@ from proxy.tending import Tending
 from proxy.tokens import RandomTokens
 from proxy.transports import Bounds, Room, Streams, Tls, Udp, descriptors
 from proxy.trusting import Watch, courier
+from proxy.workers.clerk import Clerk
 from proxy.workers.legacy import GENERATIONS, Elder, Legacy
 from proxy.workers.links import MOVED, Line, RemoteFetch
 from proxy.workers.seat import Seat
@@ -82,12 +84,13 @@ class Wiring:
         hooks: Mapping[str, Hook] | None = None,
         seat: Seat | None = None,
         apart: Apart | None = None,
+        clerk: Clerk | None = None,
         legacy: Legacy | None = None,
         begin: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """seat: the place of one worker among several; None: we are alone. apart: who fetches certificates then; None:
-        a thread of ours. legacy: what an older version hands over. begin: waits, once all is built, until the public
-        sockets may be read.
+        """seat: the place of one worker among several; None: we are alone. apart: who fetches certificates then, and
+        clerk: who writes the journal; None: threads of ours. legacy: what an older version hands over. begin: waits,
+        once all is built, until the public sockets may be read.
         """
         self.settings, self.parts, self.seat = settings, parts, seat
         self.legacy, self._begin = legacy, begin
@@ -118,7 +121,7 @@ class Wiring:
         self.promises: Promises
         self.tls: Tls | None = None
         self.fetch: Aside | Apart | RemoteFetch | None = None
-        self._apart = apart
+        self._apart, self._clerk = apart, clerk
         self.scribe: Scribe | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: list[Callable[[], Any]] = []
@@ -185,10 +188,13 @@ class Wiring:
             **others,
         )  # fmt: skip
 
-    def _journal(self, path: Path) -> Journal:
-        return Journal(
-            path, self.log.say, care=care(self.settings, self.parts.secret), utc=self.clock.utc, held=held(self.elder)
-        )
+    def _journal(self, path: Path) -> Journal | Clerk:
+        kept, theirs = care(self.settings, self.parts.secret), held(self.elder)
+        make = partial(Journal, path, self.log.say, care=kept, utc=self.clock.utc, held=theirs)
+        if self._clerk is None:
+            return make()
+        self._clerk.serve(make, theirs, lambda: self.clock.utc() - time.time())
+        return self._clerk
 
     def _store(self) -> Store | None:
         if self.parts.anchors is None:

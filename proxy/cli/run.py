@@ -21,9 +21,10 @@ from proxy.app import App
 from proxy.cli import NEGATIVE, OK, USAGE, complain
 from proxy.collector import calm
 from proxy.neighbours import by_datagram
-from proxy.parts import Parts, fetching, prepare
+from proxy.parts import Parts, care, fetching, prepare
 from proxy.settings import Settings, SettingsError, load
 from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Control, Heir, SuccessionError, Successor, ask, inherited
+from proxy.workers.clerk import Clerk
 from proxy.workers.legacy import LegacyError, until
 from proxy.workers.shared import GONE
 
@@ -79,8 +80,12 @@ def run(file: str, workers: str = "1") -> int:
         apart = Apart.started(fetching(settings, parts), uvloop.new_event_loop) if parts.anchors is not None else None
     except OSError:
         apart = None  # a thread serves as well
+    clerk, path = None, settings.paths.journal
+    if path is not None:
+        with contextlib.suppress(OSError):  # a thread serves as well
+            clerk = Clerk.started(path, care(settings, parts.secret), settings.log.level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve(settings, parts, heir, apart))
+        return runner.run(serve(settings, parts, heir, apart, clerk))
 
 
 def upgrade(file: str) -> int:
@@ -168,10 +173,13 @@ def forget(note: Path | None) -> None:
                 note.unlink()
 
 
-async def serve(settings: Settings, parts: Parts, heir: Heir | None = None, apart: Apart | None = None) -> int:
+async def serve(
+    settings: Settings, parts: Parts, heir: Heir | None = None, apart: Apart | None = None, clerk: Clerk | None = None
+) -> int:
     """Start, say so, wait for a signal, stop."""
     begin = partial(until_allowed, heir) if heir is not None else None
-    app = App(settings, parts, apart=apart, legacy=heir.legacy if heir is not None else None, begin=begin)
+    legacy = heir.legacy if heir is not None else None
+    app = App(settings, parts, apart=apart, clerk=clerk, legacy=legacy, begin=begin)
     stop = app.left
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

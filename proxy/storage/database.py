@@ -1,6 +1,6 @@
 """The journal's SQLite file: opened, written in one transaction a batch, set aside when it is damaged.
 
-Used by the journal's writer thread alone; everything here may raise sqlite3.Error or OSError.
+Used by one thread at a time, the journal's writer; everything here may raise sqlite3.Error or OSError.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Database:
         self._beside = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._path = path
         try:
-            self.link = sqlite3.connect(path, timeout=patience, isolation_level=None)
+            self.link = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         except BaseException:
             os.close(self._beside)
             raise

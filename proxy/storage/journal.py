@@ -77,8 +77,10 @@ class Journal:
         care: Care | None = None,
         utc: Callable[[], float] = time.time,
         held: Callable[[], bool] = lambda: False,
+        alone: bool = True,
     ) -> None:
-        """held: whether somebody else still writes the file; until he has ended, rows wait.
+        """held: whether somebody else still writes the file; until he has ended, rows wait. alone: a thread of its own
+        writes; else whoever calls `turn`, one at a time.
         say: a log line, `say(event, level=..., **fields)`. care: what is kept, and how long (all, for ever).
         Never raises, whatever the path leads to.
         """
@@ -105,8 +107,10 @@ class Journal:
         self._aside = 0
         self._stop = threading.Event()
         self._until = float("inf")
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
+        self._whole = True
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True) if alone else None
+        if self._thread is not None:
+            self._thread.start()
 
     def put(self, row: Item) -> None:
         """Hand over a row: never waits, never raises; dropped and counted when too many wait already."""
@@ -123,22 +127,35 @@ class Journal:
     def health(self) -> Health:
         return Health(not self._fault, self._fault, self.written, self.dropped, len(self._queue))
 
-    def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Write what waits, but no longer than this; the rest is dropped and counted."""
+    def close(self, seconds: float = CLOSE_SECONDS, whole: bool = True) -> None:
+        """Write what waits, but no longer than this; the rest is dropped and counted. whole: whether all rows came here
+        that were to be written; else the next start will say in the chain that some may be missing.
+        """
+        self._whole = whole
         self._until = time.monotonic() + seconds
         self._stop.set()
-        self._thread.join(seconds + 0.5)
+        if self._thread is not None:
+            self._thread.join(seconds + 0.5)
+        else:
+            self._end()
 
-    # The writer thread
+    # The writer
 
     def _run(self) -> None:
         while not self._stop.wait(self._pace.beat):
-            if self._held():
-                continue
-            self._drain()
-            if not self._queue:
-                self._early.expire(time.monotonic())
-            self._look_after()
+            self.turn()
+        self._end()
+
+    def turn(self) -> None:
+        """What is done with each beat. Never raises."""
+        if self._held():
+            return
+        self._drain()
+        if not self._queue:
+            self._early.expire(time.monotonic())
+        self._look_after()
+
+    def _end(self) -> None:
         self._drain()
         self._early.expire(float("inf"))
         self.dropped += len(self._queue)
@@ -172,7 +189,7 @@ class Journal:
     def _finish(self) -> None:
         """Say in the chain that this was a stop, and let the file go."""
         database = self._database
-        if database is not None and not self._fault:
+        if database is not None and not self._fault and self._whole:
             try:
                 head = database.mark(STOPPED, self.dropped - self._lost)
                 self._say("journal-head", head=head, path=str(self.path))

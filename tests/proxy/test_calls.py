@@ -18,6 +18,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from benchmarks import cpu
 from proxy.lab.calling import Answer
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
@@ -311,7 +312,8 @@ async def test_a_full_disk_stops_no_call_and_is_counted(tmp_path: Path) -> None:
     async with World(tmp_path) as world:
         assert world.process is not None
         assert (await world.carrier.call(call(world, "13015550101"), world.proxy)).status == 200
-        resource.prlimit(world.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        for one in cpu.tree(world.process.pid):
+            resource.prlimit(one, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         for caller, status in (("13015550102", 200), (UTILITY, 603)):
             assert (await world.carrier.call(call(world, caller), world.proxy)).status == status
         assert (await world.pbx.call(call(world, "12025550100", "911"), world.proxy)).status == 200
