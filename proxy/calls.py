@@ -43,6 +43,7 @@ from proxy.sip.endpoint import (
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me, Routed, check
+from proxy.storage.rows import End
 from proxy.strangers import Strangers, scanner
 from proxy.world import World
 
@@ -65,7 +66,7 @@ class Calls:
         self.hurried = False
         """More comes than can be served: what arrives now goes on unscreened."""
         self.ongoing = Ongoing(world)
-        self._done: deque[Story] = deque()
+        self._done: deque[Story | End] = deque()
         self._acts: dict[type, Callable[[Any, float], None]] = {
             Arrived: self._arrived,
             Ringing: self._ringing,
@@ -104,11 +105,16 @@ class Calls:
 
     def afterwards(self) -> None:
         """The bookkeeping of finished calls, after their answers have left."""
+        journal = self.world.journal
         while self._done:
-            story = self._done.popleft()
-            if self.world.journal is not None:
-                kept = row(story)
-                self.world.journal.put(kept if not kept.campaign else aged(kept, story, self.world.book))
+            done = self._done.popleft()
+            if journal is None:
+                continue
+            if isinstance(done, End):
+                journal.put(done)
+                continue
+            kept = row(done)
+            journal.put(kept if not kept.campaign else aged(kept, done, self.world.book))
 
     # Requests
 
@@ -322,9 +328,8 @@ class Calls:
         if seal.worker != world.worker and world.ended_elsewhere is not None:
             world.ended_elsewhere(seal.worker, call_id, utc)
         if world.journal is not None:
-            if self._done:
-                self.afterwards()  # a call may end in the turn in which it was answered: its row comes first
-            world.journal.put(ended(call_id, utc, seal.caller, seal.started))
+            # In its place behind the row, for a call may end in the turn in which it was answered.
+            self._done.append(ended(call_id, utc, seal.caller, seal.started))
 
     def _cancelled(self, event: Cancelled, now: float) -> None:
         self.world.metrics.cancelled()

@@ -7,6 +7,7 @@ sent, do the bookkeeping that need not hold anybody up, and arm the one timer th
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
@@ -27,6 +28,8 @@ SORTED = 128
 """Of them sorted at one time, before those that need not wait are served."""
 TURN = 8
 """New calls served before the sockets are looked at again: the most that an emergency call waits for."""
+PUT_OFF = 16
+"""Turns for which the bookkeeping may wait until nobody does."""
 SOONEST = 0.001
 """Seconds: a timer that is due is served after what has already arrived, not in a busy loop."""
 _FOLLOWS = (b"CANCEL ", b"ACK sip", b"ACK tel")
@@ -71,12 +74,15 @@ class Server:
         self._armed: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._steps = Steps()
+        self._waits = select.poll()
+        self._put_off = 0
         calls.flushed_by(self.flush)
 
     async def start(self) -> None:
         """Begin to read, in the order of the listeners."""
         for index, one in enumerate(self._sockets):
             if isinstance(one, Udp):
+                self._waits.register(one.socket, select.POLLIN)
                 self._loop.add_reader(one.socket, self._readable, index, one)
             else:
                 await one.start(self._streamed, self.unreachable, self._broken)
@@ -86,6 +92,7 @@ class Server:
         if self._armed is not None:
             self._armed.cancel()
             self._armed = None
+        self._calls.afterwards()
         for one in self._sockets:
             if isinstance(one, Udp):
                 self._loop.remove_reader(one.socket)
@@ -287,8 +294,13 @@ class Server:
             outlet.send(data, other)
 
     def _after(self, now: float) -> None:
-        self._calls.afterwards()
-        self._steps.due()
+        # What has arrived meanwhile has another turn at once: it comes first.
+        if self._put_off < PUT_OFF and not self._resting and (len(self._inbox) or self._waits.poll(0)):
+            self._put_off += 1
+        else:
+            self._put_off = 0
+            self._calls.afterwards()
+            self._steps.due()
         due = self._endpoint.next_timer()
         if due is None:
             return

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.inbox import STALE
-from proxy.server import MOST, SORTED, TURN, Server
+from proxy.server import MOST, PUT_OFF, SORTED, TURN, Server
 from proxy.sip.flow import Flow
 
 STREAM = Flow(0, "192.0.2.1", 40_000, 7)
@@ -28,7 +28,9 @@ class Stage:
         self.served: list[str] = []
         self.refused: list[str] = []
         self.hurried: list[bool] = []
-        calls = SimpleNamespace(flushed_by=lambda flush: None, handle=lambda events, now: None, afterwards=lambda: None, hurried=False)
+        self.booked = 0
+        """How often the bookkeeping was done."""
+        calls = SimpleNamespace(flushed_by=lambda flush: None, handle=lambda events, now: None, afterwards=self._afterwards, hurried=False)
 
         def receive(data: bytes, flow: Flow, now: float) -> list[Any]:
             self.served.append(name(data))
@@ -39,6 +41,9 @@ class Stage:
             receive=receive, busy=lambda data, flow, seconds: self.refused.append(name(data)), to_send=list, next_timer=lambda: None
         )
         self.server = Server(endpoint, calls, (), lambda: self.time, vital=lambda target: target.startswith(b"sip:911@"))  # type: ignore[arg-type]  # what the pump needs of them
+
+    def _afterwards(self) -> None:
+        self.booked += 1
 
     async def until(self, done: Callable[[], bool]) -> None:
         for _ in range(1000):
@@ -112,3 +117,26 @@ async def test_so_many_are_sorted_at_one_time_and_so_many_read() -> None:
     assert stage.served == [f"BYE{number}" for number in range(MOST)]
     stage.server._readable(0, socket)  # type: ignore[arg-type]
     assert stage.served[-1] == f"BYE{MOST}"
+
+
+async def test_bookkeeping_waits_until_nobody_does_but_not_for_ever() -> None:
+    stage, waits = Stage(), [True]
+    stage.server._waits = SimpleNamespace(poll=lambda seconds: waits)  # type: ignore[assignment]
+    for turn in range(1, 3 * (PUT_OFF + 1) + 1):
+        stage.server.handed(message("BYE", turn), STREAM)
+        assert stage.booked == turn // (PUT_OFF + 1)
+    waits.clear()
+    for turn in range(3):
+        stage.server.handed(message("BYE", turn), STREAM)
+        assert stage.booked == 4 + turn
+
+
+async def test_bookkeeping_waits_for_new_calls_too_and_is_done_before_a_stop() -> None:
+    stage = Stage()
+    stage.server._streamed([message("INVITE", number) for number in range(3 * TURN)], STREAM)
+    assert stage.booked == 0
+    await stage.until(lambda: len(stage.served) == 3 * TURN)
+    assert stage.booked == 1
+    stage.server.handed(message("INVITE", 99), STREAM)
+    stage.server.stop()
+    assert stage.booked == 2
