@@ -25,7 +25,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import feed
+from benchmarks import cpu, feed
 from benchmarks.report import table
 from benchmarks.ringwarden import Ringwarden
 from benchmarks.stage import Stage
@@ -35,7 +35,7 @@ from proxy.lists.shelf import Shelf
 
 NAME = "adversity"
 FULL = 4096
-"""Octets beyond which no file of the process may be written: the disk is full."""
+"""Octets beyond which no file of its processes may be written: the disk is full."""
 SHORTEST = 14.0
 """Seconds of a run: the journal gives its rows up after three and a half of a quarter of it."""
 MORE = """
@@ -109,7 +109,8 @@ def run(folder: Path, seconds: float, rate: float) -> Outcome:
                     os.kill(proxy.program.pid, signal.SIGHUP)
                     pair.urgent()
                 elif turn == 1:
-                    resource.prlimit(proxy.program.pid, resource.RLIMIT_FSIZE, (FULL, resource.RLIM_INFINITY))
+                    for one in cpu.tree(proxy.program.pid):
+                        resource.prlimit(one, resource.RLIMIT_FSIZE, (FULL, resource.RLIM_INFINITY))
                 elif turn == 2:
                     held = sqlite3.connect(journal, isolation_level=None, timeout=5.0)
                     held.execute("BEGIN EXCLUSIVE")

@@ -24,4 +24,5 @@ def test_a_call_that_ends_in_the_turn_in_which_it_was_answered_has_its_row_first
     calls.ongoing = Ongoing(calls.world)
     calls._done = deque([Story(request=request, flow=Flow(0, "192.0.2.20", 5060), side="carrier", lane=None, arrived=0.0, utc=1000.0, action="allow", status=200)])
     calls._end(b"c", 1000.5, Seal(worker=0, started=1000.0, action="allow"))
+    calls.afterwards()
     assert [type(one) for one in kept] == [Row, End]
