@@ -36,6 +36,8 @@ from proxy.workers.legacy import until
 from proxy.workers.links import CLOCK, MAX_RECORD, ROWS, Line, Outbox, rows_of
 
 PACE = Pace()
+BEAT = 0.2
+"""Seconds between two looks at the rows that wait for it: each costs both processes a cold start."""
 DONE = b"Z"
 """All rows have been handed over."""
 PAGE = 1024
@@ -92,7 +94,7 @@ class Clerk(Outbox):
     """As `Journal`, for one event loop. Made by `started`, used after `serve`."""
 
     def __init__(self, path: Path, line: Line, page: Page, child: int) -> None:
-        super().__init__(line)
+        super().__init__(line, beat=BEAT)
         self.path, self.child = path, child
         self._page = page
         self._instead: Journal | None = None

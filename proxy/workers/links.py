@@ -134,12 +134,13 @@ KINDS: dict[str, type[Row] | type[End] | type[Note]] = {one.__name__: one for on
 class Outbox:
     """Rows of the journal on their way to another process."""
 
-    def __init__(self, line: Line, bound: int = MAX_WAITING) -> None:
+    def __init__(self, line: Line, bound: int = MAX_WAITING, beat: float = BEAT) -> None:
+        """beat: seconds between two looks at the rows that wait."""
         self.handed = 0
         """Rows that were handed over."""
         self.refused = 0
         """Rows that were not, because too many waited."""
-        self._line, self._bound = line, bound
+        self._line, self._bound, self._beat = line, bound, beat
         self._queue: deque[bytes] = deque()
         self._octets = 0
         """Of the rows that wait."""
@@ -154,12 +155,12 @@ class Outbox:
         self._queue.append(octets)
         self._octets += len(octets)
         if self._handle is None:
-            self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
+            self._handle = asyncio.get_running_loop().call_later(self._beat, self._flush)
 
     def _flush(self) -> None:
         self._handle = None
         if not self._sent():
-            self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
+            self._handle = asyncio.get_running_loop().call_later(self._beat, self._flush)
 
     def _sent(self) -> bool:
         """Hand over what waits; False where not all of it fits now."""

@@ -35,7 +35,7 @@ PACE = Pace(beat=0.005, patience=0.02, pauses=(0.001,))
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine with many tests on it, one that always gives way gets nothing at all."""
     monkeypatch.setattr(os, "sched_setscheduler", lambda pid, policy, param: None)
-    monkeypatch.setattr("proxy.workers.links.BEAT", 0.001)
+    monkeypatch.setattr(room, "BEAT", 0.001)
 
 
 @pytest.fixture
