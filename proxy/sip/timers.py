@@ -70,6 +70,7 @@ class _Queue:
                 self.ready.append(timer)
         if rest:
             return
+        # At -1 it begins, below it goes on.
         if self.left < -1:
             if self._second:
                 self._second, self.left = False, max(len(self), HUSKS)

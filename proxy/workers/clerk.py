@@ -130,7 +130,9 @@ class Clerk(Outbox):
 
     def put(self, row: Item) -> None:
         """Hand over a row: never waits, never raises; dropped and counted when too many wait already."""
-        if self._instead is not None:
+        if self._closed:
+            self.refused += 1
+        elif self._instead is not None:
             self._instead.put(row)
         else:
             super().put(row)
@@ -171,8 +173,7 @@ class Clerk(Outbox):
         await until(lambda: self._instead is not None or self._sent(), RETRY_SECONDS, seconds)
         if self._instead is not None:
             await asyncio.to_thread(self._instead.close, seconds)
-        self.refused += len(self._queue)
-        self._queue.clear()
+        self._give_up()
         self._line.send(DONE, b"")
         self._line.inlet.close()
         await asyncio.to_thread(_reaped, self.child, seconds + 1.0)

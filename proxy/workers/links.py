@@ -148,7 +148,11 @@ class Outbox:
 
     def put(self, row: Item) -> None:
         """Hand over a row: never waits, never raises; dropped and counted when too many wait already."""
-        octets = marshal.dumps((type(row).__name__, tuple(row)))
+        try:
+            octets = marshal.dumps((type(row).__name__, tuple(row)))
+        except ValueError:  # a fault of ours: the turn of the call that it tells of goes on
+            self.refused += 1
+            return
         if len(self._queue) >= self._bound or self._octets + len(octets) > MAX_OCTETS:
             self.refused += 1
             return
@@ -178,6 +182,12 @@ class Outbox:
             self.handed += len(batch)
         return True
 
+    def _give_up(self) -> None:
+        """What waits is lost."""
+        self.refused += len(self._queue)
+        self._queue.clear()
+        self._octets = 0
+
     def _quiet(self) -> None:
         """No timer is left."""
         if self._handle is not None:
@@ -194,18 +204,18 @@ class RemoteJournal(Outbox):
     def close(self) -> None:
         self._quiet()
         if not self._sent():
-            self.refused += len(self._queue)
-            self._queue.clear()
+            self._give_up()
 
 
 def rows_of(record: bytes) -> list[Item]:
     """The rows that a worker sent."""
-    found = []
-    for one in marshal.loads(record):
-        # An older version packs all rows of a record at once.
-        kind, values = marshal.loads(one) if isinstance(one, bytes) else one
-        found.append(KINDS[kind]._make(values))
-    return found
+    return [_row(one) for one in marshal.loads(record)]
+
+
+def _row(one: Any) -> Item:
+    # An older version packs all rows of a record at once.
+    kind, values = marshal.loads(one) if isinstance(one, bytes) else one
+    return KINDS[kind]._make(values)
 
 
 class RemoteFetch:

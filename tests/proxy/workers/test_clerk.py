@@ -103,6 +103,8 @@ async def test_what_is_handed_over_is_written_and_a_stop_says_that_this_was_all(
     assert not living(journal.child)
     assert find(path, "call-7")[0].duration == 9.0 and find(path, "last")
     assert (journal.written, journal.dropped, journal.rowless) == (302, 0, 0)
+    journal.put(Row(1_700_000_011.0, "too late"))
+    assert journal.dropped == 1
     assert kinds(path)[0] == chain.BEGAN and kinds(path)[-1] == chain.STOPPED and not gaps(path)
 
 

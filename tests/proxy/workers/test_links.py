@@ -101,6 +101,16 @@ async def test_rows_that_wait_are_bounded_by_their_octets_too(
     assert journal.refused == 1 and journal.health().waiting == 1
 
 
+async def test_a_row_that_cannot_be_packed_is_counted_and_costs_nothing_else(lines: Callable[[], Line]) -> None:
+    line = lines()
+    journal = RemoteJournal(line)
+    journal.put(Row(utc=1.5, call_id="a", action=object()))  # type: ignore[arg-type]
+    journal.put(Row(utc=1.5, call_id="b"))
+    journal.close()
+    ((_, record),) = read(line)
+    assert [row.call_id for row in rows_of(record)] == ["b"] and journal.health().dropped == 1  # type: ignore[union-attr]
+
+
 def test_rows_of_an_older_version_are_read_too() -> None:
     row = Row(utc=1.5, call_id="a")
     assert rows_of(marshal.dumps([("Row", tuple(row))])) == [row]
