@@ -155,7 +155,7 @@ def company(settings: Settings, parts: Parts, workers: int, heir: Heir | None = 
 
     def ready() -> None:
         if note is not None:
-            note.write_text(f"{os.getpid()}\n", encoding="ascii")
+            write_down(note)
         service.told("READY=1")
         print(f"ringwarden ready {' '.join(supervisor.addresses)}", flush=True)
 
@@ -163,6 +163,20 @@ def company(settings: Settings, parts: Parts, workers: int, heir: Heir | None = 
         return supervisor.run(ready)
     finally:
         forget(note)
+
+
+def write_down(note: Path) -> None:
+    """Note our process, in one step: whoever reads at the same time finds the one before, never half a number. Where
+    it cannot be written, calls go on, and the commands that look for us do not find us.
+    """
+    draft = note.with_name(f"{note.name}.{os.getpid()}")
+    try:
+        draft.write_text(f"{os.getpid()}\n", encoding="ascii")
+        draft.replace(note)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        complain(f"{note} cannot be written ({error.strerror}): reload and bypass will not find this process")
 
 
 def forget(note: Path | None) -> None:
@@ -204,7 +218,7 @@ async def serve(
     loop.add_signal_handler(signal.SIGUSR1, app.bypass, False)
     note = pid_file(app.settings)
     if note is not None:
-        note.write_text(f"{os.getpid()}\n", encoding="ascii")
+        write_down(note)
     service.told("READY=1")
     ticking = service.every()
     if ticking is not None:
