@@ -33,6 +33,7 @@ from proxy.parts import STRICTNESS, Parts, care, fetching
 from proxy.settings import Settings
 from proxy.storage.journal import Journal
 from proxy.trusting import courier
+from proxy.workers.clerk import Clerk
 from proxy.workers.legacy import Elder, Legacy, until
 from proxy.workers.links import (
     BEGUN,
@@ -71,8 +72,12 @@ class Desk:
         lines: list[Line],
         mine: Line,
         legacy: Legacy | None = None,
+        clerk: Clerk | None = None,
     ) -> None:
-        """legacy: what an older version hands over; its workers are served too."""
+        """legacy: what an older version hands over; its workers are served too. clerk: who writes the journal; else a
+        thread does.
+        """
+        self._clerk = clerk
         self.settings, self.parts = settings, parts
         self._shared, self._lines, self._mine = shared, lines, mine
         self._elder: Elder | None = elder_of(legacy, ()) if legacy is not None else None
@@ -88,14 +93,13 @@ class Desk:
         cells: Any = self._shared.metrics[self._shared.workers]
         self.metrics = Metrics(reason_slugs(), tuple(FAILURES), cells)
         path = settings.paths.journal
-        kept = care(settings, self.parts.secret)
-        self.journal = Journal(path, self.log.say, care=kept, held=held(self._elder)) if path is not None else None
         lab = settings.lab.enabled
+        self.clock: Clock = LabClock(settings.lab.clock or "+0s") if lab else Clock()
+        self.journal = self._journal(path) if path is not None else None
         self.fetcher = Fetcher(fetching(settings, self.parts))
         # However many workers want something: so many at once, and so few of one host.
         self._flights: Flights[None] = Flights(self._fetch, asyncio.get_running_loop().time, Bounds())
         asyncio.get_running_loop().add_reader(self._mine.outlet, self._mine.read, self._take)
-        self.clock: Clock = LabClock(settings.lab.clock or "+0s") if lab else Clock()
         self.board = Board(self.clock.now, lambda name, order: self._tell(ORDER, (name, order)))
         self._list_sizes: dict[str, float] = {}
         self._bringing: asyncio.Task[None] | None = None
@@ -152,9 +156,19 @@ class Desk:
         if self._records is not None:
             self._records[0].cancel()
             await self._records[1].close()
-        if self.journal is not None:
+        if isinstance(self.journal, Clerk):
+            await self.journal.close()
+        elif self.journal is not None:
             await asyncio.to_thread(self.journal.close)
         self.log.close()
+
+    def _journal(self, path: Path) -> Journal | Clerk:
+        theirs, utc = held(self._elder), self.clock.utc
+        make = partial(Journal, path, self.log.say, care=care(self.settings, self.parts.secret), utc=utc, held=theirs)
+        if self._clerk is None:
+            return make()
+        self._clerk.serve(make, theirs, lambda: utc() - time.time())
+        return self._clerk
 
     def _copying(self, journal: Path | None) -> tuple[asyncio.Task[None], Records] | None:
         """The copy of the journal in PostgreSQL."""
@@ -205,7 +219,9 @@ class Desk:
     def _take(self, kind: bytes, record: bytes, lines: list[Line] | None = None) -> None:
         """lines: to the workers that this comes from, where they are not ours."""
         if kind == ROWS:
-            if self.journal is not None:
+            if isinstance(self.journal, Clerk):
+                self.journal.pass_on(record)
+            elif self.journal is not None:
                 for row in rows_of(record):
                     self.journal.put(row)
         elif kind == SHOWN and lines is None:

@@ -43,6 +43,7 @@ from proxy.settings import Settings, SettingsError, shared_secret
 from proxy.settings.network import plan_of
 from proxy.storage.care import Care, journal_key
 from proxy.trusting import pairs, sources
+from proxy.workers.clerk import Clerk
 from shaken.credential import Anchors
 from shaken.verify import Rules
 
@@ -158,6 +159,18 @@ def care(settings: Settings, secret: bytes) -> Care:
     """How long the journal keeps what, and what it hides numbers with."""
     kept = settings.journal
     return Care(kept.keep_days, kept.mask_days, kept.mask == "hash", journal_key(secret))
+
+
+def writer(settings: Settings, secret: bytes) -> Clerk | None:
+    """The process that writes the journal; None where there is none to write, or no further process: then a thread
+    serves as well. Forks: see `Clerk.started`.
+    """
+    if settings.paths.journal is None:
+        return None
+    try:
+        return Clerk.started(settings.paths.journal, care(settings, secret), settings.log.level)
+    except OSError:
+        return None
 
 
 def fleet_key(secret: bytes) -> bytes:

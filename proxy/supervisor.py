@@ -29,10 +29,11 @@ from proxy.app import App
 from proxy.desk import Desk
 from proxy.generations import layout, memory, running_version
 from proxy.lives import again, begun, lived
-from proxy.parts import Parts, prepare
+from proxy.parts import Parts, prepare, writer
 from proxy.settings import ListenSettings, Settings, SettingsError, load
 from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Asked, Control, Heir, SuccessionError, Successor
 from proxy.transports import RECEIVE_BUFFER
+from proxy.workers.clerk import Clerk
 from proxy.workers.legacy import GENERATIONS, Elder, Legacy, LegacyError
 from proxy.workers.links import KEEP, Door, Line
 from proxy.workers.pulse import Pulses
@@ -264,8 +265,9 @@ class Supervisor:
             self._processes.clear()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
             tied.to(supervisor)
+            clerk = writer(self.settings, self.parts.secret) if number == DESK else None
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                code = runner.run(self._desk_life(write) if number == DESK else self._worker_life(number, write))
+                code = runner.run(self._desk_life(write, clerk) if number == DESK else self._worker_life(number, write))
         except KeyboardInterrupt:
             code = 0
         except BaseException as error:
@@ -294,8 +296,8 @@ class Supervisor:
             app.left,
         )
 
-    async def _desk_life(self, write: int) -> int:
-        desk = Desk(self.settings, self.parts, self._shared, self._lines, self._desk, self.legacy)
+    async def _desk_life(self, write: int, clerk: Clerk | None) -> int:
+        desk = Desk(self.settings, self.parts, self._shared, self._lines, self._desk, self.legacy, clerk)
         await desk.start(self.addresses)
         nothing = dict.fromkeys((signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2), lambda: None)
         return await lived(write, self._shared.pulses[self.workers :], desk.stop, nothing)

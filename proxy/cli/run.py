@@ -21,7 +21,7 @@ from proxy.app import App
 from proxy.cli import NEGATIVE, OK, USAGE, complain
 from proxy.collector import calm
 from proxy.neighbours import by_datagram
-from proxy.parts import Parts, care, fetching, prepare
+from proxy.parts import Parts, fetching, prepare, writer
 from proxy.settings import Settings, SettingsError, load
 from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Control, Heir, SuccessionError, Successor, ask, inherited
 from proxy.workers.clerk import Clerk
@@ -80,10 +80,7 @@ def run(file: str, workers: str = "1") -> int:
         apart = Apart.started(fetching(settings, parts), uvloop.new_event_loop) if parts.anchors is not None else None
     except OSError:
         apart = None  # a thread serves as well
-    clerk, path = None, settings.paths.journal
-    if path is not None:
-        with contextlib.suppress(OSError):  # a thread serves as well
-            clerk = Clerk.started(path, care(settings, parts.secret), settings.log.level)
+    clerk = writer(settings, parts.secret)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serve(settings, parts, heir, apart, clerk))
 

@@ -1,13 +1,14 @@
-"""The journal's writer in a process of its own, for a proxy that is one process else.
+"""The journal's writer in a process of its own: that of a single worker, and of the desk where there are several.
 
 A thread that writes beside the calls takes the interpreter from them: whenever a call sends or receives something the
-thread goes on, and the call waits for it. So the rows go by a line to a process that was forked before the first thread
-and the first loop. It gives way to the calls at once, as the one that fetches certificates does (`certs.apart`), and
-where that leaves it no core for seconds, another thread of it writes that gives way to nobody.
+thread goes on, and the call waits for it. A desk that writes takes a core from the workers. So the rows go by a line to
+a process that was forked before the first thread and the first loop. It gives way to the calls at once, as the one that
+fetches certificates does (`certs.apart`), and where that leaves it no core for seconds, another thread of it writes and
+gives way to nobody.
 
 What became of the rows it tells in shared memory, which is read when somebody asks. When it has ended, or where there
 can be none, a thread beside the calls writes. It ends with its line: also where the caller was killed, and then it
-writes what it has and leaves the chain open, because rows may have been lost. Several workers have the desk.
+writes what it has and leaves the chain open, because rows may have been lost.
 """
 
 from __future__ import annotations
@@ -33,11 +34,9 @@ from proxy.log import Log
 from proxy.storage.journal import CLOSE_SECONDS, Care, Health, Journal, Pace
 from proxy.storage.rows import Item
 from proxy.workers.legacy import until
-from proxy.workers.links import CLOCK, MAX_RECORD, ROWS, Line, Outbox, rows_of
+from proxy.workers.links import CLOCK, MAX_RECORD, ROWS, Line, Outbox, packed_rows, rows_of
 
 PACE = Pace()
-BEAT = 0.2
-"""Seconds between two looks at the rows that wait for it: each costs both processes a cold start."""
 DONE = b"Z"
 """All rows have been handed over."""
 PAGE = 1024
@@ -94,7 +93,7 @@ class Clerk(Outbox):
     """As `Journal`, for one event loop. Made by `started`, used after `serve`."""
 
     def __init__(self, path: Path, line: Line, page: Page, child: int) -> None:
-        super().__init__(line, beat=BEAT)
+        super().__init__(line)
         self.path, self.child = path, child
         self._page = page
         self._instead: Journal | None = None
@@ -136,6 +135,18 @@ class Clerk(Outbox):
             self._instead.put(row)
         else:
             super().put(row)
+
+    def pass_on(self, record: bytes) -> None:
+        """Hand over the rows of a worker as they came, unopened; else as `put`."""
+        rows = packed_rows(record)
+        if self._closed:
+            self.refused += len(rows)
+        elif self._instead is not None:
+            for row in rows_of(record):
+                self._instead.put(row)
+        else:
+            for octets in rows:
+                self._wait(octets)
 
     @property
     def written(self) -> int:

@@ -28,8 +28,8 @@ RECORD = 64 * 1024
 """Octets from which on a record holds no further row: one that is as long as a datagram still fits."""
 MAX_OCTETS = 64 * 1024 * 1024
 """Of rows that wait. Nearly all are of half a kilobyte, but a Call-ID may be as long as its sender likes."""
-BEAT = 0.05
-"""Seconds between two looks at the rows that wait."""
+BEAT = 0.2
+"""Seconds between two looks at the rows that wait: each costs both processes a cold start."""
 FETCH_SECONDS = 10.0
 """How long a worker waits for the desk: longer than any fetch may take."""
 MAX_FETCHES = 256
@@ -134,13 +134,12 @@ KINDS: dict[str, type[Row] | type[End] | type[Note]] = {one.__name__: one for on
 class Outbox:
     """Rows of the journal on their way to another process."""
 
-    def __init__(self, line: Line, bound: int = MAX_WAITING, beat: float = BEAT) -> None:
-        """beat: seconds between two looks at the rows that wait."""
+    def __init__(self, line: Line, bound: int = MAX_WAITING) -> None:
         self.handed = 0
         """Rows that were handed over."""
         self.refused = 0
         """Rows that were not, because too many waited."""
-        self._line, self._bound, self._beat = line, bound, beat
+        self._line, self._bound = line, bound
         self._queue: deque[bytes] = deque()
         self._octets = 0
         """Of the rows that wait."""
@@ -152,19 +151,23 @@ class Outbox:
             octets = marshal.dumps((type(row).__name__, tuple(row)))
         except ValueError:  # a fault of ours: the turn of the call that it tells of goes on
             self.refused += 1
-            return
+        else:
+            self._wait(octets)
+
+    def _wait(self, octets: bytes) -> None:
+        """A row waits for the next beat."""
         if len(self._queue) >= self._bound or self._octets + len(octets) > MAX_OCTETS:
             self.refused += 1
             return
         self._queue.append(octets)
         self._octets += len(octets)
         if self._handle is None:
-            self._handle = asyncio.get_running_loop().call_later(self._beat, self._flush)
+            self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
 
     def _flush(self) -> None:
         self._handle = None
         if not self._sent():
-            self._handle = asyncio.get_running_loop().call_later(self._beat, self._flush)
+            self._handle = asyncio.get_running_loop().call_later(BEAT, self._flush)
 
     def _sent(self) -> bool:
         """Hand over what waits; False where not all of it fits now."""
@@ -207,14 +210,19 @@ class RemoteJournal(Outbox):
             self._give_up()
 
 
+def packed_rows(record: bytes) -> list[bytes]:
+    """The rows that a worker sent, each still packed."""
+    # An older version packs all rows of a record at once.
+    return [one if isinstance(one, bytes) else marshal.dumps(one) for one in marshal.loads(record)]
+
+
 def rows_of(record: bytes) -> list[Item]:
     """The rows that a worker sent."""
-    return [_row(one) for one in marshal.loads(record)]
+    return [_row(one) for one in packed_rows(record)]
 
 
-def _row(one: Any) -> Item:
-    # An older version packs all rows of a record at once.
-    kind, values = marshal.loads(one) if isinstance(one, bytes) else one
+def _row(octets: bytes) -> Item:
+    kind, values = marshal.loads(octets)
     return KINDS[kind]._make(values)
 
 

@@ -119,6 +119,18 @@ async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(tmp_path: 
         assert (await world.carrier.call(call(world), world.proxy)).status == 603
 
 
+async def test_the_journal_goes_on_when_the_process_that_writes_it_for_the_desk_is_killed(tmp_path: Path) -> None:
+    async with World(tmp_path, workers=WORKERS) as world:
+        assert world.process is not None
+        (writer,) = children(children(world.process.pid)[0])
+        assert (await world.carrier.call(call(world), world.proxy)).status == 603
+        await counted(world, "ringwarden_journal_written_total", 1)
+        os.kill(writer, signal.SIGKILL)
+        assert (await world.carrier.call(call(world), world.proxy)).status == 603
+        await counted(world, "ringwarden_journal_written_total", 2)
+        await counted(world, "ringwarden_journal_dropped_total", 0)
+
+
 async def test_workers_do_not_outlive_a_supervisor_that_is_killed_and_the_next_start_has_the_address(tmp_path: Path) -> None:
     async with World(tmp_path, workers=WORKERS) as world:
         assert world.process is not None

@@ -4,6 +4,7 @@ it dies, and a chain that tells the truth about each end."""
 from __future__ import annotations
 
 import asyncio
+import marshal
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from proxy.storage.find import find
 from proxy.storage.journal import Care, Journal, Pace
 from proxy.storage.rows import End, Row
 from proxy.workers import clerk as room
+from proxy.workers import links
 from proxy.workers.clerk import Clerk, Page, Told
 from proxy.workers.links import CLOCK, ROWS, Line
 from tests.waiting import SECONDS, found, turns
@@ -35,7 +37,7 @@ PACE = Pace(beat=0.005, patience=0.02, pauses=(0.001,))
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine with many tests on it, one that always gives way gets nothing at all."""
     monkeypatch.setattr(os, "sched_setscheduler", lambda pid, policy, param: None)
-    monkeypatch.setattr(room, "BEAT", 0.001)
+    monkeypatch.setattr(links, "BEAT", 0.001)
 
 
 @pytest.fixture
@@ -106,6 +108,33 @@ async def test_what_is_handed_over_is_written_and_a_stop_says_that_this_was_all(
     journal.put(Row(1_700_000_011.0, "too late"))
     assert journal.dropped == 1
     assert kinds(path)[0] == chain.BEGAN and kinds(path)[-1] == chain.STOPPED and not gaps(path)
+
+
+def packed(*names: str) -> bytes:
+    """Rows of a worker, the last as an older version packs it."""
+    rows: list[object] = [("Row", tuple(Row(1.0, name))) for name in names]
+    return marshal.dumps([*map(marshal.dumps, rows[:-1]), rows[-1]])
+
+
+async def test_rows_of_workers_are_passed_on_unopened_also_to_the_thread_in_its_place(
+    path: Path, begun: Callable[[], Clerk]
+) -> None:
+    journal = begun()
+    journal.pass_on(packed("a", "b", "of an older version"))
+    await turns(lambda: journal.written == 3, "all rows in the file")
+    os.kill(journal.child, signal.SIGKILL)
+
+    def noticed() -> bool:
+        journal.put(Row(2.0, "after"))
+        return journal._instead is not None
+
+    await turns(noticed, "a thread in its place")
+    journal.pass_on(packed("c", "d"))
+    await journal.close()
+    assert all(find(path, name) for name in ("a", "b", "of an older version", "c", "d"))
+    before = journal.dropped
+    journal.pass_on(packed("too", "late"))
+    assert journal.dropped == before + 2
 
 
 async def test_what_was_handed_over_outlives_a_caller_who_is_killed_and_the_chain_says_that_more_may_be_lost(
