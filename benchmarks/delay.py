@@ -36,6 +36,8 @@ from proxy.lab.load.saturation import search
 ALL = "\n[load]\nunscreened_ms = 0\n"
 """Every call is screened, however long it has waited: what is compared is the same work."""
 BEGIN = 400.0
+SETTLING = 40
+"""Runs of a second: who was not answered sends again for half a minute (RFC 3261, 64 times T1)."""
 CURVE = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.15, 1.3)
 """Shares of what a side carries."""
 
@@ -102,7 +104,7 @@ def measure(folder: Path, *, pairs: int, seconds: float, curve: bool, say: Calla
         bare = generator.closed(stage.pbx, min(seconds, 2.0)).rate
         say(f"  the generator alone carries {bare:,.0f} calls a second")
         for name, (at, _) in programs.items():
-            generator.run(at, 100.0, 100)
+            settled(lambda at=at: generator.run(at, 100.0, 100))  # type: ignore[misc]
             found = search(lambda rate, at=at: generator.run(at, rate, int(rate * seconds)), BEGIN)  # type: ignore[misc]
             sides[name].carried = found.rate
             say(f"  {name} carries {found.rate:,.0f} calls a second")
@@ -124,6 +126,17 @@ def measure(folder: Path, *, pairs: int, seconds: float, curve: bool, say: Calla
                     sides[name].curve.append(Point.of(generator.run(at, rate, int(rate * seconds), exact=True)))
             sides[name].mib = resident(program)
         return Result(half, alone, sides, bare)
+
+
+def settled(run: Callable[[], Outcome], runs: int = SETTLING) -> None:
+    """Wait until nobody sends anything again of what the side before could not carry: it counted against the next.
+    Raises ProgramError.
+    """
+    for _ in range(runs):
+        outcome = run()
+        if not outcome.again and not outcome.nobody:
+            return
+    raise ProgramError(f"after {runs} quiet runs messages of earlier ones still came")
 
 
 def resident(program: Any) -> float:

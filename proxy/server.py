@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from proxy.calls import Calls
 from proxy.collector import Steps
 from proxy.hep import Tap
-from proxy.inbox import HURRY, MAY_WAIT, RETRY, Inbox
+from proxy.inbox import HURRY, MAY_WAIT, RETRY, TOKEN, Inbox
 from proxy.sip.curt import ends
 from proxy.sip.endpoint import Arrived, Endpoint, Event
 from proxy.sip.errors import ParseError
@@ -76,6 +76,8 @@ class Server:
         self._steps = Steps()
         self._waits = select.poll()
         self._put_off = 0
+        self._behind: list[tuple[bytes, Flow]] = []
+        """Requests that new calls of the same turn go before."""
         calls.flushed_by(self.flush)
 
     async def start(self) -> None:
@@ -128,15 +130,21 @@ class Server:
         if len(self._inbox):
             self._work()
         else:
+            self._catch_up(now)
             self._after(now)
 
     def _read(self, index: int, udp: Udp, now: float) -> None:
         """Sort what has arrived, then serve what need not wait; emergency calls are served at once. In a flood there
         are ten refusals for each message that is served, and those that alternate find cold caches and take twice the
         time.
+
+        Somebody listens for the ringing of a new call; an ACK or a BYE takes a moment longer, and nobody notices. So
+        where no calls wait from before, new ones go before the requests that came with them; but what belongs to a call
+        in progress stays in its order.
         """
         elsewhere, inbox = self._elsewhere, self._inbox
         first: list[tuple[bytes, Flow]] = []
+        behind = first if len(inbox) else self._behind
 
         def take(data: bytes, host: str, port: int) -> None:
             if data[:4] == b"ACK " and ends(data):
@@ -145,14 +153,19 @@ class Server:
             if inbox.overfull and inbox.unheard(data, flow):
                 return
             if elsewhere is None or not elsewhere(data, flow):
-                if data[:1] not in MAY_WAIT:
+                if data[:4] == b"SIP/":
                     first.append((data, flow))
+                elif data[:1] not in MAY_WAIT:
+                    behind.append((data, flow))
                 elif not inbox.urgent(data, flow, now):
+                    if self._behind and data.find(TOKEN) >= 0:
+                        first.extend(self._behind)
+                        self._behind.clear()
                     inbox.put(data, flow, now)
                 elif data[:7] == b"INVITE " and inbox.vital(data):
                     self._serve(data, flow, now)
                 else:
-                    first.append((data, flow))
+                    behind.append((data, flow))
 
         left = MOST
         while left:
@@ -187,9 +200,16 @@ class Server:
             self._calls.hurried = now - one.arrived > self._hurry
             self._serve(one.data, one.flow, now)
         self._calls.hurried = False
+        self._catch_up(now)
         self._send(now)
         self._after(now)
         self._again()
+
+    def _catch_up(self, now: float) -> None:
+        """Serve the requests that new calls went before."""
+        for data, flow in self._behind:
+            self._serve(data, flow, now)
+        self._behind.clear()
 
     def _again(self) -> None:
         """Come back to the calls that wait, after whatever else has arrived."""

@@ -121,7 +121,7 @@ def at(database: sqlite3.Connection, seq: int) -> Link:
 
 
 def add(
-    database: sqlite3.Connection, before: Link, kind: str, utc: float, rows: Sequence[Sequence[Any]],
+    database: sqlite3.Connection, before: Link, kind: str, utc: float, rows: Iterable[Sequence[Any]],
     counts: tuple[int, int, int], dropped: int = 0, seals: bytes = b"",
 ) -> Link:  # fmt: skip
     """Write a link over rows, inside the transaction of the rows. Raises sqlite3.Error."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from proxy.storage import chain
 from proxy.storage.rows import (
@@ -40,6 +40,10 @@ ROUNDED = 0.001
 """Seconds by which the beginning that an end tells may be over its row's: what is left of large numbers."""
 MOVED_AT_ONCE = 500
 """Rows of an older version that one link covers."""
+BREATH = 8
+"""Rows after which the writer may breathe."""
+
+_T = TypeVar("_T")
 
 
 class OtherVersion(sqlite3.DatabaseError):
@@ -49,8 +53,11 @@ class OtherVersion(sqlite3.DatabaseError):
 class Database:
     """An open journal file."""
 
-    def __init__(self, path: Path, patience: float) -> None:
-        """patience: seconds to wait for somebody else's lock."""
+    def __init__(self, path: Path, patience: float, breathe: Callable[[], None] = lambda: None) -> None:
+        """patience: seconds to wait for somebody else's lock. breathe: called between a few rows and the next; may wait
+        a moment.
+        """
+        self._breathe = breathe
         path.parent.mkdir(parents=True, exist_ok=True)
         # It holds who called whom: for the owner alone.
         # Held as long as the file is open: to close it would also let go of SQLite's locks.
@@ -156,24 +163,25 @@ class Database:
             return call is not None
 
         # In their order, because a Call-ID may end and begin again within one batch.
-        for item in batch:
+        for item in self._paced(batch):
             if isinstance(item, Row):
                 calls += 1
                 rows.append(inserted(item, calls, offset))
             elif isinstance(item, End):
-                link.executemany(INSERT, rows[written:])
+                link.executemany(INSERT, self._paced(rows[written:]))
                 written = len(rows)
                 if not is_there(item):
                     alone.append(item)
             else:
                 notes += 1
                 noted.append((notes, *item))
-        link.executemany(INSERT, rows[written:])
+        link.executemany(INSERT, self._paced(rows[written:]))
         alone = [end for end in alone if not is_there(end)]  # the row may have stood behind it
         if noted:
             link.executemany("INSERT INTO notes VALUES (?, ?, ?, ?, ?)", noted)
         counts = calls, before.ends + len(ended), notes
-        chain.add(link, before, chain.WROTE, time.time(), [*rows, *ended, *noted], counts, dropped)
+        sealed = self._paced([*rows, *ended, *noted])
+        chain.add(link, before, chain.WROTE, time.time(), sealed, counts, dropped)
         link.execute("COMMIT")
         for one in alone:
             rowless(one)
@@ -205,6 +213,13 @@ class Database:
                     after = before._replace(calls=calls, ends=ends)
                     rows = chain.covered(link, before, after)
                     before = chain.add(link, before, chain.MOVED, now, rows, (calls, ends, 0))
+
+    def _paced(self, rows: Sequence[_T]) -> Iterator[_T]:
+        """The same rows, with a breath between some of them and the next."""
+        for number, row in enumerate(rows):
+            if not number % BREATH:
+                self._breathe()
+            yield row
 
     def _roll_back(self) -> None:
         if self.link.in_transaction:

@@ -78,9 +78,10 @@ class Journal:
         utc: Callable[[], float] = time.time,
         held: Callable[[], bool] = lambda: False,
         alone: bool = True,
+        breathe: Callable[[], None] = lambda: None,
     ) -> None:
         """held: whether somebody else still writes the file; until he has ended, rows wait. alone: a thread of its own
-        writes; else whoever calls `turn`, one at a time.
+        writes; else whoever calls `turn`, one at a time. breathe: as of `Database`.
         say: a log line, `say(event, level=..., **fields)`. care: what is kept, and how long (all, for ever).
         Never raises, whatever the path leads to.
         """
@@ -93,7 +94,7 @@ class Journal:
         self._bound = bound
         self._care, self._utc = care or Care(), utc
         self._cared = time.monotonic()
-        self._held = held
+        self._held, self._breathe = held, breathe
         self._head_said = time.monotonic()
         self._lost = 0
         """Of `dropped`: how many the chain has been told of."""
@@ -228,7 +229,7 @@ class Journal:
         if self._database is not None and not self._database.is_there():
             self._shut()
         if self._database is None:
-            self._database = Database(self.path, self._pace.patience)
+            self._database = Database(self.path, self._pace.patience, self._breathe)
         database = self._database
         if self._begun != database.file:
             database.mark(BEGAN)

@@ -49,6 +49,10 @@ MOVED_SECONDS = 1.0
 STARVING_SECONDS = 2.0
 """Without a turn, after which the writer gives way no more."""
 RETRY_SECONDS = 0.005
+WORK_SECONDS, REST_SECONDS = 0.0002, 0.0005
+"""Whoever gives way works so long, then rests. Now and then the kernel gives him a turn while a call is being served,
+and takes it back no sooner than with its next tick: that were 4 ms, if he did not rest.
+"""
 _HEAD = Struct("<II")
 """Checksum and length of what follows."""
 
@@ -262,8 +266,9 @@ class _Writer:
         self._line, self._log, self._page, self._beat = line, log, page, pace.beat
         self._alone = threading.Lock()
         self._taken, self._ahead, self._whole = 0, 0.0, False
+        self._gently, self._rested = False, 0.0
         self._journal = Journal(
-            path, self._say, pace, care=care, utc=lambda: time.time() + self._ahead, alone=False
+            path, self._say, pace, care=care, utc=lambda: time.time() + self._ahead, alone=False, breathe=self._breathe
         )
         self._last = time.monotonic()
         self._waits = select.poll()
@@ -278,18 +283,20 @@ class _Writer:
             self._waits.poll(max(0.0, due - time.monotonic()) * 1000)
             if time.monotonic() < due:
                 with self._alone:
+                    self._gently = True
                     self._read()
             else:
-                self.turn()
+                self.turn(gently=True)
                 due = time.monotonic() + self._beat
 
     def starves(self) -> bool:
         """Have rows waited for long, because the thread that gives way got no core?"""
         return time.monotonic() - self._last > STARVING_SECONDS
 
-    def turn(self) -> None:
-        """Write what has come."""
+    def turn(self, gently: bool = False) -> None:
+        """Write what has come. gently: with rests in between."""
         with self._alone:
+            self._gently = gently
             self._read()
             self._journal.turn()
             self._tell()
@@ -298,6 +305,7 @@ class _Writer:
     def close(self) -> None:
         """Write the rest, and say in the chain that this was all, if it was."""
         with self._alone:
+            self._gently = False
             self._journal.close(whole=self._whole)
             self._tell()
 
@@ -314,11 +322,17 @@ class _Writer:
                 self._taken += len(rows)
                 for row in rows:
                     self._journal.put(row)
+                self._breathe()
             elif record[:1] == CLOCK:
                 self._ahead = marshal.loads(record[1:])
             else:
                 self._whole = record[:1] == DONE
                 self.over.set()
+
+    def _breathe(self) -> None:
+        if self._gently and time.monotonic() - self._rested > WORK_SECONDS:
+            time.sleep(REST_SECONDS)
+            self._rested = time.monotonic()
 
     def _say(self, event: str, **fields: Any) -> None:
         self._tell()  # whoever reads of it and asks hears the same

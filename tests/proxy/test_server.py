@@ -16,8 +16,13 @@ from proxy.sip.flow import Flow
 STREAM = Flow(0, "192.0.2.1", 40_000, 7)
 
 
-def message(method: str, number: int = 0) -> bytes:
-    return f"{method} sip:{number}@203.0.113.5 SIP/2.0\r\nCall-ID: {number}\r\n\r\n".encode()
+SEALED = "Route: <sip:203.0.113.5;lr;rw=1>\r\n"
+"""Says that the request belongs to a call in progress."""
+RINGS = b"SIP/2.0 180 Ringing\r\nFrom: <sip:caller@203.0.113.5>\r\n\r\n"
+
+
+def message(method: str, number: int = 0, more: str = "") -> bytes:
+    return f"{method} sip:{number}@203.0.113.5 SIP/2.0\r\n{more}Call-ID: {number}\r\n\r\n".encode()
 
 
 class Stage:
@@ -102,11 +107,32 @@ class Socket:
 
 
 @pytest.mark.req("SIP-120", "EMG-003")
-async def test_of_what_arrived_together_emergency_calls_come_first_then_calls_in_progress_in_their_order_then_new_ones() -> None:
+async def test_of_what_arrived_together_emergency_calls_come_first_then_responses_then_new_calls_then_calls_in_progress() -> None:
     stage = Stage()
-    arrived = [message("INVITE", 1), message("ACK", 50), message("INVITE", 2), message("BYE", 50), message("INVITE", 911), message("BYE", 51)]
+    arrived = [
+        message("INVITE", 1), message("ACK", 50), RINGS, message("INVITE", 2), message("BYE", 50), message("INVITE", 911), message("BYE", 51),
+    ]  # fmt: skip
     stage.server._readable(0, Socket(*arrived))  # type: ignore[arg-type]
-    assert stage.served == ["INV911", "ACK50", "BYE50", "BYE51", "INV1", "INV2"]
+    assert stage.served == ["INV911", "SIPcaller", "INV1", "INV2", "ACK50", "BYE50", "BYE51"]
+
+
+@pytest.mark.req("SIP-120")
+async def test_calls_in_progress_pass_the_calls_that_wait_from_before_and_wait_for_a_turn_of_new_ones_at_most() -> None:
+    stage = Stage()
+    new = [message("INVITE", number) for number in range(3 * TURN)]
+    stage.server._readable(0, Socket(*new, message("BYE", 50)))  # type: ignore[arg-type]
+    assert stage.served == [f"INV{number}" for number in range(TURN)] + ["BYE50"]
+    stage.server._readable(0, Socket(message("INVITE", 99), message("BYE", 51), message("INVITE", 52, SEALED)))  # type: ignore[arg-type]
+    assert stage.served[TURN + 1 : 2 * TURN + 2] == ["BYE51"] + [f"INV{number}" for number in range(TURN, 2 * TURN)]
+    await stage.until(lambda: len(stage.served) == 3 * TURN + 4)
+    assert stage.served[-2:] == ["INV99", "INV52"]
+
+
+@pytest.mark.req("SIP-120")
+async def test_the_next_invite_of_a_call_in_progress_does_not_overtake_its_ack() -> None:
+    stage = Stage()
+    stage.server._readable(0, Socket(message("INVITE", 1), message("ACK", 50), message("INVITE", 50, SEALED), message("BYE", 51)))  # type: ignore[arg-type]
+    assert stage.served == ["ACK50", "INV1", "INV50", "BYE51"]
 
 
 async def test_so_many_are_sorted_at_one_time_and_so_many_read() -> None:

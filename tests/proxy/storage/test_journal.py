@@ -131,7 +131,7 @@ def test_damage_without_end_ends_the_setting_aside(
     path = tmp_path / "calls.db"
 
     class Broken:
-        def __init__(self, path: Path, patience: float) -> None:
+        def __init__(self, path: Path, *_: object) -> None:
             path.write_bytes(b"broken")
             error = sqlite3.DatabaseError("file is not a database")
             error.sqlite_errorcode = 26

@@ -13,11 +13,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from proxy.log import Log
 from proxy.storage import chain
+from proxy.storage.database import BREATH
 from proxy.storage.find import find
 from proxy.storage.journal import Care, Journal, Pace
 from proxy.storage.rows import End, Row
@@ -281,6 +283,26 @@ def test_who_starves_beside_other_programs_is_helped(
     line.send(ROWS, [("Row", tuple(Row(1.0, "starved")))])
     one.turn()
     assert find(path, "starved")
+
+
+def test_who_gives_way_rests_again_and_again_and_who_is_helped_does_not(
+    path: Path, writer: tuple[Line, room._Writer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, one = writer
+    time, rests = [1000.0], []
+
+    def works() -> float:
+        time[0] += room.WORK_SECONDS / 3
+        return time[0]
+
+    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=works, sleep=rests.append, time=lambda: 1.0))
+    for gently, least in ((True, 3 * 400 // BREATH // 4), (False, 0)):
+        rests.clear()
+        for _ in range(4):
+            line.send(ROWS, [("Row", tuple(Row(1.0, "call"))) for _ in range(100)])
+        one.turn(gently)
+        assert least <= len(rests) <= 2 * least and set(rests) <= {room.REST_SECONDS}
+    assert one._journal.written == 800
 
 
 def test_both_threads_may_write_and_no_row_is_written_twice(path: Path, writer: tuple[Line, room._Writer]) -> None:
