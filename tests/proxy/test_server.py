@@ -12,6 +12,7 @@ import pytest
 from proxy.inbox import STALE
 from proxy.server import MOST, PUT_OFF, SORTED, TURN, Server
 from proxy.sip.flow import Flow
+from proxy.transports import Udp
 
 STREAM = Flow(0, "192.0.2.1", 40_000, 7)
 
@@ -91,7 +92,7 @@ async def test_who_waits_too_long_on_a_stream_is_told_so_and_who_waits_a_little_
     assert stage.refused == [f"INV{TURN}", f"INV{TURN + 1}"] and stage.server.shed == 2
 
 
-class Socket:
+class Socket(Udp):
     """A socket of datagrams that have arrived."""
 
     def __init__(self, *waiting: bytes) -> None:
@@ -112,7 +113,7 @@ async def test_of_what_arrived_together_emergency_calls_come_first_then_response
     arrived = [
         message("INVITE", 1), message("ACK", 50), RINGS, message("INVITE", 2), message("BYE", 50), message("INVITE", 911), message("BYE", 51),
     ]  # fmt: skip
-    stage.server._readable(0, Socket(*arrived))  # type: ignore[arg-type]
+    stage.server._readable(0, Socket(*arrived))
     assert stage.served == ["INV911", "SIPcaller", "INV1", "INV2", "ACK50", "BYE50", "BYE51"]
 
 
@@ -120,28 +121,49 @@ async def test_of_what_arrived_together_emergency_calls_come_first_then_response
 async def test_calls_in_progress_pass_the_calls_that_wait_from_before_and_wait_for_a_turn_of_new_ones_at_most() -> None:
     stage = Stage()
     new = [message("INVITE", number) for number in range(3 * TURN)]
-    stage.server._readable(0, Socket(*new, message("BYE", 50)))  # type: ignore[arg-type]
+    stage.server._readable(0, Socket(*new, message("BYE", 50)))
     assert stage.served == [f"INV{number}" for number in range(TURN)] + ["BYE50"]
-    stage.server._readable(0, Socket(message("INVITE", 99), message("BYE", 51), message("INVITE", 52, SEALED)))  # type: ignore[arg-type]
+    stage.server._readable(0, Socket(message("INVITE", 99), message("BYE", 51), message("INVITE", 52, SEALED)))
     assert stage.served[TURN + 1 : 2 * TURN + 2] == ["BYE51"] + [f"INV{number}" for number in range(TURN, 2 * TURN)]
     await stage.until(lambda: len(stage.served) == 3 * TURN + 4)
     assert stage.served[-2:] == ["INV99", "INV52"]
 
 
+@pytest.mark.parametrize(("calls", "before"), [(3, 1), (2 * TURN, TURN)])
+async def test_ringing_that_comes_meanwhile_goes_before_the_next_call_where_few_wait_and_before_the_next_turn_else(
+    calls: int, before: int
+) -> None:
+    stage, meanwhile = Stage(), Socket(RINGS)
+    stage.server._sockets = (meanwhile,)
+    stage.server._waits = SimpleNamespace(poll=lambda seconds: meanwhile.waiting)  # type: ignore[assignment]
+    stage.server._readable(0, Socket(*(message("INVITE", number) for number in range(calls))))
+    await stage.until(lambda: len(stage.served) == calls + 1)
+    assert stage.served.index("SIPcaller") == before
+
+
+async def test_who_reads_the_sockets_no_more_does_not_between_two_calls_either() -> None:
+    stage, theirs = Stage(), Socket(RINGS)
+    stage.server._sockets = (theirs,)
+    stage.server._waits = SimpleNamespace(poll=lambda seconds: theirs.waiting)  # type: ignore[assignment]
+    stage.server._resting = True
+    stage.server._readable(0, Socket(*(message("INVITE", number) for number in range(3))))
+    assert stage.served == ["INV0", "INV1", "INV2"] and theirs.waiting
+
+
 @pytest.mark.req("SIP-120")
 async def test_the_next_invite_of_a_call_in_progress_does_not_overtake_its_ack() -> None:
     stage = Stage()
-    stage.server._readable(0, Socket(message("INVITE", 1), message("ACK", 50), message("INVITE", 50, SEALED), message("BYE", 51)))  # type: ignore[arg-type]
+    stage.server._readable(0, Socket(message("INVITE", 1), message("ACK", 50), message("INVITE", 50, SEALED), message("BYE", 51)))
     assert stage.served == ["ACK50", "INV1", "INV50", "BYE51"]
 
 
 async def test_so_many_are_sorted_at_one_time_and_so_many_read() -> None:
     stage = Stage()
     socket = Socket(*(message("BYE", number) for number in range(MOST + 1)))
-    stage.server._readable(0, socket)  # type: ignore[arg-type]
+    stage.server._readable(0, socket)
     assert socket.reads == [SORTED] * (MOST // SORTED) and len(socket.waiting) == 1
     assert stage.served == [f"BYE{number}" for number in range(MOST)]
-    stage.server._readable(0, socket)  # type: ignore[arg-type]
+    stage.server._readable(0, socket)
     assert stage.served[-1] == f"BYE{MOST}"
 
 
