@@ -68,7 +68,12 @@ class Apart:
         for one in (ours, theirs):
             one.setblocking(False)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         if not child:
             try:
                 ours.close()

@@ -116,7 +116,11 @@ class Clerk(Outbox):
         what it says in the log. Raises OSError where there can be no further process.
         """
         line, page = Line(), Page()
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:
+            line.close()
+            raise
         if not child:
             try:
                 _live(line.outlet, path, care, level, page, pace)

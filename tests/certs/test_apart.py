@@ -209,3 +209,14 @@ async def test_a_caller_that_gives_up_leaves_the_others_alone(
 def test_roots_that_are_none_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="no usable certificate authority"):
         Apart.started(Limits(tls_ca=b""))
+
+
+def test_where_there_can_be_no_process_nothing_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", full)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(BlockingIOError):
+        Apart.started(Limits())
+    assert os.listdir("/proc/self/fd") == before

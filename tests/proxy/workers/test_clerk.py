@@ -250,6 +250,17 @@ async def test_it_keeps_nothing_of_its_caller_open(begun: Callable[[], Clerk]) -
     await journal.close()
 
 
+def test_where_there_can_be_no_process_nothing_is_left_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", full)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(BlockingIOError):
+        Clerk.started(path, Care(), "error")
+    assert os.listdir("/proc/self/fd") == before
+
+
 async def test_signals_are_for_the_caller(begun: Callable[[], Clerk]) -> None:
     journal = begun()
     journal.put(Row(1.0, "one"))
