@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from proxy.calls import Calls
@@ -78,7 +79,7 @@ class Server:
         self._steps = Steps()
         self._waits = select.poll()
         self._put_off = 0
-        self._behind: list[tuple[bytes, Flow]] = []
+        self._behind: deque[tuple[bytes, Flow]] = deque()
         """Requests that new calls of the same turn go before."""
         calls.flushed_by(self.flush)
 
@@ -146,7 +147,7 @@ class Server:
         """
         elsewhere, inbox = self._elsewhere, self._inbox
         first: list[tuple[bytes, Flow]] = []
-        behind = first if len(inbox) >= TURN else self._behind
+        behind: list[tuple[bytes, Flow]] | deque[tuple[bytes, Flow]] = first if len(inbox) >= TURN else self._behind
 
         def take(data: bytes, host: str, port: int) -> None:
             if data[:4] == b"ACK " and ends(data):
@@ -213,9 +214,9 @@ class Server:
 
     def _catch_up(self, now: float) -> None:
         """Serve the requests that new calls went before."""
-        for data, flow in self._behind:
-            self._serve(data, flow, now)
-        self._behind.clear()
+        behind = self._behind
+        while behind:
+            self._serve(*behind.popleft(), now)
 
     def _again(self) -> None:
         """Come back to the calls that wait, after whatever else has arrived."""

@@ -150,6 +150,22 @@ async def test_who_reads_the_sockets_no_more_does_not_between_two_calls_either()
     assert stage.served == ["INV0", "INV1", "INV2"] and theirs.waiting
 
 
+async def test_a_request_that_is_a_fault_of_ours_costs_nothing_but_itself() -> None:
+    stage = Stage()
+    serve = stage.server._serve
+
+    def faulty(data: bytes, flow: Flow, now: float) -> None:
+        serve(data, flow, now)
+        if data == message("BYE", 1):
+            raise RuntimeError("a fault of ours")
+
+    stage.server._serve = faulty  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        stage.server._readable(0, Socket(*(message("BYE", number) for number in range(3))))
+    stage.server._readable(0, Socket(message("BYE", 3)))
+    assert stage.served == ["BYE0", "BYE1", "BYE2", "BYE3"]
+
+
 @pytest.mark.req("SIP-120")
 async def test_the_next_invite_of_a_call_in_progress_does_not_overtake_its_ack() -> None:
     stage = Stage()
