@@ -53,6 +53,8 @@ WORK_SECONDS, REST_SECONDS = 0.0002, 0.0005
 """Whoever gives way works so long, then rests. Now and then the kernel gives him a turn while a call is being served,
 and takes it back no sooner than with its next tick: that were 4 ms, if he did not rest.
 """
+LEISURE_SECONDS = 1.0
+"""Since the last turn, after which there are no more rests: on a core that is never free each of them costs its end."""
 _HEAD = Struct("<II")
 """Checksum and length of what follows."""
 
@@ -280,8 +282,7 @@ class _Writer:
 
     def give_way(self) -> None:
         """Write as long as nobody else wants the core."""
-        with contextlib.suppress(OSError, AttributeError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        # Not by the kernel's idle class: on a core that is never free it kept the lock for seconds, and rows were lost.
         due = time.monotonic() + self._beat
         while not self.over.is_set():
             self._waits.poll(max(0.0, due - time.monotonic()) * 1000)
@@ -334,7 +335,8 @@ class _Writer:
                 self.over.set()
 
     def _breathe(self) -> None:
-        if self._gently and time.monotonic() - self._rested > WORK_SECONDS:
+        now = time.monotonic()
+        if self._gently and now - self._rested > WORK_SECONDS and now - self._last < LEISURE_SECONDS:
             time.sleep(REST_SECONDS)
             self._rested = time.monotonic()
 

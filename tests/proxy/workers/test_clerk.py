@@ -296,7 +296,7 @@ def test_who_starves_beside_other_programs_is_helped(
     assert find(path, "starved")
 
 
-def test_who_gives_way_rests_again_and_again_and_who_is_helped_does_not(
+def test_who_gives_way_rests_again_and_again_and_who_is_helped_or_late_does_not(
     path: Path, writer: tuple[Line, room._Writer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line, one = writer
@@ -307,13 +307,14 @@ def test_who_gives_way_rests_again_and_again_and_who_is_helped_does_not(
         return time[0]
 
     monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=works, sleep=rests.append, time=lambda: 1.0))
-    for gently, least in ((True, 3 * 400 // BREATH // 4), (False, 0)):
+    for gently, since, least in ((True, 0.0, 3 * 400 // BREATH // 4), (False, 0.0, 0), (True, room.LEISURE_SECONDS, 0)):
         rests.clear()
+        one._last = time[0] - since
         for _ in range(4):
             line.send(ROWS, [("Row", tuple(Row(1.0, "call"))) for _ in range(100)])
         one.turn(gently)
         assert least <= len(rests) <= 2 * least and set(rests) <= {room.REST_SECONDS}
-    assert one._journal.written == 800
+    assert one._journal.written == 1200
 
 
 def test_both_threads_may_write_and_no_row_is_written_twice(path: Path, writer: tuple[Line, room._Writer]) -> None:
