@@ -67,6 +67,8 @@ class Calls:
         """More comes than can be served: what arrives now goes on unscreened."""
         self.ongoing = Ongoing(world)
         self._done: deque[Story | End] = deque()
+        self._elsewhere: list[tuple[int, bytes, float]] = []
+        """Ends of calls that other workers wrote down."""
         self._acts: dict[type, Callable[[Any, float], None]] = {
             Arrived: self._arrived,
             Ringing: self._ringing,
@@ -105,7 +107,10 @@ class Calls:
 
     def afterwards(self) -> None:
         """The bookkeeping of finished calls, after their answers have left."""
-        journal = self.world.journal
+        journal, elsewhere = self.world.journal, self.world.ended_elsewhere
+        if self._elsewhere and elsewhere is not None:
+            elsewhere(self._elsewhere)
+            self._elsewhere = []
         while self._done:
             done = self._done.popleft()
             if journal is None:
@@ -326,7 +331,7 @@ class Calls:
         self.ongoing.over(call_id, utc)
         world = self.world
         if seal.worker != world.worker and world.ended_elsewhere is not None:
-            world.ended_elsewhere(seal.worker, call_id, utc)
+            self._elsewhere.append((seal.worker, call_id, utc))
         if world.journal is not None:
             # In its place behind the row, for a call may end in the turn in which it was answered.
             self._done.append(ended(call_id, utc, seal.caller, seal.started))

@@ -38,6 +38,7 @@ from proxy.workers.legacy import Elder, Legacy, until
 from proxy.workers.links import (
     BEGUN,
     CLOCK,
+    ENDED,
     FETCHED,
     LEGACY,
     MOVED,
@@ -232,10 +233,10 @@ class Desk:
         elif kind == BEGUN:
             spec = self.clock.spec if isinstance(self.clock, LabClock) else ""
             (lines or self._lines)[marshal.loads(record)].send(WELCOME, (*self.board.welcome(), spec))
-        elif kind == OPEN:
+        elif kind in (OPEN, ENDED):
             worker, rows = marshal.loads(record)
             if lines is not None and worker < len(self._lines):
-                self._lines[worker].send(OPEN, marshal.dumps(rows))
+                self._lines[worker].send(kind, rows)
         elif kind == LEGACY and lines is not None:
             orders, states = marshal.loads(record)
             self.board.inherit(orders, states)

@@ -24,7 +24,7 @@ from proxy.wiring import Wiring
 from proxy.workers import roll
 from proxy.workers.clerk import Clerk
 from proxy.workers.legacy import Elder, Legacy, until
-from proxy.workers.links import DATAGRAM, OPEN, RETIRE, ROWS, Line, RemoteJournal, rows_of, unwrapped
+from proxy.workers.links import DATAGRAM, ENDED, OPEN, RETIRE, ROWS, Line, RemoteJournal, batches, rows_of, unwrapped
 from proxy.workers.shared import RELEASED, RETIRED
 from proxy.workers.steering import named
 
@@ -36,8 +36,6 @@ BEAT_SECONDS = 0.25
 """How often it looks whether it may go."""
 QUIET_SECONDS = 5.0
 """A connection that brings nothing for so long, and that nobody waits for, ends with its process's retirement."""
-OPENS = 500
-"""Calls that are told of in one record."""
 
 
 class Handover(Wiring):
@@ -60,6 +58,7 @@ class Handover(Wiring):
             orders, states = elder.legacy.peers
             self._know(orders, states)
             self.calls.world.bypass = elder.legacy.bypass
+        self.calls.ongoing.watch(True)
         if self.seat is not None and self.workers > 1:
             self.seat.elder = elder
         else:
@@ -80,6 +79,7 @@ class Handover(Wiring):
             self.server.hands(None)
             fold(elder, self.memory)
         self.elder = None
+        self.calls.ongoing.watch(self.retired)
         self.log.say("upgrade-complete", level="warning", handed=elder.handed, lost=elder.lost)
 
     def slices(self) -> list[Cells]:
@@ -93,6 +93,9 @@ class Handover(Wiring):
                 journal.put(row)
         elif kind == OPEN:
             self.calls.ongoing.take_over(marshal.loads(record)[1])
+        elif kind == ENDED:
+            for end in marshal.loads(record)[1]:
+                self.calls.ongoing.over(*end)
 
     # On the way out
 
@@ -129,6 +132,8 @@ class Handover(Wiring):
         if self.retired:
             return
         self.retired = True
+        self.calls.ongoing.watch(True)
+        self.calls.afterwards()
         cells: Any = self.memory.leaving.roll[self.number]
 
         def note(data: bytes) -> None:
@@ -175,8 +180,9 @@ class Handover(Wiring):
         self.left.set()
 
     def _pass_calls(self, outward: Line | None) -> None:
-        """Calls that were answered here end elsewhere."""
-        rows = self.calls.ongoing.hand_over()
-        for at in range(0, len(rows), OPENS):
-            if outward is not None:
-                outward.send(OPEN, marshal.dumps((self.number, rows[at : at + OPENS])))
+        """Calls that were answered here end elsewhere, and some that were passed on have ended here."""
+        ongoing = self.calls.ongoing
+        for kind, rows in ((OPEN, batches(ongoing.hand_over())), (ENDED, batches(ongoing.strange()))):
+            for batch in rows:
+                if outward is not None:
+                    outward.send(kind, (self.number, batch))

@@ -1,11 +1,12 @@
 """The order in which messages are served when more arrive than can be: what must not wait goes first.
 
 New calls wait in a queue of their own: requests of calls in progress, responses, ACKs and emergency calls pass them by.
-One that has waited a while is served without screening, which is what costs most; one that has waited so long that its
-sender sends it again is let fall (RFC 3261 section 17.1.1.2), so that those that are served are served in time. When
-that goes on for seconds it is no pause of ours but too much, and they are refused (section 21.5.4): who is not refused
-sends again and again, until the repetitions alone are more than can be read. Over a stream nothing is sent again, so
-whoever falls there is refused at once.
+(Of what has arrived at once a few new calls go before ACKs and BYEs: `proxy.server`.) One that has waited a while is
+served without screening, which is what costs most; one that has waited so long that its sender sends it again is let
+fall (RFC 3261 section 17.1.1.2), so that those that are served are served in time. When that goes on for seconds it is
+no pause of ours but too much, and they are refused (section 21.5.4): who is not refused sends again and again, until
+the repetitions alone are more than can be read. Over a stream nothing is sent again, so whoever falls there is refused
+at once.
 
 Whoever says that he belongs to a call in progress, or calls back for an emergency centre, is asked for a proof, and
 passes within a bound: beyond it he waits like the others. Bytes are looked at, not parsed: a guess costs an order,

@@ -27,11 +27,14 @@ class Answered(NamedTuple):
 class Ongoing:
     """All of them, by their Call-ID."""
 
-    __slots__ = ("_calls", "_world")
+    __slots__ = ("_calls", "_strange", "_watching", "_world")
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._calls: OrderedDict[bytes, Answered] = OrderedDict()
+        self._strange: OrderedDict[bytes, float] = OrderedDict()
+        """Ends of calls that are not known here, while one process follows another."""
+        self._watching = False
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -48,6 +51,10 @@ class Ongoing:
     def over(self, call_id: bytes, utc: float) -> None:
         """An answered call of this worker's is over."""
         known = self._calls.pop(call_id, None)
+        if known is None and self._watching:
+            self._strange[call_id] = utc
+            if len(self._strange) > MOST:
+                self._strange.popitem(last=False)
         if known is not None and known.outbound:
             self._world.metrics.call_out_over(utc - known.answered)
         if known is not None and known.call is not None and self._world.following is not None:
@@ -62,4 +69,20 @@ class Ongoing:
     def take_over(self, rows: Iterable[tuple[bytes, float, float]]) -> None:
         """Answered calls of a process that we follow."""
         for call_id, started, answered in rows:
-            self.begun(call_id, Answered(started, answered, None))
+            # Its BYE may have been quicker than the news of it.
+            if self._strange.pop(call_id, None) is None:
+                self.begun(call_id, Answered(started, answered, None))
+
+    def watch(self, watching: bool) -> None:
+        """Keep the ends of calls that are not known here, or no more: of one that is followed its successor may have
+        heard already, of one that follows it has yet to hear.
+        """
+        self._watching = watching
+        if not watching:
+            self._strange.clear()
+
+    def strange(self) -> list[tuple[bytes, float]]:
+        """These ends, which are somebody else's from now on."""
+        ends = list(self._strange.items())
+        self._strange.clear()
+        return ends

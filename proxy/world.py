@@ -85,8 +85,8 @@ class World:
     """The same for the trunks whose calls somebody else signs."""
     verifier: VerificationService | None = None
     """Who is asked what Identity headers are worth, in the place of certificates."""
-    ended_elsewhere: Callable[[int, bytes, float], None] | None = None
-    """Tells another worker that a call of its own is over: (worker, Call-ID, Unix seconds)."""
+    ended_elsewhere: Callable[[list[tuple[int, bytes, float]]], None] | None = None
+    """Tells other workers that calls of their own are over: (worker, Call-ID, Unix seconds) of each."""
     fleet: Counts | None = None
     """What other machines know of callers; None: we are alone."""
     quality: Quality | None = None

@@ -2,9 +2,9 @@
 
 A thread that writes beside the calls takes the interpreter from them: whenever a call sends or receives something the
 thread goes on, and the call waits for it. A desk that writes takes a core from the workers. So the rows go by a line to
-a process that was forked before the first thread and the first loop. It gives way to the calls at once, as the one that
-fetches certificates does (`certs.apart`), and where that leaves it no core for seconds, another thread of it writes and
-gives way to nobody.
+a process that was forked before the first thread and the first loop. It gives way to the calls by resting again and
+again, and rests no more where it falls behind. Never by the kernel's idle class, as the one that fetches certificates
+does (`certs.apart`): on a core that is never free it would get no turn, and rows would be lost.
 
 What became of the rows it tells in shared memory, which is read when somebody asks. When it has ended, or where there
 can be none, a thread beside the calls writes. It ends with its line: also where the caller was killed, and then it
@@ -22,7 +22,6 @@ import os
 import select
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,12 +45,10 @@ HUNG_SECONDS = 10.0
 """A writer that has told nothing for so long, while rows wait for it, is not well."""
 MOVED_SECONDS = 1.0
 """The lab's clock has been moved when it is so far from where it was."""
-STARVING_SECONDS = 2.0
-"""Without a turn, after which the writer gives way no more."""
 RETRY_SECONDS = 0.005
 WORK_SECONDS, REST_SECONDS = 0.0002, 0.0005
-"""Whoever gives way works so long, then rests. Now and then the kernel gives him a turn while a call is being served,
-and takes it back no sooner than with its next tick: that were 4 ms, if he did not rest.
+"""The writer works so long, then rests. Now and then the kernel gives it a turn while a call is being served, and takes
+it back no sooner than with its next tick: that were 4 ms, if it did not rest.
 """
 LEISURE_SECONDS = 1.0
 """Since the last turn, after which there are no more rests: on a core that is never free each of them costs its end."""
@@ -254,68 +251,57 @@ def _live(line: socket.socket, path: Path, care: Care, level: str, page: Page, p
     _let_go(line.fileno())
     gc.freeze()
     log = Log(level)
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # its share, but no place of a call at once
     writer = _Writer(line, path, care, log, page, pace)
-    threading.Thread(target=writer.give_way, name="journal", daemon=True).start()
-    while not writer.over.wait(STARVING_SECONDS):
-        if writer.starves():
-            writer.turn()
+    writer.run()
     writer.close()
     log.close()
 
 
 class _Writer:
-    """Reads the line and writes the file, in whichever thread has a core."""
+    """Reads the line and writes the file."""
 
     def __init__(self, line: socket.socket, path: Path, care: Care, log: Log, page: Page, pace: Pace) -> None:
-        self.over = threading.Event()
+        self.over = False
         """Nobody has rows any more."""
         self._line, self._log, self._page, self._beat = line, log, page, pace.beat
-        self._alone = threading.Lock()
         self._taken, self._ahead, self._whole = 0, 0.0, False
-        self._gently, self._rested = False, 0.0
+        self._rested = 0.0
         self._journal = Journal(
             path, self._say, pace, care=care, utc=lambda: time.time() + self._ahead, alone=False, breathe=self._breathe
         )
         self._last = time.monotonic()
+        """When the last turn ended."""
         self._waits = select.poll()
         self._waits.register(line, select.POLLIN)
 
-    def give_way(self) -> None:
-        """Write as long as nobody else wants the core."""
-        # Not by the kernel's idle class: on a core that is never free it kept the lock for seconds, and rows were lost.
+    def run(self) -> None:
+        """Write until nobody has rows any more."""
         due = time.monotonic() + self._beat
-        while not self.over.is_set():
+        while not self.over:
             self._waits.poll(max(0.0, due - time.monotonic()) * 1000)
             if time.monotonic() < due:
-                with self._alone:
-                    self._gently = True
-                    self._read()
+                self._read()
             else:
-                self.turn(gently=True)
+                self.turn()
                 due = time.monotonic() + self._beat
 
-    def starves(self) -> bool:
-        """Have rows waited for long, because the thread that gives way got no core?"""
-        return time.monotonic() - self._last > STARVING_SECONDS
-
-    def turn(self, gently: bool = False) -> None:
-        """Write what has come. gently: with rests in between."""
-        with self._alone:
-            self._gently = gently
-            self._read()
-            self._journal.turn()
-            self._tell()
-            self._last = time.monotonic()
+    def turn(self) -> None:
+        """Write what has come, with rests in between."""
+        self._read()
+        self._journal.turn()
+        self._tell()
+        self._last = time.monotonic()
 
     def close(self) -> None:
-        """Write the rest, and say in the chain that this was all, if it was."""
-        with self._alone:
-            self._gently = False
-            self._journal.close(whole=self._whole)
-            self._tell()
+        """Write the rest at once, and say in the chain that this was all, if it was."""
+        self.over = True
+        self._journal.close(whole=self._whole)
+        self._tell()
 
     def _read(self) -> None:
-        while not self.over.is_set():
+        while not self.over:
             try:
                 record = self._line.recv(MAX_RECORD)
             except (BlockingIOError, InterruptedError):
@@ -332,11 +318,11 @@ class _Writer:
                 self._ahead = marshal.loads(record[1:])
             else:
                 self._whole = record[:1] == DONE
-                self.over.set()
+                self.over = True
 
     def _breathe(self) -> None:
         now = time.monotonic()
-        if self._gently and now - self._rested > WORK_SECONDS and now - self._last < LEISURE_SECONDS:
+        if not self.over and now - self._rested > WORK_SECONDS and now - self._last < LEISURE_SECONDS:
             time.sleep(REST_SECONDS)
             self._rested = time.monotonic()
 

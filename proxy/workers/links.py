@@ -12,14 +12,16 @@ import asyncio
 import marshal
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from certs.fetch import Fetched, FetchError
 from proxy.sip.flow import Flow
 from proxy.storage.journal import MAX_WAITING, Health
 from proxy.storage.rows import End, Item, Note, Row
+
+_Named = TypeVar("_Named", bound=tuple[bytes, *tuple[float, ...]])
 
 MAX_RECORD = 256 * 1024
 BATCH = 100
@@ -126,6 +128,20 @@ def unwrapped(record: bytes) -> tuple[bytes, Flow]:
     end = 2 + record[1]
     port = int.from_bytes(record[end : end + 2], "big")
     return record[end + 2 :], Flow(record[0], record[2:end].decode("ascii"), port)
+
+
+def batches(rows: Iterable[_Named]) -> Iterator[list[_Named]]:
+    """Rows that begin with a Call-ID, as many at a time as a record holds: it may be nearly as long as a datagram."""
+    batch: list[_Named] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += len(row[0]) + 32  # and its times
+        if size >= RECORD:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 KINDS: dict[str, type[Row] | type[End] | type[Note]] = {one.__name__: one for one in (Row, End, Note)}

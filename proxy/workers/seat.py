@@ -6,7 +6,7 @@ import asyncio
 import marshal
 import socket
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +25,7 @@ from proxy.workers.links import (
     Line,
     RemoteFetch,
     RemoteJournal,
+    batches,
     unwrapped,
     wrapped,
 )
@@ -152,10 +153,16 @@ class Seat:
         self.dealt += 1
         return True
 
-    def ended(self, worker: int, call_id: bytes, utc: float) -> None:
-        """Tell the worker that a call of its own is over."""
-        if worker < self.workers and not self.lines[worker].send(ENDED, marshal.dumps((call_id, utc))):
-            self.lost += 1
+    def ended(self, ends: Iterable[tuple[int, bytes, float]]) -> None:
+        """Tell workers that calls of their own are over, each of all at once: a record costs its reader a turn."""
+        whose: dict[int, list[tuple[bytes, float]]] = {}
+        for worker, call_id, utc in ends:
+            if worker < self.workers:
+                whose.setdefault(worker, []).append((call_id, utc))
+        for worker, rows in whose.items():
+            for batch in batches(rows):
+                if not self.lines[worker].send(ENDED, batch):
+                    self.lost += len(batch)
 
     def tell(self, kind: bytes, value: Any) -> None:
         """Tell all other workers something."""
@@ -196,7 +203,8 @@ class Seat:
                 if not carried(data, flow):
                     self.lines[record[0]].send(WAYS, (self.number, False, [tuple(flow)]))
             elif kind == ENDED:
-                ended(*marshal.loads(record))
+                for end in marshal.loads(record):
+                    ended(*end)
             elif kind == FETCHED and fetch is not None:
                 fetch.arrived(record)
             elif (take_more := more.get(kind)) is not None:

@@ -30,6 +30,10 @@ _ENDS = b";,\r\n \t"
 _BRANCH = re.compile(
     rb"\r\n(?:via|v)[ \t]*:[ \t]*SIP[^\r\n,]*?;[ \t]*branch=z9hG4bK([^;,\r\n \t]++)", re.IGNORECASE
 ).search
+# The same as most write it, with nothing before it, so that there can be no fold: in half the time.
+_FIRST = re.compile(
+    rb"[^\r\n]++\r\nVia: SIP/2.0/[A-Z]++ [^\r\n,;]++(?:;rport)?;branch=z9hG4bK([^;,\r\n \t]++)"
+).match
 
 
 def share(text: bytes, workers: int) -> int:
@@ -39,6 +43,9 @@ def share(text: bytes, workers: int) -> int:
 
 def owner(data: bytes, workers: int) -> int | None:
     """The worker that a message belongs to; None where any will do: it cannot be read, or it is no answer of ours."""
+    found = _FIRST(data, 0, REACH * 4)
+    if found is not None:
+        return _named(found[1], workers) if data[:4] == b"SIP/" else share(found[1], workers)
     found = _BRANCH(data, 0, REACH * 4)
     # A fold, or a Via that another one may stand before, is for the parser.
     if found is None or data.find(b"\r\n ", 0, found.end()) >= 0 or data.find(b"\r\n\t", 0, found.end()) >= 0:

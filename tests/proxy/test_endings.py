@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from types import SimpleNamespace
+from typing import Any
 
 from proxy.calls import Calls
 from proxy.ongoing import Ongoing
@@ -22,7 +23,21 @@ def test_a_call_that_ends_in_the_turn_in_which_it_was_answered_has_its_row_first
     calls = Calls.__new__(Calls)
     calls.world = SimpleNamespace(journal=SimpleNamespace(put=kept.append), worker=0, ended_elsewhere=None, following=None)  # type: ignore[assignment]
     calls.ongoing = Ongoing(calls.world)
+    calls._elsewhere = []
     calls._done = deque([Story(request=request, flow=Flow(0, "192.0.2.20", 5060), side="carrier", lane=None, arrived=0.0, utc=1000.0, action="allow", status=200)])
     calls._end(b"c", 1000.5, Seal(worker=0, started=1000.0, action="allow"))
     calls.afterwards()
     assert [type(one) for one in kept] == [Row, End]
+
+
+def test_ends_of_calls_that_others_wrote_down_are_told_together_after_the_turn() -> None:
+    told: list[list[tuple[int, bytes, float]]] = []
+    world: Any = SimpleNamespace(journal=None, worker=0, ended_elsewhere=told.append, following=None)
+    calls = Calls.__new__(Calls)
+    calls.world, calls.ongoing, calls._elsewhere, calls._done = world, Ongoing(world), [], deque()
+    for number, worker in enumerate((1, 0, 2)):
+        calls._end(b"%d" % number, 1000.0 + number, Seal(worker=worker, started=999.0, action="allow"))
+    assert not told
+    calls.afterwards()
+    calls.afterwards()
+    assert told == [[(1, b"0", 1000.0), (2, b"2", 1002.0)]]

@@ -9,8 +9,10 @@ import pytest
 
 from policy.call import Call
 from proxy import ongoing
+from proxy.handover import Handover
 from proxy.metrics import Metrics
 from proxy.ongoing import Answered, Ongoing
+from proxy.workers.links import Line
 
 CALL = Call(caller="12025550101", callee="12025550199")
 
@@ -72,3 +74,49 @@ def test_who_follows_takes_over_what_is_handed_over_once(world: Any) -> None:
     assert rows == [(b"a", 1000.0, 1010.0)] and len(former) == 0 and former.hand_over() == []
     new.take_over(rows)
     assert new.get(b"a") == Answered(1000.0, 1010.0, None)
+
+
+def test_a_bye_that_is_quicker_than_the_news_of_its_call_ends_it_all_the_same(world: Any) -> None:
+    calls = Ongoing(world)
+    calls.watch(True)
+    calls.over(b"quick", 1020.0)
+    calls.take_over([(b"quick", 1000.0, 1010.0), (b"slow", 1000.0, 1010.0)])
+    assert calls.get(b"quick") is None and len(calls) == 1
+    calls.take_over([(b"quick", 1000.0, 1010.0)])
+    assert len(calls) == 2, "each end counts once"
+
+
+def test_nothing_is_kept_of_calls_that_nobody_knows_where_nobody_follows(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Ongoing(world)
+    calls.over(b"never seen", 1.0)
+    assert calls.strange() == []
+    calls.watch(True)
+    calls.over(b"seen", 1.0)
+    calls.watch(False)
+    assert calls.strange() == []
+    monkeypatch.setattr(ongoing, "MOST", 2)
+    calls.watch(True)
+    for call_id in (b"a", b"b", b"c"):
+        calls.over(call_id, 1.0)
+    assert calls.strange() == [(b"b", 1.0), (b"c", 1.0)] and calls.strange() == []
+
+
+def test_a_call_that_was_passed_on_and_ends_here_ends_there(world: Any) -> None:
+    """By a connection that stays with the old version, say, or by another of its workers."""
+    former, new, line = Ongoing(world), Ongoing(world), Line()
+    former.watch(True)
+    new.watch(True)
+    leaving: Any = SimpleNamespace(calls=SimpleNamespace(ongoing=former), number=0)
+    following: Any = SimpleNamespace(calls=SimpleNamespace(ongoing=new))
+    try:
+        for call_id in (b"one", b"two"):
+            former.begun(call_id, Answered(1000.0, 1010.0, CALL))
+        Handover._pass_calls(leaving, line)
+        line.read(lambda kind, record: Handover._left_over(following, None, kind, record))
+        assert len(new) == 2 and len(former) == 0
+        former.over(b"one", 1030.0)
+        Handover._pass_calls(leaving, line)
+        line.read(lambda kind, record: Handover._left_over(following, None, kind, record))
+        assert new.get(b"one") is None and len(new) == 1
+    finally:
+        line.close()

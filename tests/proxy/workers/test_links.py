@@ -8,6 +8,8 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from certs.fetch import FetchError
 from proxy.sip.flow import Flow
@@ -17,6 +19,7 @@ from proxy.workers.links import (
     ASKED,
     CARRIED,
     DATAGRAM,
+    ENDED,
     MAX_RECORD,
     ROWS,
     WANTED,
@@ -25,6 +28,7 @@ from proxy.workers.links import (
     Line,
     RemoteFetch,
     RemoteJournal,
+    batches,
     rows_of,
     unwrapped,
     wrapped,
@@ -207,6 +211,43 @@ async def test_a_message_for_somebody_who_is_gone_comes_back_as_news_of_that(lin
         other.quiet()
     ((kind, record),) = read(pair[0])
     assert kind == WAYS and one.learn(*marshal.loads(record)) == [gone]
+
+
+async def test_ends_of_calls_are_told_together_and_in_order(lines: Callable[[], Line]) -> None:
+    three = [lines(), lines(), lines()]
+    one, other, third = (Seat(number, 3, (), Shared(3, metrics=1, tally=1, behaviour=1), three, lines()) for number in range(3))
+    ends = [(1 + number % 2, b"call-%d" % number, 1000.5 + number) for number in range(20)]
+    one.ended([*ends, (3, b"of-a-worker-that-is-no-more", 1.0)])
+    for seat in (other, third):
+        heard: list[tuple[int, bytes, float]] = []
+        seat.listen(None, lambda data, flow: None, lambda *end, to=heard, me=seat.number: to.append((me, *end)))
+        async with asyncio.timeout(SECONDS):
+            while len(heard) < 10:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        seat.quiet()
+        assert heard == [end for end in ends if end[0] == seat.number]
+    assert one.lost == 0
+
+
+def test_ends_of_calls_with_long_names_are_told_too_or_counted(lines: Callable[[], Line]) -> None:
+    pair = [lines(), lines()]
+    one = Seat(0, 2, (), Shared(2, metrics=1, tally=1, behaviour=1), pair, lines())
+    ends = [(b"%d" % number * 60_000, 1.0) for number in range(9)]
+    one.ended((1, *end) for end in ends)
+    told = [marshal.loads(record) for _, record in read(pair[1])]
+    assert [len(batch) for batch in told] == [2, 2, 2, 2, 1] and [end for batch in told for end in batch] == ends
+    while pair[1].send(ENDED, b"x" * 60_000):
+        pass
+    one.ended((1, *end) for end in ends[:2])
+    assert one.lost == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 65_000).map(bytes), st.floats(allow_nan=False), st.floats(allow_nan=False))))
+@settings(max_examples=50)
+def test_any_rows_fit_into_their_records(rows: list[tuple[bytes, float, float]]) -> None:
+    made = list(batches(rows))
+    assert [row for batch in made for row in batch] == rows and all(made)
+    assert all(len(marshal.dumps((7, batch))) < MAX_RECORD for batch in made)
 
 
 def test_slices_do_not_touch_each_other() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from proxy.sip.flow import Flow
 from proxy.sip.parser import parse
+from proxy.workers import steering
 from proxy.workers.links import DATAGRAM, Line, wrapped
 from proxy.workers.seat import Seat
 from proxy.workers.steering import DIGITS, HASHED, interpreted, owner, packed, program, share
@@ -80,6 +81,19 @@ def test_where_the_kernel_is_wrong_the_owner_is_handed_the_message(
     assert seat.elsewhere(sent, flow) == (kernel != truth) == bool(seat.handed)
     for number, line in enumerate(lines):
         assert line.sent == ([(DATAGRAM, wrapped(sent, flow))] if number == truth != kernel else [])
+
+
+PART = st.sampled_from(["rport", "rport=5060", "received=192.0.2.1", "branchy=z9hG4bKno", "alias", 'x="y"', "ttl=1"])
+
+
+@given(st.sampled_from(["INVITE sip:x@y SIP/2.0", "SIP/2.0 180 Ringing"]), st.lists(PART, max_size=3), st.lists(PART, max_size=3),
+       st.sampled_from(["Via", "via", "v", "VIA "]), st.sampled_from(["branch", "Branch"]), BRANCH, st.integers(1, 36))  # fmt: skip
+def test_wherever_the_branch_stands_the_owner_is_the_parsers(
+    start: str, before: list[str], after: list[str], via: str, name: str, branch: str, workers: int
+) -> None:
+    parameters = ";".join([*before, f"{name}=z9hG4bK{branch}", *after])
+    data = f"{start}\r\n{via}: SIP/2.0/TCP [2001:db8::1]:5060;{parameters}\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+    assert owner(data, workers) == steering._parsed(data, workers)
 
 
 @given(BRANCH, st.integers(2, 36))
