@@ -20,6 +20,7 @@ QUESTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("delay", "delay", ("--curve",)),
     ("workers-udp", "workers", ("--transport", "udp")),
     ("workers-tcp", "workers", ("--transport", "tcp")),
+    ("compiled", "compiled", ()),
     ("flat", "flat", ()),
     ("verify", "verify", ()),
     ("decide", "decide", ()),
@@ -34,7 +35,7 @@ QUESTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("curves", "curves", ()),
 )
 """What it is called, its file, and what it is told."""
-JSON = ("lean", "invite", "floor", "delay", "workers", "flat")
+JSON = ("lean", "invite", "floor", "delay", "workers", "compiled", "flat")
 """Files that write their figures down."""
 
 

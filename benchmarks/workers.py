@@ -27,7 +27,7 @@ from benchmarks import cpu
 from benchmarks.generator import FAST, OPEN, Generator, split
 from benchmarks.report import keep, table
 from benchmarks.ringwarden import Ringwarden
-from benchmarks.stage import Stage
+from benchmarks.stage import ROOT, Stage
 
 BATCH = 40_000
 """Calls of one run of --astray."""
@@ -71,15 +71,17 @@ class Sample:
 
 def run(
     folder: Path, workers: int, transport: str, connections: int, *, seconds: float = 0.0, calls: int = 0,
-    before: str = "", load: tuple[int, ...] = (),
+    before: str = "", load: tuple[int, ...] = (), tree: Path = ROOT,
 ) -> Sample:  # fmt: skip
-    """Place calls through a fresh ringwarden: for so many seconds, or so many of them."""
+    """Place calls through a fresh ringwarden: for so many seconds, or so many of them. tree: whose."""
     away, ours = split(workers)
     away = load or away
     with (
         Stage(folder) as stage,
         Generator(stage, cores=away, transport=transport, nap=0.0) as generator,
-        Ringwarden(stage, folder, workers=workers, transport=transport, cores=ours, name=f"rw-{workers}", more=ALL) as proxy,
+        Ringwarden(
+            stage, folder, workers=workers, transport=transport, cores=ours, name=f"rw-{workers}", more=ALL, tree=tree
+        ) as proxy,
     ):
         more = {"callers": CALLERS, "limit": OPEN, "connections": connections, "patience": 8.0, "before": before}
         probe = generator.run(proxy.me, FAST, 600, **more)

@@ -13,6 +13,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.sip.parser import check, parse
+from tests.compiled import looks_inside
 
 START = b"SIP/2.0 503 Service Unavailable"
 MORE = (b"Retry-After: 5",)
@@ -232,6 +233,7 @@ def next_call(number: int) -> tuple[bytes, ...]:
     return tuple(line.replace(one, other, 1) for line, one, other in zip(LINES, words, others, strict=True))
 
 
+@looks_inside
 def test_one_sender_is_taken_apart_once(looks: list[int]) -> None:
     shapes = curt.Shapes()
     for number in range(20):
@@ -241,6 +243,7 @@ def test_one_sender_is_taken_apart_once(looks: list[int]) -> None:
     assert looks == [9]
 
 
+@looks_inside
 def test_whoever_makes_as_many_lines_in_another_way_is_taken_apart_anew(looks: list[int]) -> None:
     shapes = curt.Shapes()
     unspaced = LEFT[0].replace(b": ", b":")  # which is read the same
@@ -255,6 +258,7 @@ def test_whoever_makes_as_many_lines_in_another_way_is_taken_apart_anew(looks: l
     assert refused(invite(*LINES[:-1], b"From: <sip:x@example.com>"), shapes=shapes) is None
 
 
+@looks_inside
 @pytest.mark.parametrize(
     ("more", "remembered"),
     [

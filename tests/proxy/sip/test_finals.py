@@ -31,7 +31,7 @@ def given(context: Context, status: int, challenge: bytes = b"") -> tuple[Respon
     """A final of one more branch of it."""
     branch = Branch(context.table, context.state, b"", {}, context.to, context, b"CSeq: 1 INVITE")
     lines, names = ([challenge], ["www-authenticate"]) if challenge else ([], [])
-    one = Response(b"SIP/2.0 %d x" % status, lines, names, b"", status, "x")
+    one = Response(b"SIP/2.0 %d x" % status, lines, names, b"", status, b"x")
     context.best = (*context.best, (one, branch))
     return one, branch
 

@@ -20,6 +20,7 @@ from proxy.sip import transactions
 from proxy.sip.flow import Flow
 from proxy.sip.plain import read
 from proxy.storage.journal import Journal
+from tests.compiled import looks_inside
 
 CARRIER, PBX = Flow(0, "127.0.0.2", 25060), Flow(0, "127.0.0.3", 25080)
 SETTINGS = """
@@ -253,6 +254,7 @@ def test_the_ack_of_a_refusal_ends_it_and_is_not_taken_apart(ground: Ground, mon
     assert sent == ended == [] and ground.app.endpoint._layer.servers[key].state == transactions.CONFIRMED
 
 
+@looks_inside
 @pytest.mark.req("SIP-071", "TRAP-63")
 def test_a_bye_whose_token_is_of_another_call_is_taken_apart(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
