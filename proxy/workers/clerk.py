@@ -2,9 +2,10 @@
 
 A thread that writes beside the calls takes the interpreter from them: whenever a call sends or receives something the
 thread goes on, and the call waits for it. A desk that writes takes a core from the workers. So the rows go by a line to
-a process that was forked before the first thread and the first loop. It gives way to the calls by resting again and
-again, and rests no more where it falls behind. Never by the kernel's idle class, as the one that fetches certificates
-does (`certs.apart`): on a core that is never free it would get no turn, and rows would be lost.
+a process that was forked before the first thread and the first loop. It gives way to the calls at once, by the kernel's
+idle class as the one that fetches certificates does (`certs.apart`), and by resting again and again. On a core that is
+never free it would get no turn, and rows would be lost: where it is late its caller gives it its share, until it has
+been in time for a while. Where the kernel lets nobody out of that class, it is never in it.
 
 What became of the rows it tells in shared memory, which is read when somebody asks. When it has ended, or where there
 can be none, a thread beside the calls writes. It ends with its line: also where the caller was killed, and then it
@@ -32,6 +33,7 @@ from zlib import crc32
 from proxy.log import Log
 from proxy.storage.journal import CLOSE_SECONDS, Care, Health, Journal, Pace
 from proxy.storage.rows import Item
+from proxy.workers.cores import may_return, share
 from proxy.workers.legacy import until
 from proxy.workers.links import CLOCK, MAX_RECORD, ROWS, Line, Outbox, packed_rows, rows_of
 
@@ -45,6 +47,10 @@ HUNG_SECONDS = 10.0
 """A writer that has told nothing for so long, while rows wait for it, is not well."""
 MOVED_SECONDS = 1.0
 """The lab's clock has been moved when it is so far from where it was."""
+LATE_SECONDS = 0.75
+"""Without a word of a writer that has rows: three of its beats. Then it gives way no more."""
+CALM_SECONDS = 5.0
+"""After it was late for the last time, it gives way again."""
 RETRY_SECONDS = 0.005
 WORK_SECONDS, REST_SECONDS = 0.0002, 0.0005
 """The writer works so long, then rests. Now and then the kernel gives it a turn while a call is being served, and takes
@@ -108,6 +114,8 @@ class Clerk(Outbox):
         self._lost = 0
         """Rows that it had when it ended, and never wrote."""
         self._closed = False
+        self._hurried = 0.0
+        """When it was late for the last time, monotonic seconds; 0.0: it gives way, or never did."""
 
     @classmethod
     def started(cls, path: Path, care: Care, level: str, pace: Pace = PACE) -> Clerk:
@@ -188,6 +196,8 @@ class Clerk(Outbox):
             return
         self._closed = True
         self._quiet()
+        if self._instead is None:
+            share(self.child, os.SCHED_BATCH)
         await until(lambda: self._instead is not None or self._sent(), RETRY_SECONDS, seconds)
         if self._instead is not None:
             await asyncio.to_thread(self._instead.close, seconds)
@@ -205,10 +215,27 @@ class Clerk(Outbox):
             self._known_ahead = self._ahead()
             self._line.send(CLOCK, self._known_ahead)
         if super()._sent():
-            return True
+            return not self._watch()
         if _ended(self.child):
             self._take_over()
         return self._instead is not None
+
+    def _watch(self) -> bool:
+        """Have a writer that is late give way no more; whether it is to be watched further."""
+        if self._closed or self._instead is not None:
+            return False
+        told, now = self._page.read(), time.monotonic()
+        owes = self.handed > told.written + told.dropped + told.rowless
+        if owes and now - told.at > LATE_SECONDS:
+            if _ended(self.child):
+                self._take_over()
+                return False
+            if self._hurried or share(self.child, os.SCHED_BATCH):
+                self._hurried = now
+        elif self._hurried and now - self._hurried > CALM_SECONDS:
+            share(self.child, os.SCHED_IDLE)
+            self._hurried = 0.0
+        return owes or self._hurried > 0.0
 
     def _unwritten(self) -> int:
         """Rows of which a writer that has ended said nothing."""
@@ -251,10 +278,13 @@ def _live(line: socket.socket, path: Path, care: Care, level: str, page: Page, p
     _let_go(line.fileno())
     gc.freeze()
     log = Log(level)
-    with contextlib.suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # its share, but no place of a call at once
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    if may_return():
+        share(0, os.SCHED_IDLE)
     writer = _Writer(line, path, care, log, page, pace)
     writer.run()
+    share(0, os.SCHED_BATCH)
     writer.close()
     log.close()
 

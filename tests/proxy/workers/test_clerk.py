@@ -25,6 +25,7 @@ from proxy.storage.rows import End, Row
 from proxy.workers import clerk as room
 from proxy.workers import links
 from proxy.workers.clerk import Clerk, Page, Told
+from proxy.workers.cores import may_return
 from proxy.workers.links import CLOCK, ROWS, Line
 from tests.waiting import SECONDS, turns
 
@@ -281,8 +282,56 @@ def writer(path: Path) -> Iterator[tuple[Line, room._Writer]]:
     line.close()
 
 
-async def test_it_has_its_share_of_a_core_that_others_want(begun: Callable[[], Clerk]) -> None:
-    """In the kernel's idle class it got no turn beside a worker that always had calls, and rows were lost."""
+@pytest.mark.skipif(not may_return(), reason="this user may not take a thread out of the kernel's idle class")
+async def test_it_gives_way_until_it_is_late_and_again_when_it_was_in_time_for_a_while(
+    begun: Callable[[], Clerk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the kernel's idle class alone it got no turn beside a worker that always had calls, and rows were lost."""
+    monkeypatch.setattr(room, "LATE_SECONDS", 0.05)
+    monkeypatch.setattr(room, "CALM_SECONDS", 0.05)
+    journal = begun()
+    journal.put(Row(1.0, "one"))
+    await turns(lambda: journal.written == 1, "the row in the file")
+    await turns(lambda: os.sched_getscheduler(journal.child) == os.SCHED_IDLE, "it gives way")
+    os.kill(journal.child, signal.SIGSTOP)
+    journal.put(Row(1.0, "two"))
+    await turns(lambda: os.sched_getscheduler(journal.child) == os.SCHED_BATCH, "its share for one that is late")
+    os.kill(journal.child, signal.SIGCONT)
+    await turns(lambda: journal.written == 2, "the row in the file")
+    await turns(lambda: os.sched_getscheduler(journal.child) == os.SCHED_IDLE, "it gives way again")
+    await turns(lambda: journal._handle is None, "no timer is left")
+    await journal.close()
+    assert journal.health().well and journal.dropped == 0
+
+
+async def test_a_late_writer_that_has_ended_is_replaced_though_no_further_row_comes(
+    begun: Callable[[], Clerk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LATE_SECONDS", 0.05)
+    journal = begun()
+    journal.put(Row(1.0, "one"))
+    await turns(lambda: journal.written == 1, "the row in the file")
+    os.kill(journal.child, signal.SIGSTOP)
+    journal.put(Row(1.0, "lost"))
+    await turns(lambda: journal.handed == 2, "a row handed over")
+    os.kill(journal.child, signal.SIGKILL)
+    await turns(lambda: journal.dropped == 1 and journal._handle is None, "a loss that is counted")
+    journal.put(Row(1.0, "two"))
+    await turns(lambda: journal.written == 2, "a row of the thread in its place")
+    await journal.close()
+
+
+async def test_where_nobody_may_leave_the_idle_class_it_is_never_in_it(
+    begun: Callable[[], Clerk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.sched_setscheduler
+
+    def refused(pid: int, policy: int, how: os.sched_param) -> None:
+        if os.sched_getscheduler(pid) == os.SCHED_IDLE:
+            raise PermissionError(1, "Operation not permitted")
+        real(pid, policy, how)
+
+    monkeypatch.setattr(os, "sched_setscheduler", refused)
     journal = begun()
     journal.put(Row(1.0, "one"))
     await turns(lambda: journal.written == 1, "the row in the file")
