@@ -28,7 +28,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.framing import Framer
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
-from tests.waiting import SECONDS
+from tests.waiting import SECONDS, comes
 
 FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "torture"
 ROWS: list[dict[str, Any]] = tomllib.loads((FOLDER / "expected.toml").read_text(encoding="utf-8"))["message"]
@@ -140,8 +140,8 @@ async def by_tcp(folder: Path) -> AsyncIterator[tuple[World, Carry, Place]]:
         yield world, carry, lambda: ordinary_by_tcp(world, port)
 
 
-async def ordinary_by_tcp(world: World, port: int) -> None:
-    """The same, over a connection: INVITE, 200, ACK, BYE, 200."""
+async def ordinary_by_tcp(world: World, port: int, talked: asyncio.Event | None = None) -> None:
+    """The same, over a connection: INVITE, 200, ACK, BYE, 200. talked: set when it is to hang up; until then keep-alives."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
     own = writer.get_extra_info("sockname")[1]
     framer, heard = Framer(), []
@@ -168,6 +168,12 @@ async def ordinary_by_tcp(world: World, port: int) -> None:
         assert isinstance(request, Request)
         dialog = as_caller(request, answer, ("127.0.0.1", port))
         writer.write(dialog.request("ACK", via.replace("z9hG4bK", "z9hG4bKack")))
+
+        async def over() -> bool:
+            writer.write(b"\r\n\r\n")
+            return talked is None or talked.is_set()
+
+        await comes(over, "the end of the talk", 4 * SECONDS)
         writer.write(dialog.following().request("BYE", via.replace("z9hG4bK", "z9hG4bKbye")))
         assert (await hears("BYE")).status == 200
     finally:

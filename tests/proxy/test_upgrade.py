@@ -114,6 +114,9 @@ async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(
         await counted(world, ALLOWED, 7)
         connection = Connection(*await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)))
         assert await connection.pings() == b"SIP/2.0 200 OK"
+        talked = asyncio.Event()
+        talk = asyncio.create_task(ordinary_by_tcp(world, port, talked))
+        await counted(world, ALLOWED, 8)
         old = noted(tmp_path)
         assert world.process is not None and world.process.pid == old
         # One rings as long as this test likes: so long has the old one to live, however slow the machine.
@@ -132,8 +135,13 @@ async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(
         assert await connection.pings() == b"SIP/2.0 200 OK"  # by the old one, which has this connection
         await placed(world, range(130, 136))
         await ordinary_by_tcp(world, port)
+        # Whose connection is the old one's ends there, and is up no more with the new one.
+        await counted(world, "ringwarden_active_calls", 2)
+        talked.set()
+        await talk
+        await counted(world, "ringwarden_active_calls", 1)
         assert (await world.carrier.within(open_call.dialog, "BYE")).status == 200
-        await counted(world, ALLOWED, 7 + 1 + 24 + 6 + 1)
+        await counted(world, ALLOWED, 8 + 1 + 24 + 6 + 1)
         await counted(world, "ringwarden_active_calls", 0)
         # One after the other: what comes for the first could not find it through two others.
         code, said = await upgraded(tmp_path)
