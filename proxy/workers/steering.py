@@ -44,12 +44,11 @@ def share(text: bytes, workers: int) -> int:
 def owner(data: bytes, workers: int) -> int | None:
     """The worker that a message belongs to; None where any will do: it cannot be read, or it is no answer of ours."""
     found = _FIRST(data, 0, REACH * 4)
-    if found is not None:
-        return _named(found[1], workers) if data[:4] == b"SIP/" else share(found[1], workers)
-    found = _BRANCH(data, 0, REACH * 4)
-    # A fold, or a Via that another one may stand before, is for the parser.
-    if found is None or data.find(b"\r\n ", 0, found.end()) >= 0 or data.find(b"\r\n\t", 0, found.end()) >= 0:
-        return _parsed(data, workers)
+    if found is None:
+        found = _BRANCH(data, 0, REACH * 4)
+        # A fold, or a Via that another one may stand before, is for the parser.
+        if found is None or data.find(b"\r\n ", 0, found.end()) >= 0 or data.find(b"\r\n\t", 0, found.end()) >= 0:
+            return _parsed(data, workers)
     return _named(found[1], workers) if data[:4] == b"SIP/" else share(found[1], workers)
 
 
