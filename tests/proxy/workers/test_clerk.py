@@ -12,13 +12,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from proxy.log import Log
 from proxy.storage import chain
-from proxy.storage.database import BREATH
 from proxy.storage.find import find
 from proxy.storage.journal import Care, Journal, Pace
 from proxy.storage.rows import End, Row
@@ -26,7 +23,7 @@ from proxy.workers import clerk as room
 from proxy.workers import links
 from proxy.workers.clerk import Clerk, Page, Told
 from proxy.workers.cores import may_return
-from proxy.workers.links import CLOCK, ROWS, Line
+from proxy.workers.links import CLOCK
 from tests.waiting import SECONDS, turns
 
 # Python says so of a fork beside threads, which other tests may have left behind.
@@ -271,17 +268,6 @@ async def test_signals_are_for_the_caller(begun: Callable[[], Clerk]) -> None:
     await journal.close()
 
 
-@pytest.fixture
-def writer(path: Path) -> Iterator[tuple[Line, room._Writer]]:
-    """The inside of the process, in this one."""
-    line, log = Line(), Log("error")
-    one = room._Writer(line.outlet, path, Care(), log, Page(), PACE)
-    yield line, one
-    one.close()
-    log.close()
-    line.close()
-
-
 @pytest.mark.skipif(not may_return(), reason="this user may not take a thread out of the kernel's idle class")
 async def test_it_gives_way_until_it_is_late_and_again_when_it_was_in_time_for_a_while(
     begun: Callable[[], Clerk], monkeypatch: pytest.MonkeyPatch
@@ -338,50 +324,6 @@ async def test_where_nobody_may_leave_the_idle_class_it_is_never_in_it(
     assert os.sched_getscheduler(journal.child) == os.SCHED_BATCH
     assert os.getpriority(os.PRIO_PROCESS, journal.child) == os.getpriority(os.PRIO_PROCESS, 0)
     await journal.close()
-
-
-def test_it_rests_again_and_again_until_it_falls_behind(
-    path: Path, writer: tuple[Line, room._Writer], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    line, one = writer
-    time, rests = [1000.0], []
-
-    def works() -> float:
-        time[0] += room.WORK_SECONDS / 3
-        return time[0]
-
-    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=works, sleep=rests.append, time=lambda: 1.0))
-    for since, least in ((0.0, 3 * 400 // BREATH // 4), (room.LEISURE_SECONDS, 0)):
-        rests.clear()
-        one._last = time[0] - since
-        for _ in range(4):
-            line.send(ROWS, [("Row", tuple(Row(1.0, "call"))) for _ in range(100)])
-        one.turn()
-        assert least <= len(rests) <= 2 * least and set(rests) <= {room.REST_SECONDS}
-    assert one._journal.written == 800
-
-
-def test_nobody_waits_for_rests_at_the_end(
-    path: Path, writer: tuple[Line, room._Writer], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    line, one = writer
-    rests: list[float] = []
-    monkeypatch.setattr(room, "WORK_SECONDS", -1.0)
-    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: 1.0, sleep=rests.append, time=lambda: 1.0))
-    line.send(ROWS, [("Row", tuple(Row(1.0, "last")))])
-    line.inlet.close()
-    one.run()
-    one.close()
-    assert len(rests) == 1, "for what was read, not for what is written then"
-    assert find(path, "last")
-
-
-def test_the_clock_of_the_lab_is_its_clock_too(writer: tuple[Line, room._Writer], monkeypatch: pytest.MonkeyPatch) -> None:
-    line, one = writer
-    monkeypatch.setattr("time.time", lambda: 1_000.0)
-    line.send(CLOCK, 86_400.0)
-    one.turn()
-    assert one._journal._utc() == 87_400.0
 
 
 def test_half_of_what_was_told_is_not_believed() -> None:
