@@ -44,7 +44,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me, Routed, check
 from proxy.storage.rows import End
-from proxy.strangers import Strangers, scanner
+from proxy.strangers import Lines, Strangers, scanner
 from proxy.world import World
 
 OTHER = {"carrier": "pbx", "pbx": "carrier"}
@@ -62,7 +62,7 @@ class Calls:
         self._acting.handle = self.handle
         self._judging = Judging(self._acting)
         self._onward = Onward(self._acting, me)
-        self._strangers = Strangers()
+        self._strangers, self._garbled = Strangers(), Lines()
         self.hurried = False
         """More comes than can be served: what arrives now goes on unscreened."""
         self.ongoing = Ongoing(world)
@@ -356,8 +356,10 @@ class Calls:
         if self.world.tap is not None and event.partial is not None and event.partial.line("call-id") is not None:
             lane = self.world.lanes.get(trunk.name) if trunk is not None else None
             self.world.tap.did(event.partial, lane.side if lane is not None else "unknown", lane, "refused")
-        why, status = event.error.why, event.error.status
-        self.world.say("bad-message", source=event.flow.host, known=known, why=why, status=status)
+        # Strangers cannot use up the lines about those that we know.
+        if (self._garbled if known else self._strangers).due(now):
+            why, status = event.error.why, event.error.status
+            self.world.say("bad-message", source=event.flow.host, known=known, why=why, status=status)
 
     def _failed_over(self, event: FailedOver, now: float) -> None:
         self.world.metrics.failed_over(event.why)

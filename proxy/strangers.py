@@ -56,16 +56,35 @@ def scanner(request: Request) -> str:
     return next((name.strip() for name in SCANNERS if name in text), "")
 
 
-class Strangers:
-    """Says whether a line is due, and what stands in it."""
+class Lines:
+    """Log lines that whoever sends us something can cause: RATE a second, BURST at once."""
 
-    __slots__ = ("_at", "_heard", "_left", "unsaid")
+    __slots__ = ("_at", "_left", "unsaid")
 
     def __init__(self) -> None:
-        self._heard = Buckets()
         self._left, self._at = BURST, 0.0
         self.unsaid = 0
         """Lines that were not written because there were too many."""
+
+    def due(self, now: float) -> bool:
+        """Whether one more is written."""
+        self._left = min(BURST, self._left + max(0.0, now - self._at) * RATE)
+        self._at = now
+        if self._left < 1:
+            self.unsaid += 1
+            return False
+        self._left -= 1
+        return True
+
+
+class Strangers(Lines):
+    """Says whether a line is due, and what stands in it."""
+
+    __slots__ = ("_heard",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heard = Buckets()
 
     def answers(self, host: str, now: float) -> bool:
         """Whether a stranger is answered at all: a few times a second, then it talks to nobody."""
@@ -73,10 +92,6 @@ class Strangers:
 
     def noticed(self, request: Request, flow: Flow, now: float) -> dict[str, str] | None:
         """The fields of a line, the source first: the filter relies on it. None where there are too many."""
-        self._left = min(BURST, self._left + max(0.0, now - self._at) * RATE)
-        self._at = now
-        if self._left < 1:
-            self.unsaid += 1
+        if not self.due(now):
             return None
-        self._left -= 1
         return {"source": flow.host, "method": request.method, "scanner": scanner(request)}

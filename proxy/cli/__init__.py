@@ -26,7 +26,12 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="stand in front of a PBX and screen its calls")
     run.add_argument("--config", required=True, metavar="FILE", help="the TOML configuration")
-    run.add_argument("--workers", default="1", metavar="N|auto", help="processes on one address (default: 1)")
+    run.add_argument(
+        "--workers",
+        default="1",
+        metavar="N|auto",
+        help="processes on one address, at most 36 (default: 1; auto: one for each core)",
+    )
 
     again = commands.add_parser("reload", help="let a running ringwarden read its configuration again")
     again.add_argument("--config", required=True, metavar="FILE")

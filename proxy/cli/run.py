@@ -27,6 +27,7 @@ from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Control, Heir, Success
 from proxy.workers.clerk import Clerk
 from proxy.workers.legacy import LegacyError, until
 from proxy.workers.shared import GONE
+from proxy.workers.steering import MAX_WORKERS
 
 
 def read(file: str) -> Settings | None:
@@ -71,7 +72,7 @@ def run(file: str, workers: str = "1") -> int:
     except SettingsError as error:
         return complain(str(error))
     try:
-        number = len(os.sched_getaffinity(0)) if workers == "auto" else int(workers)
+        number = min(len(os.sched_getaffinity(0)), MAX_WORKERS) if workers == "auto" else int(workers)
     except ValueError:
         return complain(f"--workers is a number or auto, not {workers}")
     if number != 1:

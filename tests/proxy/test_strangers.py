@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from proxy.lab.world import World
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.sip.parser import parse
 from proxy.strangers import BURST, RATE, Strangers, scanner
+from tests.waiting import counted
 
 FLOW = Flow(0, "198.51.100.77", 5071)
 
@@ -53,3 +57,13 @@ def test_a_flood_has_no_more_lines_than_its_bound() -> None:
     assert sum(line is not None for line in lines) == 2 * RATE
     # A clock that goes back gives nothing.
     assert strangers.noticed(one, FLOW, 1.0) is None
+
+
+async def test_a_flood_of_what_is_no_sip_is_counted_whole_and_has_no_more_lines_than_its_bound(tmp_path: Path) -> None:
+    async with World(tmp_path, level="info") as world:
+        for sent in range(0, 900, 100):
+            for _ in range(100):
+                await world.carrier.send(b"INVITE x SIP/2.0\r\n\r\n", world.proxy)
+            await counted(world, 'ringwarden_parse_errors_total{kind="400"}', sent + 100)
+    lines = sum('"bad-message"' in line for line in world.said)
+    assert BURST <= lines < 900

@@ -1,4 +1,4 @@
-"""The note by which `reload` and `bypass` find the process that runs."""
+"""How many processes a run has, and the note by which `reload` and `bypass` find the one that runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from proxy.cli import run
 from proxy.cli.run import forget, write_down
+from proxy.workers.steering import MAX_WORKERS
 
 
 def test_a_reader_of_the_note_finds_the_older_process_or_ours_and_never_half_a_number(tmp_path: Path) -> None:
@@ -38,3 +40,17 @@ def test_only_our_own_note_is_taken_away(tmp_path: Path) -> None:
     write_down(note)
     forget(note)
     assert not note.exists()
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(2, 2), (MAX_WORKERS + 28, MAX_WORKERS)])
+def test_auto_is_a_worker_for_each_core_and_no_more_than_there_may_be(
+    cores: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+    monkeypatch.setattr(run, "inherited", lambda: None)
+    monkeypatch.setattr(run, "read", lambda file: object())
+    monkeypatch.setattr(run, "prepare", lambda settings: object())
+    monkeypatch.setattr(run, "company", lambda settings, parts, number, heir: begun.append(number) or 0)
+    assert run.run("ringwarden.toml", "auto") == 0
+    assert begun == [workers]
