@@ -49,6 +49,9 @@ def after(message: Request) -> tuple[str, list[str]]:
         ("sip:bob@ua.example", [", ,<sip:203.0.113.5;lr>,,<sip:p2.example;lr>"], "sip:bob@ua.example", ["<sip:p2.example;lr>"], "p2.example"),
         ("sip:bob@ua.example", ["<sip:203.0.113.5:5060;lr;rw=T>", "<sip:p2.example;lr>"], "sip:bob@ua.example",
          ["<sip:p2.example;lr>"], "p2.example"),
+        # two of us in a row, as we wrote them: the next one's token is none of ours
+        ("sip:bob@ua.example", ["<sip:203.0.113.5:5060;lr;rw=T>, <sip:192.0.2.77:5060;lr;rw=N>"], "sip:bob@ua.example",
+         ["<sip:192.0.2.77:5060;lr;rw=N>"], "192.0.2.77"),
         ("sip:bob@ua.example;lr", ["<sip:p2.example;lr>"], "sip:bob@ua.example;lr", ["<sip:p2.example;lr>"], "p2.example"),
         ("sip:203.0.113.5;lr", ["<sip:p1.example;lr>, <sip:p2.example;lr>,<sip:bob@ua.example>"], "sip:bob@ua.example",
          ["<sip:p1.example;lr>", "<sip:p2.example;lr>"], "p1.example"),
@@ -194,6 +197,25 @@ def test_only_a_via_of_ours_with_the_mark_is_a_loop() -> None:
     assert not loops(request("sip:a@b", via.format("203.0.113.6")), mark, ours)
     assert not loops(request("sip:a@b", "X-" + via.format("203.0.113.5")), mark, ours)
     assert not loops(request(), mark, ours)
+
+
+VALUES = (
+    "<sip:203.0.113.5:5060;lr;rw=T1>", "<sip:203.0.113.5:5062;transport=tcp;lr;rw=T2>", "<sip:203.0.113.5:5060;lr;rw=a%20b>",
+    "<sip:203.0.113.5:5060;lr>", "<sip:192.0.2.77:5060;lr;rw=B>", "<sip:p2.example;lr>", "<sip:strict.example;rw=S>",
+)  # fmt: skip
+
+
+@pytest.mark.req("SIP-025", "SIP-028")
+@given(st.lists(st.sampled_from(VALUES), min_size=1, max_size=4), st.lists(st.sampled_from((",", ", ", "\r\nRoute: ")), min_size=3))
+def test_a_route_set_leads_the_same_way_however_its_lines_are_cut(values: list[str], between: list[str]) -> None:
+    """RFC 3261 section 7.3.1: two of us in a row, and a telephone that writes its route set on one line."""
+    joined = "".join(map("".join, zip(values, [*between[: len(values) - 1], ""], strict=True)))
+    found = []
+    for lines in ([f"Route: {joined}"], [f"Route: {value}" for value in values], [f"route: {value}" for value in values]):
+        message = request("sip:bob@ua.example", *lines)
+        target, _, *rest = route(message, ME)
+        found.append((target, rest, after(message)))
+    assert found[0] == found[1] == found[2]
 
 
 @given(st.lists(st.sampled_from(list("<>;,=?@: \"") + ["sip:", "203.0.113.5", "lr", "rw", "maddr", "[", "tel:+1"]), max_size=14))
