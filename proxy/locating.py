@@ -16,6 +16,10 @@ from proxy.peers.values import Hop, Place, Target
 from proxy.sip.uri import Uri
 
 SECURE = frozenset(("TLS", "WSS"))
+MEANT: dict[str | None, str] = {"TCP": "TLS", "WS": "WSS"}
+"""With sips TLS is meant, whatever it runs over (RFC 3261 section 26.2.2, RFC 5630 section 3.1.1); what is not said
+stays for NAPTR to say.
+"""
 DEFAULT_PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
 SERVICES = {"SIP+D2U": "UDP", "SIP+D2T": "TCP", "SIPS+D2T": "TLS", "SIP+D2W": "WS", "SIPS+D2W": "WSS"}
 """The NAPTR services and their transports (RFC 3263 section 4.1, RFC 7118 section 5.5)."""
@@ -49,14 +53,15 @@ def wanted(uri: Uri) -> Wanted | None:
     """What is asked for by a sip or sips URI; None for others."""
     if uri.scheme not in ("sip", "sips"):
         return None
-    secure = uri.scheme == "sips"
-    transport = (uri.params.get("transport") or "").upper() or None
-    if secure and transport in ("TCP", None):
-        # With sips TLS is meant, whatever it runs over (RFC 3261 section 26.2.2); None stays for NAPTR to say.
-        transport = "TLS" if transport else None
-    elif secure and transport == "WS":
-        transport = "WSS"
-    return Wanted(uri.params.get("maddr") or uri.host, uri.port, transport, secure)
+    return said(uri.params.get("maddr") or uri.host, uri.port, uri.params.get("transport") or "", uri.scheme)
+
+
+def said(host: str, port: int | None, transport: str, scheme: str) -> Wanted:
+    """The same of its parts; transport: as it is written, empty where it is not."""
+    meant = transport.upper() or None
+    if scheme != "sips":
+        return Wanted(host, port, meant)
+    return Wanted(host, port, MEANT.get(meant, meant), True)
 
 
 def of_hop(hop: Hop) -> Wanted:

@@ -11,7 +11,7 @@ import ipaddress
 import random
 from collections.abc import Callable, Sequence
 
-from proxy.locating import Wanted, is_address, locate, of_hop, usable, wanted
+from proxy.locating import Wanted, is_address, locate, of_hop, said, usable, wanted
 from proxy.names import Names, Servers, written_hosts
 from proxy.peers.values import Hop, Place, Target
 from proxy.sip.endpoint import Listener
@@ -72,7 +72,7 @@ class Resolver:
         key = (host, port, transport, scheme)
         known = self._flows.get(key)
         if known is None:
-            ask = self._spoken(Wanted(host, port, transport.upper() or None, scheme == "sips"))
+            ask = self._spoken(said(host, port, transport, scheme))
             found = self._from_memory(ask) if is_address(host) else None
             known = self.outlet(found[0].target) if found else None
             if known is not None and len(host) <= MAX_KEY and len(transport) <= MAX_KEY:

@@ -34,6 +34,9 @@ LISTENERS = (
         (b"sip:a@far.example;maddr=198.51.100.8", Flow(0, "198.51.100.8", 5060)),
         (b"sip:a@198.51.100.7;transport=tcp", Flow(2, "198.51.100.7", 5060)),
         (b"sips:a@198.51.100.7", Flow(3, "198.51.100.7", 5061)),
+        (b"sips:a@198.51.100.7:5071;transport=tcp", Flow(3, "198.51.100.7", 5071)),  # TLS over TCP (RFC 5630 section 3.1.1)
+        (b"sips:a@far.example;maddr=198.51.100.8;transport=TCP", Flow(3, "198.51.100.8", 5061)),
+        (b"sips:a@198.51.100.7;transport=udp", None),
         (b"sips:a@[2001:db8::7]", None),
         (b"sip:a@224.0.0.1", None),
         (b"sip:a@255.255.255.255", None),
