@@ -64,6 +64,11 @@ class Branches:
         layer, timers = self._layer, self._layer.timers
         key = self._tokens.branch().encode() + context.mark
         head, share = [self.vias[target.listener] + key], 0
+        # That its length forced one request onto a stream says nothing of the way that it takes, nor of those that
+        # follow (section 16.6(4), (6)): it goes to the target that the stream stands in for.
+        far = target
+        if at + 1 < len(plan.targets) and self._options.large.get(plan.targets[at + 1]) == target:
+            far = plan.targets[at + 1]
         if context.breadth:
             share = self._share(context, len(plan.targets) - at)
             head.append(b"Max-Breadth: %d" % share)
@@ -71,13 +76,10 @@ class Branches:
             # A sips request keeps to sips (section 16.6(4)). Where the two sides of us differ both are named, the far
             # one on top (RFC 5658 section 6.2).
             records = self._records[b"sips" if plan.routed.target[:5].lower() == b"sips:" else b"sip"]
-            # That its length forced one request onto a stream says nothing of those that follow (section 16.6(4)).
-            after = plan.targets[at + 1] if at + 1 < len(plan.targets) else None
-            far = after if after is not None and self._options.large.get(after) == target else target
             head.append(records[far.listener] + token + b">")
             if context.flow.listener != far.listener:
                 head.append(records[context.flow.listener] + token + b">")
-        if plan.preload and (ahead := self._options.preloaded.get(target)) is not None:
+        if plan.preload and (ahead := self._options.preloaded.get(far)) is not None:
             head += ahead
         head += self._up.length(request, target)
         start = request.start

@@ -45,7 +45,7 @@ class Options:
     """UDP targets that have TCP too -> how they are reached by it, for what is too long for a datagram."""
     preloaded: Mapping[Flow, tuple[bytes, ...]] = field(default_factory=dict)
     """Targets that are reached by a route set of our own -> its Route lines, for requests outside of dialogs (section
-    16.6(6)).
+    16.6(6)); by a stream of `large` too, which is not named here.
     """
     server_name: str = ""
     """For the Server header of our own answers; empty: none."""

@@ -6,10 +6,12 @@ import itertools
 
 import pytest
 
+from proxy.sip.endpoint import Listener
 from proxy.sip.flow import Flow
-from tests.conversations.wire import Wire
+from tests.conversations.wire import OWN, Wire
 
 THERE = Flow(0, "192.0.2.20", 5060)
+STREAM = THERE._replace(listener=1)
 EDGES = (b"Route: <sip:edge1.example.net;lr>", b"Route: <sip:edge2.example.net;lr>")
 
 EXPIRES = ("60", "90", "1800;refresher=uac", "1800;refresher=uas", "4294967295")
@@ -78,3 +80,23 @@ def test_another_target_and_a_request_of_a_dialog_do_not_get_it() -> None:
     wire.acts.preload = False
     wire.caller.invites()
     assert wire.callee.gets("INVITE").all("route") == []
+
+
+@pytest.mark.req("SIP-040", "SIP-087", "SIP-089")
+@pytest.mark.parametrize("method", ["INVITE", "MESSAGE"])
+def test_a_request_that_is_too_long_for_a_datagram_passes_the_same_route_set_by_tcp(method: str) -> None:
+    """Section 16.6(6) comes before (7) and 18.1.1: how a request is carried says nothing of the way that it takes."""
+    values = [line.partition(b": ")[2] for line in EDGES]
+    wire = Wire(listeners=(Listener("UDP", *OWN, *OWN), Listener("TCP", *OWN, *OWN)), preloaded={THERE: EDGES}, large={THERE: STREAM})
+    wire.acts.token = b"TOKEN" if method == "INVITE" else None
+    wire.caller.asks(method, lines=(f"Identity: {'e' * 1200}",))
+    request = wire.callee.gets(method)
+    assert request.via.transport == "TCP" and request.all("route") == values
+    wire.act(wire.proxy.transport_error(STREAM, wire.now))  # no connection: the datagram after all
+    wire.drain()
+    request = wire.callee.gets(method)
+    assert request.via.transport == "UDP" and request.all("route") == values
+    wire.acts.preload = False
+    wire.caller.asks(method, lines=(f"Identity: {'e' * 1200}",))
+    request = wire.callee.gets(method)
+    assert request.via.transport == "TCP" and request.all("route") == []
