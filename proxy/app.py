@@ -292,6 +292,7 @@ class App(Handover):
             return False
         # The names of new peers are found first: from here on nothing waits.
         await self.tending.take(configured(settings, self.calls.world.resolver.outlet))
+        self.routes.renew()
         was, self.settings, self.parts = self.parts, settings, parts
         if self.tls is not None and tls is not None:
             self.tls.take(tls)

@@ -100,13 +100,27 @@ class Routes(Mapping[str, Sequence[Flow]]):
 
     def _found(self, target: Target) -> Flow | None:
         flow = self._outlet(target)
-        if flow is not None and (route := self.directory.route(target)):
-            if len(self.preloaded) >= MAX_REMEMBERED:
-                self.preloaded.clear()
-            self.preloaded[flow] = tuple(b"Route: <" + uri.encode() + b">" for uri in route)
-        if flow is not None and self.directory.long_by_tcp(target):
+        if flow is None:
+            return None
+        if route := self.directory.route(target):
+            if len(self.preloaded) >= MAX_REMEMBERED and flow not in self.preloaded:
+                self.renew()  # without the addresses that names have left
+            self.preloaded[flow] = _lines(route)
+        if self.directory.long_by_tcp(target):
             self._beside(target, flow, self.stream(target))
         return flow
+
+    def renew(self) -> None:
+        """Take the route sets of the peers as they are now: after a reload. All at once, because calls in progress try
+        their next hop without asking here again.
+        """
+        # Who stays is not found anew: that he has no TCP just now still holds.
+        self._flows = {target: flow for target, flow in self._flows.items() if self.directory.state(target) is not None}
+        self._chosen_before.clear()
+        self.preloaded.clear()
+        for target, route in self.directory.routes().items():
+            if (flow := self._outlet(target)) is not None:
+                self.preloaded[flow] = _lines(route)
 
     def stream(self, target: Target) -> Flow | None:
         """The same host and port by TCP; None where we have none."""
@@ -171,6 +185,10 @@ class Routes(Mapping[str, Sequence[Flow]]):
         before = {"silence": self._silence, "timeout": TIMEOUT_SECONDS}.get(why, 0.0)
         rest = retry_after(response) if response is not None and why == "503" else 0.0
         self.directory.ill(target, why, now, now - before, retry_after=rest)
+
+
+def _lines(route: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(b"Route: <" + uri.encode() + b">" for uri in route)
 
 
 def retry_after(response: Response) -> float:

@@ -335,6 +335,15 @@ class Directory:
         found = (peer.route for peer in self.peers if peer.route for place in self._of(peer) if place.target == target)
         return next(found, ())
 
+    def routes(self) -> dict[Target, tuple[str, ...]]:
+        """The same of all targets that have any."""
+        found: dict[Target, tuple[str, ...]] = {}
+        for peer in self.peers:
+            if peer.route:
+                for place in self._of(peer):
+                    found.setdefault(place.target, peer.route)
+        return found
+
     def domain(self, target: Target) -> str:
         """The domain that a target was found by; empty: it was configured by address, or is not known."""
         for peer in self.peers:

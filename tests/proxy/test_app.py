@@ -43,6 +43,28 @@ async def test_a_reload_swaps_the_lists_and_open_calls_go_on(tmp_path: Path) -> 
         assert (await world.carrier.within(open_call.dialog, "BYE")).status == 200
 
 
+@pytest.mark.req("SIP-040")
+async def test_a_reload_brings_the_route_set_of_a_peer(tmp_path: Path) -> None:
+    def amend(text: str) -> str:
+        text = re.sub(r"\[next_hop\]\n(carrier = .*\n)pbx = .*\n", r"[next_hop]\n\1", text)
+        return re.sub(r'name = "pbx"\n.*\nsources = (.*)\n', r'\g<0>hops = \1\nroute = ["sip:old.example;lr"]\n', text)
+
+    async with World(tmp_path, amend=amend) as world:
+
+        async def route() -> str | None:
+            """What stands in the Route of a call that the PBX gets."""
+            one = call(world, "13015550101")
+            assert (await world.carrier.call(one, world.proxy)).status == 200
+            return (await world.pbx.hears("INVITE", call_id=one.call_id)).header("route")
+
+        assert await route() == "<sip:old.example;lr>"
+        path = tmp_path / CONFIG
+        path.write_text(path.read_text().replace("sip:old.example", "sip:new.example"))
+        assert cli.main(["reload", "--config", str(path)]) == 0
+        await counted(world, 'ringwarden_reloads_total{result="ok"}', 1)
+        assert await route() == "<sip:new.example;lr>"
+
+
 async def test_a_bad_configuration_leaves_everything_as_it_was(tmp_path: Path) -> None:
     async with World(tmp_path) as world:
         path = tmp_path / CONFIG

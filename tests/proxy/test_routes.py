@@ -142,6 +142,97 @@ def test_a_hop_without_a_word_has_tcp_once_it_is_proved_and_loses_it_for_a_while
     assert routes.unproved() == [] and not routes.large  # from now on the operator says udp
 
 
+class Routed:
+    """Peers with route sets of our own, whose targets are reached at their address."""
+
+    def __init__(self, *peers: Peer) -> None:
+        self.now = 0.0
+        self.directory = Directory(peers)
+        for hop in self.directory.names():
+            self.directory.place(hop, (Place(Target("UDP", hop.host, 5060)),), 0.0)
+        self.routes = Routes(self.directory, LISTENERS, self.outlet, lambda: self.now, 2.0, lambda: 0.0)
+
+    @staticmethod
+    def outlet(target: Target) -> Flow:
+        return Flow(("UDP", "TCP").index(target.transport), target.host, target.port)
+
+    def reloads(self, *peers: Peer) -> None:
+        self.directory.replace(peers, self.now)
+        self.routes.renew()
+
+    def called(self) -> dict[str, tuple[bytes, ...]]:
+        """Host -> the Route lines of a call that tries it."""
+        return {flow.host: self.routes.preloaded.get(flow, ()) for flow in self.routes["carrier"]}
+
+
+def peer(hop: Hop, *route: str, name: str = "a") -> Peer:
+    return Peer(name, "carrier", (hop,), route=route)
+
+
+OLD, NEW = (b"Route: <sip:old.example;lr>",), (b"Route: <sip:new.example;lr>",)
+
+
+@pytest.mark.req("SIP-040")
+def test_after_a_reload_a_peer_has_the_route_set_that_stands_there_now() -> None:
+    hop = Hop(ONE.host, 5060, "UDP")
+    scene = Routed(peer(hop, "sip:old.example;lr"))
+    assert scene.called() == {ONE.host: OLD}
+    preloaded = scene.routes.preloaded
+    scene.reloads(peer(hop, "sip:new.example;lr"))
+    # A call in progress tries its next hop before any new call has asked for one: it is not without a route set meanwhile.
+    assert preloaded == {FLOWS[ONE]: NEW}
+    assert scene.called() == {ONE.host: NEW} and scene.routes.preloaded is preloaded
+    scene.reloads(peer(hop))
+    assert preloaded == {} and scene.called() == {ONE.host: ()}
+    scene.reloads(peer(hop, "sip:old.example;lr"))
+    assert scene.called() == {ONE.host: OLD}
+    scene.reloads(peer(Hop(TWO.host, 5060, "UDP"), "sip:old.example;lr"))
+    assert preloaded == {}  # the hop is nobody's any more, and DNS has not said what the new one stands for
+    scene.reloads(peer(hop, "sip:new.example;lr"), peer(hop, "sip:old.example;lr", name="b"))
+    scene.directory.place(hop, (Place(ONE),), 0.0)
+    assert scene.called() == {ONE.host: NEW}
+
+
+@pytest.mark.req("SIP-040")
+def test_a_name_that_leads_back_to_an_address_has_its_route_set_there() -> None:
+    hop = Hop("edge.example", 5060, "UDP")
+    scene = Routed()
+    scene.reloads(peer(hop, "sip:old.example;lr"))
+    for change, host in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1")):
+        scene.directory.place(hop, (Place(Target("UDP", host, 5060)),), 0.0)
+        if change == 1:
+            scene.reloads(peer(hop, "sip:new.example;lr"))
+        assert scene.called() == {host: NEW if change else OLD}
+
+
+@pytest.mark.req("SIP-040")
+def test_no_number_of_targets_costs_a_peer_its_route_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.routes.MAX_REMEMBERED", 4)
+    hops = [Hop(f"192.0.2.{place}", 5060, "UDP") for place in range(1, 7)]
+    scene = Routed(*(peer(hop, "sip:old.example;lr", name=hop.host) for hop in hops))
+    for _ in range(2):
+        assert scene.called() == {hop.host: OLD for hop in hops}
+    # Those of addresses that names have left are forgotten.
+    name = Hop("edge.example", 5060, "UDP")
+    scene.reloads(peer(name, "sip:old.example;lr"))
+    for place in range(20):
+        scene.directory.place(name, (Place(Target("UDP", f"192.0.2.{place}", 5060)),), 0.0)
+        assert scene.called() == {f"192.0.2.{place}": OLD} and len(scene.routes.preloaded) <= 4
+
+
+@pytest.mark.req("SIP-087", "TRAP-52")
+def test_a_reload_does_not_forget_that_a_hop_has_no_tcp_just_now() -> None:
+    hop = Hop(ONE.host, 5060, "UDP", long_by_tcp=True)
+    scene = Routed(peer(hop))
+    assert scene.called() and scene.routes.large
+    scene.routes.left(Flow(1, ONE.host, 5060), "silence", 0.0)
+    scene.reloads(peer(hop))
+    assert scene.called() and not scene.routes.large
+    scene.routes.proved(ONE, True)
+    scene.reloads(peer(hop))
+    assert scene.called() and scene.routes.large
+
+
 @pytest.mark.parametrize(
     ("line", "seconds"),
     [
