@@ -26,17 +26,24 @@ from proxy.sip.upstream import Upstream
 BREADTH = b"Max-Breadth: %d\r\n" % MAX_BREADTH
 MAX_UDP = 1300
 """Octets of a request above which a stream carries it where the hop has one (section 18.1.1)."""
+MOST_V4, MOST_V6 = 65_507, 65_527
+"""Octets that a datagram holds: 65,535 less the headers of UDP and IPv4 (RFC 791), or of UDP (RFC 8200)."""
+NO_BOUND = 1 << 60
 
 
 class Branches:
     """What an endpoint does towards the next hops, and with what they say."""
 
-    __slots__ = ("_layer", "_options", "_records", "_tokens", "_up", "unanswered", "vias")
+    __slots__ = ("_layer", "_most", "_options", "_records", "_tokens", "_up", "unanswered", "vias")
 
     def __init__(self, options: Options, tokens: Tokens, layer: Layer, up: Upstream) -> None:
         self._options, self._tokens, self._layer, self._up = options, tokens, layer, up
         self.unanswered: dict[Flow, dict[bytes, Branch]] = {}
         """Branches that nothing was heard of, by where they went: those that fail together."""
+        self._most = tuple(
+            NO_BOUND if one.transport != "UDP" else MOST_V6 if ":" in one.host else MOST_V4 for one in options.listeners
+        )
+        """For each listener: the octets of the longest message that can leave by it."""
         shown = [hostport(one.advertised_host, one.advertised_port) for one in options.listeners]
         self.vias = [
             b"Via: SIP/2.0/%s %s;branch=z9hG4bK" % (one.transport.upper().encode(), address)
@@ -53,8 +60,10 @@ class Branches:
 
     # Going out
 
-    def next_branch(self, context: Context, now: float) -> None:
-        """Try the next target: a new branch with a Via and a transaction of its own (section 16.6(7), (8); SIP-041)."""
+    def next_branch(self, context: Context, now: float) -> bool:
+        """Try the next target: a new branch with a Via and a transaction of its own (section 16.6(7), (8); SIP-041).
+        One that the request is too long for is passed by; False where none is left that it is not too long for.
+        """
         plan, edits = context.plan, context.edits
         assert plan is not None and edits is not None
         at = context.tried
@@ -86,14 +95,17 @@ class Branches:
         if plan.routed.target != request.target:
             start = b"%s %s SIP/2.0" % (request.method.encode(), plan.routed.target)
         data = rebuilt(request, start, head, edits)
-        if len(data) > MAX_UDP and (stream := self._options.large.get(target)) is not None:
-            # Too long for a datagram, and the hop has TCP too: by that, and as it is if no connection can be had
-            # (section 18.1.1).
-            if at == 0 or plan.targets[at - 1] != stream:
+        if len(data) > MAX_UDP:
+            stream = self._options.large.get(target)
+            if stream is not None and (at == 0 or plan.targets[at - 1] != stream):
+                # Too long for a datagram, and the hop has TCP too: by that, and as it is if no connection can be had
+                # (section 18.1.1).
                 context.plan = plan._replace(targets=(*plan.targets[:at], stream, *plan.targets[at:]))
                 context.tried = at
-                self.next_branch(context, now)
-                return
+                return self.next_branch(context, now)
+            if len(data) > self._most[target.listener]:
+                # The network would refuse it, and that says nothing of the hop.
+                return context.tried < len(plan.targets) and self.next_branch(context, now)
         if request.method == "INVITE":
             cseq = request.line("cseq") or b""
             branch = Branch(transactions.INVITE_CLIENT, transactions.CALLING, key, layer.clients, target, context, cseq)
@@ -106,6 +118,7 @@ class Branches:
             branch.silence_timer = timers.start(self._options.silence, branch, "silence", now)
         branch.breadth = share
         self._gone(branch, data)
+        return True
 
     def _trying(self, key: bytes, target: Flow, context: Context, cseq: bytes, now: float) -> Branch:
         branch = Branch(transactions.CLIENT, transactions.TRYING, key, self._layer.clients, target, context, cseq)
@@ -128,7 +141,7 @@ class Branches:
         """The one branch of a plain request, sent on by its bytes; False where they are too many for a datagram."""
         key = self._tokens.branch().encode()
         data = rebuilt_plain(plain, self.vias[target.listener] + key, stamp, BREADTH)
-        if len(data) > MAX_UDP and target in self._options.large:
+        if len(data) > MAX_UDP and (target in self._options.large or len(data) > self._most[target.listener]):
             return False
         context.tried = 1
         self._gone(self._trying(key, target, context, plain.cseq, now), data)
@@ -145,26 +158,24 @@ class Branches:
         free = context.breadth - sum(one.breadth for one in context.branches if not one.done)
         return free // left
 
-    def _hunt(self, branch: Branch, why: str, now: float, response: Response | None = None) -> None:
-        """Try the next target, unless the call has moved on or is given up."""
+    def _hunt(self, branch: Branch, why: str, now: float, response: Response | None = None) -> bool:
+        """Try the next target, unless the call has moved on or is given up; says whether one is tried."""
         context, plan = branch.context, branch.context.plan
         if plan is None or context.cancelled or context.final or branch.abandoned:
-            return
+            return False
         left = len(plan.targets) - context.tried
         if why == "silence" and left > 1 and not plan.insist:
             if self._options.large.get(plan.targets[context.tried]) == branch.to:
                 context.tried += 1  # who is silent by TCP is not asked by UDP too while somebody else is there
-        if context.tried < len(plan.targets):
-            taken = plan.targets[context.tried]
-            self.next_branch(context, now)
-            self._up.pending.append(FailedOver(context, branch.to, taken, why, response))
+        if context.tried >= len(plan.targets) or not self.next_branch(context, now):
+            return False
+        self._up.pending.append(FailedOver(context, branch.to, context.branches[-1].to, why, response))
+        return True
 
     def silent(self, branch: Branch, now: float) -> None:
         """Nothing was heard of a hop in time: the next one is tried, and this one stays until its own timer."""
         branch.silence_timer = None
-        before = branch.context.tried
-        self._hunt(branch, "silence", now)
-        branch.abandoned = branch.context.tried > before
+        branch.abandoned = self._hunt(branch, "silence", now)
 
     # Coming back
 
@@ -239,11 +250,12 @@ class Branches:
         target, reached, lines = moved
         if lines and context.edits is not None:
             context.edits.add.extend(lines)
-        context.best = context.best[:-1]
         context.plan = plan._replace(
             targets=(*plan.targets[: context.tried], reached), routed=plan.routed._replace(target=target), follow=None
         )
-        self.next_branch(context, now)
+        if not self.next_branch(context, now):
+            return False
+        context.best = context.best[:-1]
         return True
 
     def _rings(self, branch: Branch, status: int, now: float) -> bool:

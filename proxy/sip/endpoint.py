@@ -264,7 +264,8 @@ class Endpoint:
         if plan.routed.edits is not None:
             edits.take(plan.routed.edits)
         edits.take(plan.edits)
-        self._branches.next_branch(context, now)
+        if not self._branches.next_branch(context, now):
+            up.answer(context, 513, reply.PHRASES[513], now)
         return self._reported()
 
     def relay(

@@ -70,14 +70,16 @@ class Udp:
         return most
 
     def send(self, data: bytes, flow: Flow) -> bool:
-        """Send one datagram; False when the network refused it for good (no route, not for this family)."""
+        """Send one datagram; False when the network refused it for good (no route, not for this family). One that is
+        too long is lost, and says nothing of others on the same way.
+        """
         try:
             self.socket.sendto(data, (flow[1], flow[2]))
         except (BlockingIOError, InterruptedError):
             self.dropped += 1
         except OSError as error:
             self.dropped += 1
-            return error.errno in (errno.ENOBUFS, errno.ENOMEM, errno.ECONNREFUSED)
+            return error.errno in (errno.ENOBUFS, errno.ENOMEM, errno.ECONNREFUSED, errno.EMSGSIZE)
         except (OverflowError, ValueError, TypeError):
             # No port, or no address at all: the system was never asked.
             self.dropped += 1

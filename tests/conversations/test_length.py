@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.sip.endpoint import Listener
+from proxy.sip.context import Context
+from proxy.sip.endpoint import FailedOver, Finished, Listener
 from proxy.sip.flow import Flow
-from proxy.sip.message import Request
+from proxy.sip.message import Request, Response
 from tests.conversations.wire import OWN, Wire
 
 UDP, TCP = Listener("UDP", *OWN, *OWN), Listener("TCP", *OWN, *OWN)
@@ -102,3 +103,108 @@ def test_a_record_route_says_nothing_of_a_transport_that_was_forced_by_length() 
     invite = wire.callee.gets("INVITE")
     assert invite.via.transport == "TCP"
     assert invite.all("record-route") == [b"<sip:203.0.113.5:5060;lr;rw=TOKEN>"]
+
+
+# What no datagram holds
+
+TOO_LONG = b"x" * 65_000
+"""A body that is a datagram with the caller's headers, and with ours no more."""
+STREAM = THERE._replace(listener=1)
+BESIDE = Flow(0, "192.0.2.30", 5060)
+
+
+@pytest.mark.req("SIP-087", "SIP-088", "SIP-090")
+@pytest.mark.parametrize(("host", "most"), [("203.0.113.5", 65_507), ("2001:db8::5", 65_527)])
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_request_that_no_datagram_holds_is_refused_and_its_hop_hears_nothing(host: str, most: int, more: int) -> None:
+    wire = Wire(listeners=(Listener("UDP", host, 5060, host, 5060),))
+    wire.caller.invites(body=b"x" * 60_000)
+    length = len(wire.callee.inbox[0][2])
+    wire.callee.gets("INVITE")
+    wire.caller.invites(body=b"x" * (60_000 + most - length + more), call="call-2")
+    if more:
+        wire.callee.hears_nothing()
+        answer = wire.caller.hears(513)
+        assert answer.phrase == b"Message Too Large" and [event.status for event in wire.told(Finished)] == [513]
+    else:
+        assert len(wire.callee.inbox[0][2]) == most
+        wire.caller.hears_nothing()
+
+
+@pytest.mark.req("SIP-087", "EMG-003")
+@pytest.mark.parametrize("insist", [False, True])
+def test_what_no_datagram_holds_goes_to_the_first_hop_that_takes_it_and_nobody_is_left_for_that(insist: bool) -> None:
+    wire = Wire(callees=2, listeners=(UDP, TCP))
+    wire.acts.insist, wire.acts.targets = insist, (THERE, BESIDE._replace(listener=1))
+    wire.caller.invites(body=TOO_LONG + b"x" * 500)
+    wire.callee.hears_nothing()
+    wire.callees[1].gets("INVITE")
+    assert wire.told(FailedOver) == []
+    wire.advance(0.3)
+    wire.caller.hears(100)
+    wire.callees[1].answers(486)
+    wire.caller.hears(486)
+
+
+@pytest.mark.req("SIP-089")
+def test_what_no_datagram_holds_does_not_go_by_udp_where_tcp_cannot_be_had() -> None:
+    wire = both()
+    wire.dead.add((THERE.host, THERE.port))
+    wire.caller.invites(body=TOO_LONG + b"x" * 500)
+    wire.caller.hears(408)
+    assert wire.told(FailedOver) == []
+
+
+@pytest.mark.req("SIP-087")
+def test_who_is_tried_next_is_who_takes_it() -> None:
+    wire = Wire(callees=3, listeners=(UDP, TCP))
+    first, second, third = (one.flow for one in wire.callees)
+    wire.acts.targets = (first._replace(listener=1), second, third._replace(listener=1))
+    wire.caller.invites(body=TOO_LONG + b"x" * 500)
+    wire.callee.gets("INVITE")
+    wire.callee.flow = first._replace(listener=1)
+    wire.callee.answers(503)
+    wire.callees[2].gets("INVITE")
+    wire.callees[1].hears_nothing()
+    (event,) = wire.told(FailedOver)
+    assert isinstance(event, FailedOver) and (event.left, event.taken) == wire.acts.targets[::2]
+
+
+@pytest.mark.req("SIP-087")
+def test_a_silent_hop_is_not_left_for_one_that_does_not_take_it() -> None:
+    wire = Wire(callees=2, listeners=(UDP, TCP))
+    wire.acts.targets = (STREAM, BESIDE)
+    wire.caller.invites(body=TOO_LONG + b"x" * 500)
+    wire.callee.gets("INVITE")
+    wire.advance(3)
+    assert wire.told(FailedOver) == [] and not wire.callees[1].inbox
+    wire.caller.hears(100)
+    wire.advance(35)
+    wire.caller.hears(408)
+
+
+@pytest.mark.req("SIP-031", "SIP-087")
+def test_a_redirection_to_one_who_does_not_take_it_goes_back() -> None:
+    wire = Wire(callees=2, listeners=(UDP, TCP))
+    wire.acts.targets = (STREAM,)
+
+    def follow(context: Context, response: Response, flow: Flow) -> tuple[bytes, Flow, tuple[bytes, ...]]:
+        return b"sip:elsewhere@192.0.2.30", BESIDE, ()
+
+    wire.acts.follow = follow
+    wire.caller.invites(body=TOO_LONG + b"x" * 500)
+    wire.callee.gets("INVITE")
+    wire.callee.flow = STREAM
+    wire.callee.answers(302, "Moved", lines=["Contact: <sip:elsewhere@192.0.2.30>"])
+    assert wire.caller.hears(302).first("contact") == b"<sip:elsewhere@192.0.2.30>"
+    assert not wire.callees[1].inbox
+
+
+@pytest.mark.req("SIP-087")
+def test_a_request_of_a_call_in_progress_that_no_datagram_holds_is_refused_too(wire: Wire) -> None:
+    wire.caller.rings(wire.callee)
+    wire.callee.answers(200)
+    wire.caller.hears(200)
+    wire.caller.asks("BYE", to_tag="callee", cseq=2, body=TOO_LONG + b"x" * 500)
+    wire.caller.hears(513)
+    wire.callee.hears_nothing()
