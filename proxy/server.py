@@ -226,9 +226,8 @@ class Server:
 
     def _refuse(self, data: bytes, flow: Flow) -> None:
         """Answer a new call that cannot be served in time; it leaves with what is sent next."""
-        if self._tap is not None:
+        if self._endpoint.busy(data, flow, RETRY) and self._tap is not None:
             self._tap.shed(data)
-        self._endpoint.busy(data, flow, RETRY)
 
     def _go_on(self) -> None:
         self._working = False

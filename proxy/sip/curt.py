@@ -8,13 +8,14 @@ here raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from hashlib import blake2b
 from operator import itemgetter
 from typing import NamedTuple
 
 from proxy.sip.flow import Flow
 from proxy.sip.reply import DEFAULT_PORT, STATELESS
+from proxy.sip.via import COOKIE
 
 MAX_ROWS, MAX_OCTETS = 64, 4096
 """Lines and octets of a head whose shape is remembered: so many shapes at the most."""
@@ -25,6 +26,8 @@ _VIA = re.compile(
     rb"Via: SIP/2\.0/(?:UDP|TCP|TLS) ([A-Za-z0-9.\-]+)(?::([0-9]{1,5}))?"
     rb"((?:;[A-Za-z0-9\-]+(?:=[A-Za-z0-9.\-_~*+!%]+)?)+)"
 ).fullmatch
+_BRANCH = b";branch"
+_UNIQUE = _BRANCH + b"=" + COOKIE.encode()
 _OURS = b";tag=" + STATELESS.encode()
 
 
@@ -47,9 +50,13 @@ class Shapes:
     def __init__(self) -> None:
         self._known: dict[int, Shape] = {}
 
-    def refusal(self, data: bytes, flow: Flow, start: bytes, lines: Sequence[bytes]) -> tuple[bytes, Flow] | None:
+    def refusal(
+        self, data: bytes, flow: Flow, start: bytes, lines: Sequence[bytes],
+        served: Mapping[Hashable, object] | None = None,
+    ) -> tuple[bytes, Flow] | None:  # fmt: skip
         """The answer to an INVITE that begins with `start` and has these lines more, and where it goes; None: only the
-        parser can say.
+        parser can say. served: the live server transactions, by `matching.server_key`: what may be of one of them is
+        the parser's.
         """
         end = data.find(b"\r\n\r\n")
         if end < 0 or data[:7] != b"INVITE ":
@@ -65,7 +72,7 @@ class Shapes:
                 self._known[count] = shape
         if data.count(b"\n", 0, end) >= count or data.count(b"\r", 0, end) >= count:
             return None  # a line end stands alone
-        return _answer(*shape.pick(rows), flow=flow, start=start, lines=lines)
+        return _answer(*shape.pick(rows), flow=flow, start=start, lines=lines, served=served)
 
 
 def _shape(rows: Sequence[bytes]) -> Shape | None:
@@ -92,7 +99,7 @@ def _shape(rows: Sequence[bytes]) -> Shape | None:
 
 def _answer(
     sender: bytes, to: bytes, call_id: bytes, cseq: bytes, top: bytes, *vias: bytes,
-    flow: Flow, start: bytes, lines: Sequence[bytes],
+    flow: Flow, start: bytes, lines: Sequence[bytes], served: Mapping[Hashable, object] | None,
 ) -> tuple[bytes, Flow] | None:  # fmt: skip
     """The answer, of the lines that it repeats."""
     if to.lower().find(b"tag") >= 0 or cseq[-7:] != b" INVITE":
@@ -101,9 +108,11 @@ def _answer(
     if via is None:
         return None
     host, port, params = via.groups()
+    names = params.lower()
+    if served is not None and _may_be(served, host, port, names):
+        return None
     source, wants = flow.host.encode("ascii"), False
-    if params.find(b";r") >= 0 or params.find(b";R") >= 0:
-        names = params.lower()
+    if names.find(b";r") >= 0:
         wants = params.endswith(b";rport") or b";rport;" in params
         if b";received" in names or names.count(b";rport") != wants:
             return None
@@ -116,6 +125,19 @@ def _answer(
     if not wants or flow.connection:
         flow = Flow(flow.listener, flow.host, int(port or 0) or DEFAULT_PORT, flow.connection)
     return b"\r\n".join(out), flow
+
+
+def _may_be(served: Mapping[Hashable, object], host: bytes, port: bytes | None, names: bytes) -> bool:
+    """Whether an INVITE may have come before: its transaction lives, or only the parser can say which it is. names:
+    what follows the sent-by of its Via, in lower case.
+    """
+    at = names.find(_UNIQUE)
+    if at < 0 or names.count(_BRANCH) != 1:
+        return True
+    branch = names[at + len(_BRANCH) + 1 :].partition(b";")[0].decode("ascii")
+    if len(branch) == len(COOKIE):
+        return True
+    return (branch, host.decode("ascii").lower(), int(port) if port else None, "INVITE") in served
 
 
 def ends(data: bytes) -> bool:

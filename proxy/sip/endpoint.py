@@ -218,23 +218,29 @@ class Endpoint:
             self._up.give_up(context)
         return self._reported()
 
-    def busy(self, data: bytes, flow: Flow, seconds: int) -> None:
-        """Answer a new INVITE with 503 and how long to stay away, without a transaction (section 21.5.4). Never
+    def busy(self, data: bytes, flow: Flow, seconds: int) -> bool:
+        """Answer a new INVITE with 503 and how long to stay away, without a transaction (section 21.5.4). One that was
+        served before gets what it got then (section 17.2.1): its call goes on. Says whether it was refused; never
         raises.
         """
-        if (short := self._shapes.refusal(data, flow, BUSY, (b"Retry-After: %d" % seconds,))) is not None:
-            self._layer.out.append(short)
-            return
+        layer, lines = self._layer, (b"Retry-After: %d" % seconds,)
+        if (short := self._shapes.refusal(data, flow, BUSY, lines, layer.servers)) is not None:
+            layer.out.append(short)
+            return True
         try:
             request = parse(data)
-            if isinstance(request, Request):
-                check(request)
-                lines = (b"Retry-After: %d" % seconds,)
-                tag = reply.stateless_tag(request)
-                answer = reply.answer(request, flow, 503, "Service Unavailable", tag, lines)
-                self._layer.out.append((answer, reply.way_back(request.via, flow)))
+            if not isinstance(request, Request):
+                return False
+            check(request)
+            if (server := layer.servers.get(server_key(request))) is not None:
+                layer.feed(server, transactions.REQUEST, 0.0)  # which starts no timer
+                self._up.pending.append(Retransmitted(False))
+                return False
+            answer = reply.answer(request, flow, 503, "Service Unavailable", reply.stateless_tag(request), lines)
+            layer.out.append((answer, reply.way_back(request.via, flow)))
+            return True
         except ParseError:
-            pass
+            return False
 
     def forward(self, context: Context, plan: Plan, now: float) -> list[Event]:
         """Send a request on (section 16.6). Does nothing where the caller has given up or has an answer."""

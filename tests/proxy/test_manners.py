@@ -16,6 +16,7 @@ from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World
+from proxy.sip.endpoint import Retransmitted
 from proxy.sip.message import Request, Response
 from proxy.strangers import ANSWERS, MOST, Buckets
 from tests.conversations.wire import Wire
@@ -62,6 +63,49 @@ def test_a_call_that_comes_too_late_is_answered_503_without_a_transaction_and_it
     wire.caller.acks(data, answer)
     wire.drain()
     assert not wire.callee.inbox and not wire.events
+
+
+VIAS = (
+    "SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKa1",
+    "SIP/2.0/UDP 198.51.100.10;branch=z9hG4bKa1;rport",
+    "SIP/2.0/UDP Gateway.example.com:5060;rport;BRANCH=Z9HG4BKa1.B;keep",
+    "SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKa1;branch=z9hG4bKa2",
+    "SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK",
+    "SIP/2.0/UDP 198.51.100.10:5060;branch=old-1",
+    "SIP/2.0/UDP 198.51.100.10:5060;rport",
+    'SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKa1;x="quoted"',
+    "SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bKa1, SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb",
+    "SIP/2.0/UDP [2001:db8::9]:5060;branch=z9hG4bKa1",
+)
+"""As it is read from octets alone, and as only the parser reads it."""
+
+
+@pytest.mark.req("SIP-120", "SIP-083", "SIP-084")
+@pytest.mark.parametrize("via", VIAS)
+def test_a_call_that_is_carried_is_not_refused_when_its_invite_comes_again(via: str, wire: Wire) -> None:
+    data = wire.caller.invites(via=via)
+    wire.callee.gets("INVITE")
+    refused = wire.proxy.busy(data, wire.caller.flow, 5)
+    wire.drain()
+    wire.caller.hears_nothing()  # no 503, and nothing else was said yet
+    assert refused is False
+    wire.callee.answers(180)
+    wire.caller.hears(180)
+    assert wire.proxy.busy(data, wire.caller.flow, 5) is False
+    wire.drain()
+    wire.caller.hears(180)  # what was answered comes again (section 17.2.1)
+    # Whoever differs in what makes a transaction is another call, and is refused.
+    for part, other in ((b"198.51.100.10", b"198.51.100.11"), (b"a1", b"a3"), (b"5060;", b"5061;"), (b"old-1", b"old-2")):
+        if part in data.split(b"\r\n")[1]:
+            assert wire.proxy.busy(data.replace(part, other), wire.caller.flow, 5) is True
+
+
+@pytest.mark.req("SIP-083")
+def test_an_invite_that_comes_again_while_too_many_come_is_told_as_such(wire: Wire) -> None:
+    data = wire.caller.invites()
+    wire.proxy.busy(data, wire.caller.flow, 5)
+    wire.advance(0.3)
+    assert wire.told(Retransmitted) == [Retransmitted(False)]
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"INVITE sip:x SIP/2.0\r\n\r\n", b"SIP/2.0 200 OK\r\n\r\n"])

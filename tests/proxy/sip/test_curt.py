@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from proxy.sip import curt, reply
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
+from proxy.sip.matching import server_key
 from proxy.sip.message import Request
 from proxy.sip.parser import check, parse
 from tests.compiled import looks_inside
@@ -324,6 +325,37 @@ def test_what_stands_in_the_body_of_an_ack_is_no_line_of_it() -> None:
     whole = ack(found[0])
     for line in (b"To: x", b"From: x", b"Call-ID: x", b"CSeq: 9 ACK"):
         assert curt.ends(whole + b"\r\n" + line + b"\r\n")
+
+
+@pytest.mark.req("SIP-120", "SIP-083")
+@pytest.mark.parametrize("more", [(), OTHERS[:2]], ids=["one Via", "three Vias"])
+@pytest.mark.parametrize(
+    "via",
+    [
+        *VIAS, VIA + b";branch=z9hG4bK", VIA + b";branch=old", VIA + b";rport", VIA + b";BRANCH=Z9HG4BKA1;rport", VIA + b";branch=z9hG4bKa1;Branch=b",
+        VIA + b";branch;branch=z9hG4bKa1", VIA + b";branches=1;branch=z9hG4bKa1", b"Via: SIP/2.0/UDP GW.Example.com;branch=z9hG4bKa1",
+        b"Via: SIP/2.0/UDP 198.51.100.10:05070;branch=z9hG4bKa1",
+    ],
+)  # fmt: skip
+def test_what_was_served_before_is_never_refused_by_its_octets(via: bytes, more: tuple[bytes, ...]) -> None:
+    data = invite(via, *more, *LEFT)
+    try:
+        request = parse(data)
+        assert isinstance(request, Request)
+        key = server_key(request)
+    except ParseError:
+        return  # such a one is never served
+    assert curt.Shapes().refusal(data, FLOW, START, MORE, {key: None}) is None
+
+
+@pytest.mark.req("SIP-120")
+def test_what_was_not_served_before_is_refused_by_its_octets_whatever_else_is() -> None:
+    host = "198.51.100.10"
+    served = {
+        ("z9hg4bka2", host, 5070, "INVITE"): 1, ("z9hg4bka1", host, None, "INVITE"): 2, ("z9hg4bka1", host, 5070, "OPTIONS"): 3,
+        ("z9hg4bka1", "198.51.100.11", 5070, "INVITE"): 4,
+    }  # fmt: skip
+    assert curt.Shapes().refusal(invite(*LINES), FLOW, START, MORE, served) == refused(invite(*LINES))
 
 
 @given(st.binary(max_size=200))

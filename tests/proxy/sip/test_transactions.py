@@ -37,6 +37,12 @@ def test_each_event_in_each_state_is_in_the_table_or_ignored_on_purpose(name: st
     assert not written & IGNORED[name]
 
 
+@pytest.mark.parametrize("table", [INVITE_SERVER, SERVER], ids=["INVITE_SERVER", "SERVER"])
+def test_a_request_that_comes_again_starts_no_timer(table: Table) -> None:
+    """So it may be told without the time, where more comes than can be served."""
+    assert [step[4] for (_, event), step in table.steps.items() if event == t.REQUEST] == [()] * 2
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_each_timer_that_may_run_in_a_state_is_heard_there(name: str) -> None:
     """Walks all paths with the set of timers that run: none can fire into a state that does not know it."""
