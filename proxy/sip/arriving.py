@@ -80,10 +80,7 @@ class Arriving:
         if method == "CANCEL":
             self._cancel(request, flow, key, now)
             return
-        room = self._options.max_transactions
-        if len(layer.servers) >= room and (
-            request.to_tag is None or len(layer.servers) >= room + room // 4
-        ):
+        if len(layer.servers) >= self._options.max_transactions and not self._fits(request):
             pending.append(Refused(flow, ParseError("too many transactions are open", 503, request), request))
             return
         to = reply.way_back(request.via, flow)
@@ -97,6 +94,18 @@ class Arriving:
             context.soon = layer.timers.start(timers.LATE_100, context, "100", now)
         layer.servers[key] = context
         pending.append(Arrived(context, request, flow))
+
+    def _fits(self, request: Request) -> bool:
+        """Whether there is room in the reserve. Anybody may write a To tag: behind what such requests can fill,
+        emergency calls have a part of their own.
+        """
+        room, vital = self._options.max_transactions, self._options.vital
+        spare = -(-room // 4)
+        if vital is not None and vital(request.target):
+            room += 2 * spare  # To is not looked at: such a call is let in with faults
+        elif request.to_tag is not None:
+            room += spare
+        return len(self._layer.servers) < room
 
     def _cancel(self, request: Request, flow: Flow, key: Hashable, now: float) -> None:
         """Section 16.10: answered at once, then every pending branch is cancelled."""

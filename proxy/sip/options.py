@@ -40,7 +40,9 @@ class Options:
     patience: float = 32.0
     """A request that the user neither answered nor sent on for so long after its 100 is given up."""
     max_transactions: int = MAX_TRANSACTIONS
-    """New requests beyond it are dropped and reported; a quarter more is kept for requests of dialogs (SIP-120)."""
+    """New requests beyond it are dropped and reported; a quarter more is kept for requests of dialogs (SIP-120), and
+    beyond that another for emergency calls (EMG-003).
+    """
     large: Mapping[Flow, Flow] = field(default_factory=dict)
     """UDP targets that have TCP too -> how they are reached by it, for what is too long for a datagram."""
     preloaded: Mapping[Flow, tuple[bytes, ...]] = field(default_factory=dict)

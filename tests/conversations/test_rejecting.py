@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.sip.endpoint import Arrived, Finished, Plan, TimedOut
+from policy.emergency import is_emergency_uri
+from proxy.sip.endpoint import Arrived, Finished, Plan, Refused, TimedOut
 from proxy.sip.parser import parse
 from proxy.sip.routing import route
 from tests.conversations.wire import Wire
@@ -140,6 +141,31 @@ def test_what_may_go_no_further_is_answered_and_not_sent_on(wire: Wire, how: dic
     answer = wire.caller.hears(status)
     assert answer.first("unsupported") == (b"foo, bar" if status == 420 else None)
     wire.callee.hears_nothing()
+
+
+@pytest.mark.req("EMG-003", "SIP-120")
+@pytest.mark.parametrize("faulty", [False, True])
+def test_beyond_the_bound_emergency_calls_are_served(faulty: bool) -> None:
+    wire = Wire(max_transactions=1, vital=is_emergency_uri)
+    wire.acts.mode = "hold"
+    wire.caller.invites()
+    emergency = wire.caller.request(target="sip:911@pbx.example.com", call="help")
+    wire.caller.says(emergency.replace(b"To: <sip:+12025550199@pbx.example.com;user=phone>", b"To: <<<") if faulty else emergency)
+    wire.caller.invites(call="second")
+    assert [event.request.call_id for event in wire.told(Arrived)] == [b"call-1", b"help"]
+    assert [event.error.status for event in wire.told(Refused)] == [503]
+
+
+@pytest.mark.req("EMG-003", "SIP-120")
+def test_who_writes_to_tags_takes_no_place_from_emergency_calls_and_they_have_a_bound_too() -> None:
+    wire = Wire(max_transactions=8, vital=is_emergency_uri)
+    wire.acts.mode = "hold"
+    for number in range(20):
+        wire.caller.asks("BYE", to_tag="forged", cseq=2 + number)
+    assert len(wire.told(Arrived)) == 10
+    for number in range(4):
+        wire.caller.invites(target="sip:911@pbx.example.com", call=f"help-{number}")
+    assert len(wire.told(Arrived)) == 12
 
 
 @pytest.mark.req("SIP-120")
