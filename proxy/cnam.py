@@ -86,12 +86,19 @@ class NameService:
             task = self._asking[number] = asyncio.get_running_loop().create_task(self._found(number))
             task.add_done_callback(lambda _: self._asking.pop(number, None))
         # Others may wait for the same answer: who is called off must not take it from them.
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            asker = asyncio.current_task()
+            if not task.cancelled() or (asker is not None and asker.cancelling()):
+                raise
+            return ""  # not the call was called off, but the service has gone: a reload wants another one
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Let the connections go. Whoever waits goes on without a name, and that is counted as failed."""
         for task in tuple(self._asking.values()):
-            task.cancel()
+            if task.cancel():
+                self._count("failed")
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
         if self._session is not None:
             await self._session.close()

@@ -146,7 +146,9 @@ class Judging:
             self._world.say("verifier-fault", level="error", fault=repr(error))
             credentials = {}
         if name is not None:
-            await name
+            for fault in await asyncio.gather(name, return_exceptions=True):
+                if fault is not None:
+                    self._world.say("name-fault", level="error", fault=repr(fault))
         if not context.dead:
             self._decided(context, story, routed, targets, credentials)
         self._acting.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -17,7 +18,12 @@ from proxy.cnam import LONGEST, NOBODY_SECONDS, REST, TRIES, NameService, read
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
+from proxy.sip.message import Request
+from shaken.sign import Signer
+from tests.proxy.transports.peers import PBX, Datagrams, Line, count, on_uvloop, request, running, where
 from tests.serving import never, served
+from tests.shaken.tokens import KEY, ORIGID, URL
+from tests.waiting import SECONDS
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ONE = "13015550101"
@@ -116,6 +122,67 @@ async def test_a_service_that_hangs_is_waited_for_no_longer_and_then_left_alone(
     desk.now = REST
     assert await desk.name() == "" and desk.counts[-1] == "late"
     await desk.service.close()
+
+
+async def test_whoever_waits_when_the_service_is_closed_goes_on_without_a_name(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cnam, "LIMIT", SECONDS)
+    asked = asyncio.Event()
+
+    async def hangs(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await never()
+        raise AssertionError
+
+    base.answer = hangs
+    desk = Desk(base.url, seconds=SECONDS)
+    waiting = [asyncio.ensure_future(desk.name()) for _ in range(3)]
+    await asked.wait()
+    waiting[2].cancel()  # its caller has hung up
+    await desk.service.close()
+    first, second, called_off = await asyncio.gather(*waiting, return_exceptions=True)
+    assert first == second == "" and isinstance(called_off, asyncio.CancelledError)
+    assert desk.counts[1:] == ["failed"]
+
+
+@pytest.mark.parametrize("fault", ["closed", "broken"])
+@on_uvloop
+async def test_a_call_that_waits_for_a_verifier_too_outlives_the_service_of_names(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cnam, "LIMIT", SECONDS)
+    asked = asyncio.Event()
+
+    async def hangs(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await never()
+        raise AssertionError
+
+    async def vouches(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"verificationResponse": {"verstat": "TN-Validation-Passed"}})
+
+    async def breaks(number: str) -> str:
+        asked.set()
+        raise RuntimeError("a fault of ours")
+
+    pbx = Datagrams()
+    async with (
+        served(vouches) as verifier,
+        served(hangs, "/{number}", "GET") as url,
+        running(tmp_path, f"udp:{PBX}:{pbx.address[1]}", identity={"service": verifier}) as app,
+    ):
+        names = NameService(url + "/{number}", app.clock.now, seconds=SECONDS, count=app.metrics.named)
+        if fault == "broken":
+            monkeypatch.setattr(names, "ask", breaks)
+        app.calls.world.naming = names
+        line = await Line.open(where(app))
+        token = Signer(KEY, URL).identity(orig="12025550101", dest=["12025550123"], iat=int(time.time()), attest="A", origid=ORIGID)
+        line.send(request("INVITE", "SIP/2.0/TCP 127.0.0.2:5060", f"Identity: {token.decode()}"))
+        await asyncio.wait_for(asked.wait(), SECONDS)
+        app.calls.world.naming = None  # what a reload does
+        await names.close()
+        heard = await pbx.hears()
+        assert isinstance(heard, Request) and heard.method == "INVITE"
+        assert count(app, "verifier", "passed") == 1 and count(app, "names", "failed") == (fault == "closed")
 
 
 @pytest.mark.parametrize(
