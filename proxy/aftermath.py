@@ -68,12 +68,21 @@ class Aftermath:
         if request.method == "INVITE":
             self._soon(lambda: self._follow(request, lane, flow, utc))
 
-    def comes_back(self, request: Request, lane: Lane, utc: float) -> bool:
-        """Does this call from outside go to a line that called 911 within the last half hour?"""
+    def comes_back(self, request: Request, lane: Lane, utc: float, reached: Uri | None = None) -> bool:
+        """Does this call from outside go to a line that called 911 within the last half hour?
+
+        `reached`: the contact, where the call goes to one that was registered through us (it bears our seal). The
+        Request-URI says no number then: a registrar puts the contact in its place, and the number stands in To (RFC
+        3261 section 16.6, step 2). Elsewhere nobody asks To, which any caller can write.
+        """
         if lane.side != "carrier" or not self._protected.asks(utc):
             return False
+        plan, holds = lane.plan, self._protected.holds
         try:
-            return self._protected.holds(line_of(request.uri, lane.plan), utc)
+            return holds(line_of(request.uri, plan), utc) or (
+                reached is not None
+                and (holds(line_of(reached, plan), utc) or holds(line_of(request.to.uri, plan), utc))
+            )
         except ParseError:
             return False
 

@@ -171,11 +171,17 @@ class Calls:
         ) and (request.method == "REGISTER" or not redirecting.asks(story)):
             story.action = "refused"
             self._acting.reply(context, 480, "Temporarily Unavailable", now)
-        elif invite and world.aftermath is not None and world.aftermath.comes_back(request, lane, story.utc):
+        elif (
+            invite
+            and world.aftermath is not None
+            and world.aftermath.comes_back(request, lane, story.utc, routed.next if reached else None)
+        ):
             # Whoever calls a line that called 911 a moment ago may be the emergency centre (EMG-012).
             story.action = "callback"
             world.metrics.emergency_callback()
-            targets = world.routes.every(OTHER[lane.trunk.side])
+            # Where the line has registered from, before all others.
+            every = world.routes.every(OTHER[lane.trunk.side])
+            targets = (*reached, *(flow for flow in every if flow not in reached))
             self._acting.forward(context, story, Plan(targets, routed, None, self._acting.seal(story, "bypass")), now)
         elif world.bypass and (invite or not tagged) and request.method != "REGISTER":
             # No limit and no rule for a method refuses anybody now. A REGISTER is refused by none.

@@ -18,6 +18,7 @@ from proxy.settings import Source, Trunk
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.sip.parser import parse as parse_message
+from proxy.sip.uri import parse as parse_uri
 from shaken.number import Plan
 from shaken.verify import Rules
 
@@ -41,10 +42,11 @@ def request(
     method: str = "INVITE",
     call: str = "e9-77",
     via: str = "192.0.2.20",
+    to: str = "",
 ) -> Request:
     head = [
         f"{method} {target} SIP/2.0", f"Via: SIP/2.0/UDP {via}:5060;branch=z9hG4bKa", f"From: {caller};tag=a",
-        f"To: <{target}>", f"Call-ID: {call}", f"CSeq: 1 {method}", *lines, "", "",
+        f"To: {to or f'<{target}>'}", f"Call-ID: {call}", f"CSeq: 1 {method}", *lines, "", "",
     ]  # fmt: skip
     message = parse_message("\r\n".join(head).encode())
     assert isinstance(message, Request)
@@ -192,6 +194,23 @@ def test_nobody_from_outside_opens_the_window_of_a_line(desk: Desk, of: Lane | N
     desk.happened(request("sip:911@pbx", "<sip:+12025550177@pbx.example.com>"), of)
     assert not desk.protected.asks(UTC)
     assert not desk.aftermath.comes_back(request("sip:+12025550177@pbx"), CARRIER, UTC)
+
+
+@pytest.mark.req("EMG-012")
+def test_to_counts_only_where_the_call_goes_to_a_registered_contact(desk: Desk) -> None:
+    sealed, contact = "sip:rwc-x@us.example.com", parse_uri(b"sip:pbx@192.0.2.20")
+    desk.happened(request())
+
+    def to(value: str) -> Request:
+        return request(sealed, to=value)
+
+    assert desk.aftermath.comes_back(to("<sip:+12025550177@carrier.example.net>"), CARRIER, UTC, contact)
+    assert desk.aftermath.comes_back(to("<sip:2177@carrier.example.net>"), CARRIER, UTC, contact)
+    assert desk.aftermath.comes_back(to("<sip:pbx@x>"), CARRIER, UTC, parse_uri(b"sip:2177@192.0.2.20"))
+    assert not desk.aftermath.comes_back(to("<sip:+12025550177@carrier.example.net>"), CARRIER, UTC)
+    assert not desk.aftermath.comes_back(to("<sip:+12025550179@carrier.example.net>"), CARRIER, UTC, contact)
+    assert not desk.aftermath.comes_back(to("<sip:+12025550177@x>"), PBX, UTC, contact)
+    assert not desk.aftermath.comes_back(to("<sip:@@>"), CARRIER, UTC, contact)
 
 
 def test_a_target_that_cannot_be_read_comes_back_to_nobody(desk: Desk) -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from proxy.lab.cases import UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.world import World
 from proxy.sip.message import Request
+from tests.waiting import recorded
 
 AUTHORIZATION = 'Digest username="pbx", realm="carrier.example.net", nonce="n1", uri="sip:carrier.example.net", response="0"'
-CALLER = "<sip:+13015550101@carrier.example.net>"
+CALLER, LISTED = "<sip:+13015550101@carrier.example.net>", f"<sip:+{UTILITY}@carrier.example.net>"
+LINE, OTHER_LINE = "<sip:+12025550123@carrier.example.net>", "<sip:+12025550124@carrier.example.net>"
 
 
 class Registrar:
@@ -54,9 +57,9 @@ def named(data: bytes, name: bytes) -> list[bytes]:
     return [line for line in data.split(b"\r\n") if line.lower().startswith(name.lower() + b":")]
 
 
-async def called(world: World, contact: str) -> Request:
+async def called(world: World, contact: str, *lines: str, caller: str = CALLER) -> Request:
     """A call of the carrier for a registered contact: what the PBX got. It is answered and ended."""
-    sent = Invitation(contact.strip("<>"), CALLER, callee="<sip:+12025550123@carrier.example.net>")
+    sent = Invitation(contact.strip("<>"), caller, callee=LINE, lines=lines)
     assert (await world.carrier.call(sent, world.proxy)).status == 200
     heard = await world.pbx.hears("INVITE", call_id=sent.call_id)
     assert isinstance(heard.message, Request)
@@ -125,6 +128,37 @@ async def test_path_is_written_where_it_is_wished_and_supported(supported: bool,
         got = await world.pbx.hears("INVITE", call_id=sent.call_id)
         assert isinstance(got.message, Request) and got.message.target == own.strip("<>").encode()
         assert got.message.first("route") is None
+
+
+@pytest.mark.req("EMG-012")
+@pytest.mark.parametrize("through", ["contact", "path"])
+@pytest.mark.parametrize("line", [LINE, "<sip:pbx@127.0.0.1>"])
+async def test_who_calls_back_a_registered_line_that_called_911_is_not_screened(line: str, through: str, tmp_path: Path) -> None:
+    wished = f'\n[registration]\nthrough = "{through}"\n'
+    async with World(tmp_path, amend=lambda text: text + wished) as world:
+        registrar = world.carrier.others = Registrar()
+        own = f"<sip:pbx@127.0.0.1:{world.ports['pbx']}>"
+        _, heard, _ = await registers(world, 1, f"Contact: {own}", f"Authorization: {AUTHORIZATION}", "Supported: path")
+        (contact,) = registrar.contacts
+        routes = [f"Route: {path.partition(b': ')[2].decode()}" for path in named(heard, b"Path")]
+        assert ("rwc-" in contact) != (through == "path") == bool(routes)
+
+        async def status(target: str, callee: str = LINE, *lines: str) -> int | None:
+            sent = Invitation(target.strip("<>"), LISTED, callee=callee, lines=lines)
+            return (await world.carrier.call(sent, world.proxy)).status
+
+        assert await status(contact, LINE, *routes) == 603
+        emergency = Invitation(f"sip:911@127.0.0.1:{world.ports['proxy']}", line)
+        assert (await world.pbx.call(emergency, world.proxy)).status == 200
+        message = await called(world, contact, *routes, caller=LISTED)
+        assert message.target == own.strip("<>").encode() and message.first("x-screen-verdict") is None
+        assert (await recorded(world.journal, message.call_id.decode())).row.action == "callback"
+        # What anybody can write opens nothing: a To, also with a contact or a Path that is none of ours.
+        if line == LINE:
+            assert await status(contact, OTHER_LINE, *routes) == 603
+            assert await status(f"sip:+12025550124@127.0.0.1:{world.ports['proxy']}") == 603
+            assert await status(f"sip:rwc-AAAAAAAA@127.0.0.1:{world.ports['proxy']}") == 603
+            assert await status(own, LINE, f"Route: <sip:127.0.0.1:{world.ports['proxy']};lr;rw=rwc-AAAAAAAA>") == 603
 
 
 async def test_each_trunk_of_a_pbx_registers_with_its_own_carrier(tmp_path: Path) -> None:

@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 from policy.lists import NumberSet
 from policy.protected import CELLS, Protected
 from proxy.aftermath import Aftermath
+from proxy.registration import Bindings
 from proxy.seal import Sealer
+from proxy.sip.edit import rebuilt
+from proxy.sip.endpoint import Listener
 from proxy.sip.flow import Flow
+from proxy.sip.message import Request
+from proxy.sip.parser import parse
 from proxy.triage import Triage
 from shaken.number import NANP, canonical
 
@@ -22,6 +27,8 @@ UTC = 1_800_000_000.0
 CARRIER, PBX, STRANGER = Flow(0, "192.0.2.1", 5060), Flow(0, "192.0.2.2", 5060), Flow(0, "198.51.100.9", 5060)
 LINE, CENTRE = "12025550177", "12125550111"
 SEALER = Sealer(SECRET)
+LISTENERS = (Listener("UDP", "203.0.113.5", 5060, "203.0.113.5", 5060),)
+BINDINGS = Bindings(SECRET, LISTENERS)
 
 
 def triage(*, trust: str = "numbers", psap: tuple[str, ...] = (), utc: float = UTC) -> Triage:
@@ -33,7 +40,7 @@ def triage(*, trust: str = "numbers", psap: tuple[str, ...] = (), utc: float = U
     }
     trunks = {CARRIER.host: SimpleNamespace(name="carrier"), PBX.host: SimpleNamespace(name="pbx")}
     world: Any = SimpleNamespace(
-        sealer=SEALER, trunks=SimpleNamespace(find=lambda host, port: trunks.get(host)), lanes=lanes, utc=lambda: utc,
+        sealer=SEALER, bindings=BINDINGS, trunks=SimpleNamespace(find=lambda host, port: trunks.get(host)), lanes=lanes, utc=lambda: utc,
         aftermath=Aftermath(protected, soon=lambda work: None, say=lambda event, **fields: None),
         book=SimpleNamespace(psap=NumberSet.of(*psap)),
     )  # fmt: skip
@@ -48,6 +55,17 @@ def invite(user: str, *lines: str, call_id: str = "a1@carrier", tags: tuple[str,
             f"Call-ID: {call_id}", "CSeq: 2 INVITE", "Content-Length: 0", "", "",
         )
     ).encode()  # fmt: skip
+
+
+def registered(user: str, bindings: Bindings = BINDINGS) -> str:
+    """The user part of the contact that a registrar holds for one of the PBX."""
+    request = parse(
+        f"REGISTER sip:carrier.example SIP/2.0\r\nVia: SIP/2.0/UDP {PBX.host};branch=z9hG4bKr\r\nFrom: <sip:pbx@carrier.example>;tag=a\r\n"
+        f"To: <sip:pbx@carrier.example>\r\nCall-ID: r\r\nCSeq: 1 REGISTER\r\nContact: <sip:{user}@{PBX.host}>\r\n\r\n".encode()
+    )
+    assert isinstance(request, Request)
+    shown = parse(rebuilt(request, request.start, (), bindings.hidden(request, PBX, 0))).first("contact") or b""
+    return shown.partition(b"@")[0].partition(b":")[2].decode()
 
 
 def route(token: bytes) -> str:
@@ -76,6 +94,26 @@ def test_a_call_from_outside_to_a_line_that_called_911_may_be_the_centres(user: 
     assert not triage(utc=UTC + 1801).awaited(invite(user), CARRIER)
     assert not triage().awaited(invite(user), PBX)
     assert not triage().awaited(invite(user), STRANGER)
+
+
+@pytest.mark.req("EMG-012")
+def test_the_number_in_to_counts_where_the_call_goes_to_a_contact_that_we_sealed() -> None:
+    path = BINDINGS.path(PBX, 0).partition(b": ")[2].decode()
+    other = Bindings(b"another secret of octets", LISTENERS)
+    foreign = other.path(PBX, 0).partition(b": ")[2].decode()
+    for flow, expected in ((CARRIER, True), (PBX, False), (STRANGER, False)):
+        assert triage().awaited(invite(registered("pbx")), flow) is expected
+        assert triage().awaited(invite("pbx", f"Route: {path}"), flow) is expected
+    assert not triage(utc=UTC + 1801).awaited(invite(registered("pbx")), CARRIER)
+    assert triage().awaited(invite(registered("pbx")).replace(b"To: <sip:+1", b't : "A, b" <tel:'), CARRIER)
+    assert triage().awaited(invite(registered(f"+{LINE}")).replace(b"To: <sip:+12025550177", b"To: <sip:+12025550178"), CARRIER)
+    for data in (invite(registered("pbx")), invite("pbx", f"Route: {path}")):
+        assert not triage().awaited(data.replace(b"To: <sip:+12025550177", b"To: <sip:+12025550178"), CARRIER)
+    assert not triage().awaited(invite("pbx"), CARRIER), "anybody can write a To"
+    assert not triage().awaited(invite("rwc-" + "A" * 40), CARRIER)
+    assert not triage().awaited(invite(registered("pbx", other)), CARRIER)
+    assert not triage().awaited(invite("pbx", f"Route: {foreign}"), CARRIER)
+    assert not triage().awaited(invite("rwc-" + path.partition("rw=rwc-")[2].rstrip(">")), CARRIER), "a Path is no contact"
 
 
 @given(st.from_regex(r"\+?[0-9]{0,3}2025550177(;[a-z]{1,6}(=[+0-9]{1,3})?)?", fullmatch=True), st.sampled_from(("sip", "SIP", "sips", "tel")))
