@@ -219,8 +219,9 @@ class Streams:
     async def _connect(self, connection: Connection) -> None:
         connection.task = asyncio.current_task()
         host, port = connection.flow.host, connection.flow.port
-        made = socket.socket(self._family, socket.SOCK_STREAM)
+        made: socket.socket | None = None
         try:
+            made = socket.socket(self._family, socket.SOCK_STREAM)
             made.setblocking(False)
             if self._local:
                 # From the address that we listen on: the peer knows us by it. The port is chosen when the peer is
@@ -236,7 +237,8 @@ class Streams:
                 await self.loop.sock_connect(made, (host, port))
                 await self._given(self.loop.create_connection(lambda: connection, sock=made, **secure), made)
         except BaseException as error:
-            made.close()
+            if made is not None:
+                made.close()
             connection.why = connection.why or "connect"
             self.gone(connection)
             if not isinstance(error, OSError | TimeoutError | ValueError):

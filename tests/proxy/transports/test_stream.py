@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import socket
 import ssl
@@ -98,6 +99,24 @@ async def test_one_connection_serves_all_that_goes_to_an_address() -> None:
         assert back.connection and other.streams.send(PING, back)
         await one.until(lambda: len(one.heard) == 1)
         assert one.heard[0][1].host == "127.0.0.1" and len(one.streams) == len(other.streams) == 1
+
+
+async def test_where_no_file_is_left_a_connection_fails_at_once_and_is_tried_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk() as one, desk() as other:
+        to = Flow(3, "127.0.0.1", other.streams.port)
+
+        def none_left(*_: object) -> socket.socket:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        with monkeypatch.context() as change:
+            change.setattr("proxy.transports.stream.socket.socket", none_left)
+            assert one.streams.send(PING, to)
+            await asyncio.sleep(0)
+        await one.until(lambda: one.failed)
+        assert one.failed[0] == to and len(one.streams) == one.streams.room.total == 0
+        assert one.counted["ended", "connect"] == one.streams.dropped == 1
+        assert one.streams.send(PING, to)
+        await other.until(lambda: len(other.heard) == 1)
 
 
 @pytest.mark.req("SIP-089")
