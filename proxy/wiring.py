@@ -159,7 +159,8 @@ class Wiring:
             Bounds(
                 total, most.per_source, most.half_open, most.connect_ms / 1000, float(most.first_seconds),
                 float(most.message_seconds), float(most.idle_seconds), most.unsent_kib * 1024,
-            )
+            ),
+            knows=self._knows,
         )  # fmt: skip
         for one in self.settings.listeners:
             listener = Listener(one.transport.upper(), one.host, one.port, one.advertised_host, one.advertised_port)
@@ -169,6 +170,10 @@ class Wiring:
                 # The kernel chose: what we advertise is what we have.
                 listener = replace(listener, port=bound.port, advertised_port=listener.advertised_port or bound.port)
             self.listeners = (*self.listeners, listener)
+
+    def _knows(self, host: str, port: int) -> bool:
+        """Whether somebody of the settings sends from there, or is called there."""
+        return self.settings.trunk_table.find(host, port) is not None or self.directory.knows(host)
 
     def _bound(self, listener: Listener, index: int) -> Udp | Streams:
         bound = self.seat.sockets[index] if self.seat is not None else None

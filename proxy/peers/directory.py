@@ -352,6 +352,10 @@ class Directory:
                     return place.name
         return ""
 
+    def knows(self, host: str) -> bool:
+        """Whether a target of any peer is at this address."""
+        return any(target.host == host for target in self._health)
+
     def state(self, target: Target) -> str | None:
         """The state of a target; None for one that no peer has."""
         health = self._health.get(target)

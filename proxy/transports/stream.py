@@ -196,10 +196,11 @@ class Streams:
         """A connection that is being opened; None where it must not be."""
         if not self._fit(host, port):
             return None
-        if why := self.room.refuses(host):
+        known = self.room.knows(host, port)
+        if why := self.room.refuses(host, True, known):
             self._count("refused", why)
             return None
-        connection = self._entered(host, port, True)
+        connection = self._entered(host, port, True, known)
         self._ways[host, port] = connection
         self._spawn(self._connect(connection), "connect")
         return connection
@@ -267,12 +268,13 @@ class Streams:
 
     def adopt(self, taken: socket.socket, host: str, port: int) -> None:
         """Serve a connection that has come, here or to another process."""
-        if why := self.room.refuses(host):
+        known = self.room.knows(host, port)
+        if why := self.room.refuses(host, False, known):
             self._count("refused", why)
             taken.close()
             return
         taken.setblocking(False)
-        connection = self._entered(host, port, False)
+        connection = self._entered(host, port, False, known)
         task = self._spawn(self._welcome(connection, taken), "accept")
         task.add_done_callback(lambda task: taken.close() if task.cancelled() else None)  # perhaps it never began
 
@@ -354,11 +356,11 @@ class Streams:
             self._failed(plain(flow))
         self._failed(flow)
 
-    def _entered(self, host: str, port: int, ours: bool) -> Connection:
+    def _entered(self, host: str, port: int, ours: bool, known: bool) -> Connection:
         number = next(self.room.ids)
         connection = Connection(self, Flow(self.index, host, port, number), ours, self.now())
         self._open[number] = connection
-        self.room.enter(number, host, None if ours else lambda: connection.end("evicted", at_once=True))
+        self.room.enter(number, host, lambda: connection.end("evicted", at_once=True), ours, known)
         self._count("begun", "out" if ours else "in")
         return connection
 

@@ -150,6 +150,7 @@ def test_a_name_without_an_answer_keeps_its_old_addresses() -> None:
     peers.place(hop, [], 2.0)
     assert hosts(peers.choose("carrier", 2.0, draw)) == [1, 2]
     assert peers.domain(target(1)) == "sip.example.net" and peers.domain(target(9)) == ""
+    assert peers.knows("192.0.2.1") and not peers.knows("192.0.2.9")
     peers.place(hop, [Place(target(n % 250, 1000 + n)) for n in range(100)], 3.0)
     assert len(peers.rows(3.0)) == MAX_PLACES
     assert len(peers.choose("carrier", 3.0, draw)) == MAX_TRIED

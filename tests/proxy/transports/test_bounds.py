@@ -16,14 +16,16 @@ class Crowd:
         self.room = Room(Bounds(**bounds))
         self.out: list[int] = []
 
-    def enter(self, host: str, half_open: bool = True) -> int:
+    def enter(self, host: str, *, ours: bool = False, known: bool = False, proved: bool = False) -> int:
         number = next(self.room.ids)
 
         def end() -> None:
             self.out.append(number)
             self.room.leave(number, host)
 
-        self.room.enter(number, host, end if half_open else None)
+        self.room.enter(number, host, end, ours, known)
+        if proved:
+            self.room.proved(number)
         return number
 
 
@@ -38,15 +40,69 @@ def test_one_source_has_its_bound_and_gets_room_back() -> None:
 
 
 @pytest.mark.req("SIP-106")
-def test_when_all_is_full_the_oldest_half_open_one_goes_and_no_proved_one() -> None:
+def test_when_all_is_full_the_oldest_half_open_one_goes_then_the_oldest_stranger() -> None:
     crowd = Crowd(connections=3)
     numbers = [crowd.enter(f"192.0.2.{host}") for host in (1, 2, 3)]
     crowd.room.proved(numbers[0])
     assert crowd.room.refuses("192.0.2.4") == "" and crowd.out == [numbers[1]]
-    crowd.enter("192.0.2.4", half_open=False)
+    numbers.append(crowd.enter("192.0.2.4", proved=True))
     assert crowd.room.refuses("192.0.2.5") == "" and crowd.out == [numbers[1], numbers[2]]
-    crowd.enter("192.0.2.5", half_open=False)
-    assert crowd.room.refuses("192.0.2.6") == "total" and crowd.room.total == 3
+    numbers.append(crowd.enter("192.0.2.5", proved=True))
+    assert crowd.room.refuses("192.0.2.6") == "" and crowd.out == [numbers[1], numbers[2], numbers[0]]
+    assert crowd.room.total == 2 and crowd.room.half_open == 0
+
+
+@pytest.mark.req("SIP-106")
+def test_strangers_that_ping_hold_up_neither_us_nor_those_that_we_know() -> None:
+    crowd = Crowd(connections=8)
+    strangers = [crowd.enter(f"198.51.100.{number}", proved=True) for number in range(8)]
+    kept = []
+    for ours, known in ((True, True), (False, True), (True, False)) * 2:
+        host = "192.0.2.1" if known else "203.0.113.1"
+        assert crowd.room.refuses(host, ours, known) == ""
+        kept.append(crowd.enter(host, ours=ours, known=known, proved=True))
+    assert crowd.out == strangers[:6]
+    for _ in range(8):  # as many again as there is room for
+        assert crowd.room.refuses("198.51.100.9") == ""
+        crowd.enter("198.51.100.9", proved=True)
+    opened_for_nobody = [kept[2], kept[5]]
+    assert crowd.out[6:10] == [*strangers[6:], *opened_for_nobody]
+    assert not set(crowd.out) & (set(kept) - set(opened_for_nobody)) and crowd.room.total == 8
+
+
+@pytest.mark.req("SIP-106")
+def test_where_all_are_known_none_goes_but_a_half_open_one() -> None:
+    crowd = Crowd(connections=2)
+    crowd.enter("192.0.2.1", known=True, proved=True)
+    waits = crowd.enter("192.0.2.2", known=True)
+    assert crowd.room.refuses("192.0.2.4") == "total" and crowd.out == []
+    assert crowd.room.refuses("192.0.2.3", False, True) == "" and crowd.out == [waits]
+    crowd.enter("192.0.2.3", ours=True, known=True)
+    for known in (True, False):
+        assert crowd.room.refuses("192.0.2.4", False, known) == crowd.room.refuses("192.0.2.4", True, known) == "total"
+    assert crowd.room.total == 2 and crowd.out == [waits]
+
+
+@pytest.mark.req("SIP-106")
+def test_no_stranger_ends_a_handshake_of_somebody_that_we_know() -> None:
+    crowd = Crowd(connections=4, half_open=3)
+    shaking = crowd.enter("192.0.2.1", known=True)
+    first = crowd.enter("198.51.100.1", proved=True)
+    others = [crowd.enter("198.51.100.2") for _ in range(3)]
+    assert crowd.out == others[:1] and crowd.room.half_open == 3
+    crowd.room.proved(others[1])
+    crowd.room.proved(others[2])
+    assert crowd.room.refuses("198.51.100.3") == "" and crowd.out == [others[0], first]
+    crowd.room.proved(shaking)
+    assert crowd.room.half_open == 0
+
+
+def test_a_hop_of_ours_is_reached_whoever_else_is_near_it() -> None:
+    crowd = Crowd(per_source=2)
+    for _ in range(2):
+        crowd.enter("2001:db8::9", proved=True)
+    assert crowd.room.refuses("2001:db8::1", True, True) == ""
+    assert crowd.room.refuses("2001:db8::1", True, False) == crowd.room.refuses("2001:db8::1", False, True) == "source"
 
 
 @pytest.mark.req("SIP-106")

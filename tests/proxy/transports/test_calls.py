@@ -322,6 +322,38 @@ async def test_one_source_may_have_so_many_connections_and_the_others_are_not_he
 
 @pytest.mark.req("SIP-106")
 @on_uvloop
+async def test_strangers_that_take_all_connections_keep_neither_a_peer_nor_us_from_a_hop(run: Run) -> None:
+    phone = await Phone.at("127.0.0.4")  # a hop that sends nothing by itself: no trunk has its address
+    async with run(hop(phone.address), connections={"total": 6}, health={"ping_seconds": 0}) as app:
+        async def pinged() -> None:
+            stranger = await Line.open(where(app), me="127.0.0.9")
+            stranger.send(b"\r\n\r\n")
+            assert await stranger.reader.readexactly(2) == b"\r\n"
+
+        carrier = await Line.open(where(app))
+        carrier.send(b"\r\n\r\n")
+        await carrier.reader.readexactly(2)
+        while app.room.total < 6:
+            await pinged()
+        assert app.room.half_open == 0
+        carrier.send(request())
+        line = await phone.line()
+        line.send(response(await line.hears(), 200))
+        assert status(await carrier.hears()) == 200
+        again = await Line.open(where(app))
+        again.send(request(call="again"))
+        assert (await line.hears()).first("call-id") == b"again"
+        for _ in range(8):  # however many come, they only take each other's place
+            await pinged()
+        for number, one in enumerate((carrier, again)):
+            one.send(request(call=f"after{number}"))
+            assert (await line.hears()).first("call-id") == b"after%d" % number
+        await until(lambda: app.room.total == 6)
+        assert count(app, "connections_refused", "tcp", "total") == 0
+
+
+@pytest.mark.req("SIP-106")
+@on_uvloop
 async def test_a_peer_that_does_not_read_loses_its_connection(run: Run) -> None:
     phone = await Phone.at()
     async with run(hop(phone.address), connections={"unsent_kib": 64}) as app:
