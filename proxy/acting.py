@@ -9,9 +9,10 @@ from proxy import redirecting
 from proxy.hep import Tap
 from proxy.moved import follower
 from proxy.record import Story
+from proxy.seal import Seal
 from proxy.sip.context import Context
 from proxy.sip.endpoint import Endpoint, Event, Plan
-from proxy.sip.errors import ParseError
+from proxy.sip.message import Request
 from proxy.world import World
 
 MAX_WAITING = 2_000
@@ -48,11 +49,16 @@ class Acting:
             self.waiting -= 1
 
     def seal(self, story: Story, action: str) -> bytes:
-        try:
-            tag = story.request.from_tag or ""
-        except ParseError:
-            tag = ""
-        return self.world.sealer.close(story.request.call_id, tag, story.utc, action)
+        """The token for the later requests of a call."""
+        return self.world.sealer.close(story.request.call_id, story.request.from_tag or "", story.utc, action)
+
+    def opened(self, request: Request, tokens: Sequence[str]) -> Seal | None:
+        """What the first of these tokens says that is of the call of this request."""
+        tags = (request.from_tag or "", request.to_tag)  # as `seal` has it, where a caller writes none
+        for token in tokens:
+            if (seal := self.world.sealer.open(token, request.call_id, tags)) is not None:
+                return seal
+        return None
 
     def reply(self, context: Context, status: int, reason: str, now: float, lines: Sequence[bytes] = ()) -> None:
         if self.world.tap is not None and isinstance(context.case, Story):

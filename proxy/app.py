@@ -117,6 +117,7 @@ class App(Handover):
             preloaded=self.routes.preloaded,
             silence=settings.health.silence_ms / 1000,
             vital=lambda uri: emergency.is_emergency_uri(uri, self.parts.book.emergency),
+            belongs=lambda request: self.calls.belongs(request),
         )
         self.endpoint = Endpoint(options, tokens)
         me = Me(

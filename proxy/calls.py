@@ -40,7 +40,6 @@ from proxy.sip.endpoint import (
     Stray,
     TimedOut,
 )
-from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.routing import Me, Routed, check
 from proxy.storage.rows import End
@@ -65,6 +64,8 @@ class Calls:
         self._strangers, self._garbled = Strangers(), Lines()
         self.hurried = False
         """More comes than can be served: what arrives now goes on unscreened."""
+        self.belongs = self._onward.belongs
+        """For `Options.belongs`."""
         self.ongoing = Ongoing(world)
         self._done: deque[Story | End] = deque()
         self._elsewhere: list[tuple[int, bytes, float]] = []
@@ -134,14 +135,13 @@ class Calls:
         story = context.case = Story(request=request, flow=flow, side=side, lane=lane, arrived=now, utc=world.utc())
         if world.quality is not None and lane is not None and not invite:
             world.quality.read(request, side, story.utc)
-        try:
-            tagged = request.to_tag is not None
-        except ParseError:
-            tagged = False  # an emergency call that is let in despite its faults
+        tagged = request.to_tag is not None
         if not tagged and is_emergency_uri(request.target, world.emergency):
             self._emergency(context, story, now)
             return
-        if (refusal := check(request)) is not None:
+        if (refusal := check(request)) is not None and (
+            refusal.status == 483 or not is_emergency_uri(request.target, world.emergency)
+        ):
             story.action = "refused"
             self._acting.reply(context, refusal.status, refusal.reason, now, refusal.lines)
             return
@@ -227,12 +227,7 @@ class Calls:
         if world.aftermath is not None:
             world.aftermath.happened(story.request, story.lane, story.flow, story.utc)
         side = OTHER[story.side] if story.side in OTHER else "carrier"
-        targets = world.routes.every(side)
-        try:
-            routed = self._onward.routed(story.request)[0]
-        except ParseError as error:
-            self._acting.reply(context, error.status, "Bad Request", now)
-            return
+        targets, routed = world.routes.every(side), self._onward.routed(story.request)[0]
         # Only an unanswerable request and a loop may still stop it (16.3; 400 was the endpoint's).
         if (refusal := check(story.request)) is not None and refusal.status in (482, 483):
             self._acting.reply(context, refusal.status, refusal.reason, now, refusal.lines)
@@ -247,11 +242,7 @@ class Calls:
     ) -> bool:
         """Pass on a request of a call that we let through: the sealed token says so, a To tag alone does not."""
         request = story.request
-        tags = (request.from_tag, request.to_tag)
-        for token in routed.tokens:
-            if (seal := self.world.sealer.open(token, request.call_id, tags)) is not None:
-                break
-        else:
+        if (seal := self._acting.opened(request, routed.tokens)) is None:
             return False
         story.action, story.seal = "in-dialog", seal
         edits = stripped(self.world, request, story.lane).edits if seal.action != "bypass" else None
@@ -260,14 +251,20 @@ class Calls:
             self._end(request.call_id, story.utc, seal)
             if self.world.quality is not None:
                 turn = self.world.quality.answered(story.call_id, story.side, story.utc)
-        self._onward.go(
-            routed,
-            reached,
-            lambda target: self._acting.forward(
-                context, story, Plan((target,), routed, edits, None, turn=turn, preload=False), self.world.now()
-            ),
-            lambda: self._acting.reply(context, 404, "Not Found", self.world.now()),
-        )
+
+        def go(target: Flow) -> None:
+            plan = Plan((target,), routed, edits, None, turn=turn, preload=False)
+            self._acting.forward(context, story, plan, self.world.now())
+
+        def lost() -> None:
+            if not routed.next.scheme and story.side in OTHER and (
+                targets := self.world.routes.of(OTHER[story.side], request.call_id)
+            ):
+                go(targets[0])  # the contact of an emergency call cannot be read: as Onward.acked has it
+            else:
+                self._acting.reply(context, 404, "Not Found", self.world.now())
+
+        self._onward.go(routed, reached, go, lost)
         return True
 
     # Acting and what comes back

@@ -49,6 +49,15 @@ class Onward:
             flow = bindings.path_of(routed.tokens)
         return routed, (flow,) if flow is not None else ()
 
+    def belongs(self, request: Request) -> bool:
+        """Whether a request whose bytes have faults bears our token for its call, and that is an emergency call, or one
+        of which nothing else was asked either (`bypass`).
+        """
+        if request.line("route") is None or request.to_tag is None:
+            return False
+        seal = self._acting.opened(request, self.routed(request)[0].tokens)
+        return seal is not None and seal.action == "bypass"
+
     def registering(self, request: Request, flow: Flow, routed: Routed, targets: Sequence[Flow]) -> Plan:
         """A REGISTER as it came, but for what leads calls for its contacts back through us (RFC 3261 section 10)."""
         bindings, through = self._world.bindings, self._world.settings.registration.through
@@ -92,17 +101,15 @@ class Onward:
         routed, reached = self.routed(request)
         trunk = self._world.trunks.find(flow.host, flow.port)
         lane = self._world.lanes.get(trunk.name) if trunk is not None else None
-        tags = (request.from_tag, request.to_tag)
-        opened = self._world.sealer.open
-        known = lane is not None or any(opened(token, request.call_id, tags) for token in routed.tokens)
-        if not known:
+        if lane is None and self._acting.opened(request, routed.tokens) is None:
             self._world.metrics.unknown_source()
             return
         edits = stripped(self._world, request, lane).edits
-        if routed.own and lane is not None and (
+        if (routed.own or not routed.next.scheme) and lane is not None and (
             targets := self._world.routes.of(OTHER[lane.trunk.side], request.call_id)
         ):
-            # The sender keeps no route set, as simple test tools do: the way of its INVITE is the best guess.
+            # The sender keeps no route set, as simple test tools do, or the contact of an emergency call cannot be
+            # read: the way of its INVITE is the best guess.
             self._acting.endpoint.relay(request, routed, targets[0], edits, now, flow)
             return
         self.go(

@@ -28,6 +28,9 @@ _LINE = re.compile(
     rf'[^:]++:[ \t]*+("[^"\\\r\n]*+"[ \t]*+|{_DISPLAY})<({_URI})>({PLAIN_PARAMS})'.encode("latin-1")
 ).fullmatch
 
+# The last tag of what is no address: an emergency call goes on with it, and its later requests are known by it.
+_TORN_TAG = re.compile(rb".*;[ \t]*tag[ \t]*=[ \t]*([^;,> \t\r\n]++)", re.IGNORECASE | re.DOTALL).match
+
 NAME_ADDR = rf'(?:"[^"\\\r\n]*+"[ \t]*+|{_DISPLAY})<{_URI}>'.encode("latin-1")
 """A name-addr as nearly all of them are."""
 
@@ -75,6 +78,14 @@ def tag_of(params: bytes) -> str | None:
     if params[:5] == b";tag=" and params.find(b";", 5) < 0 and QUOTE not in params:
         return params[5:].decode("utf-8", "surrogateescape") or None
     return params_of(params).get("tag") or None
+
+
+def torn(value: bytes) -> Shape:
+    """What is left of one unfolded value that cannot be read: a tag, where one can be seen. Whoever mends the line has
+    the same one.
+    """
+    found = _TORN_TAG(value)
+    return (b"", b"", b";tag=" + found[1] if found is not None else b"")
 
 
 def params_of(text: bytes) -> Params:

@@ -25,7 +25,7 @@ from proxy.sip.layer import Layer, Transaction
 from proxy.sip.matching import server_key
 from proxy.sip.message import Request
 from proxy.sip.options import Options
-from proxy.sip.parser import answerable
+from proxy.sip.parser import answerable, framed
 from proxy.sip.plain import Plain
 from proxy.sip.upstream import Upstream
 
@@ -132,26 +132,34 @@ class Arriving:
             self._branches.cancel(branch, now)
 
     def faulty(self, error: ParseError, flow: Flow, now: float) -> None:
-        """Bytes with a fault: a 400 or its like without state; silence where no answer is possible (SIP-016)."""
+        """Bytes with a fault: a 400 or its like without state; silence where no answer is possible (SIP-016). An
+        emergency call is let in all the same, and so are its ACK, its BYE and what else belongs to it.
+        """
         partial = error.partial
-        if partial is not None and partial.method != "ACK":
-            vital = self._options.vital
-            if vital is not None and error.status != 505 and vital(partial.target):
-                try:
-                    answerable(partial)
-                    self.request(partial, flow, now)
-                    return
-                except ParseError:
-                    pass
-            if partial.line("via") is not None:
-                phrase = reply.PHRASES.get(error.status, reply.PHRASES[400])
-                tag = reply.stateless_tag(partial)
-                try:
-                    back = reply.way_back(partial.via, flow)
-                except ParseError:
-                    back = flow
-                self._layer.out.append((reply.answer(partial, flow, error.status, phrase, tag), back))
+        if partial is not None and error.status != 505 and self._let_in(partial):
+            self.request(partial, flow, now)
+            return
+        if partial is not None and partial.method != "ACK" and partial.line("via") is not None:
+            phrase = reply.PHRASES.get(error.status, reply.PHRASES[400])
+            tag = reply.stateless_tag(partial)
+            try:
+                back = reply.way_back(partial.via, flow)
+            except ParseError:
+                back = flow
+            self._layer.out.append((reply.answer(partial, flow, error.status, phrase, tag), back))
         self._up.pending.append(Refused(flow, error, partial))
+
+    def _let_in(self, request: Request) -> bool:
+        """Whether a request goes on with its faults, which from now on raise nothing."""
+        vital, belongs = self._options.vital, self._options.belongs
+        try:
+            answerable(request)
+        except ParseError:
+            return False
+        request.forgive()
+        if vital is not None and vital(request.target):
+            return True
+        return belongs is not None and framed(request) and belongs(request)
 
 
 _new = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long

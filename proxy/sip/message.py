@@ -13,7 +13,7 @@ from proxy.sip.address import Address, Shape
 from proxy.sip.errors import ParseError
 from proxy.sip.grammar import CR, TOKEN
 from proxy.sip.headers import LIST_FIELDS, split_list, unfold, value_of
-from proxy.sip.uri import Uri
+from proxy.sip.uri import Uri, opaque
 from proxy.sip.uri import known as known_uri
 from proxy.sip.via import Via
 
@@ -249,6 +249,23 @@ class Request(Message):
         if self._uri is None:
             self._uri = known_uri(self.target)
         return self._uri
+
+    def forgive(self) -> None:
+        """From now on nothing that cannot be read of Request-URI, From and To raises: the target stays as it came, and
+        of the two there is a tag where one can be seen. For a request that goes on with its faults; it has both.
+        """
+        try:
+            _ = self.uri
+        except ParseError:
+            self._uri = opaque(self.target)
+        try:
+            _ = self.from_shape
+        except ParseError:
+            self._from_shape = address.torn(value_of(self._first["from"]))
+        try:
+            _ = self.to_shape
+        except ParseError:
+            self._to_shape = address.torn(value_of(self._first["to"]))
 
     @property
     def max_forwards(self) -> int | None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from proxy.sip import timers
 from proxy.sip.flow import Flow
+from proxy.sip.message import Request
 
 MAX_TRANSACTIONS = 400_000
 """Live server transactions: 6,000 calls a second, two each, for the 32 seconds that an answered one lingers. At about
@@ -54,6 +55,10 @@ class Options:
     vital: Callable[[bytes], bool] | None = None
     """Told a Request-URI, says whether the request is let in though its bytes have faults, if only it can be answered:
     emergency calls."""
+    belongs: Callable[[Request], bool] | None = None
+    """Told a request whose bytes have faults, says whether it is let in too, an ACK as any other: it is of a call that
+    was. Never raises.
+    """
 
 
 class Tokens(Protocol):

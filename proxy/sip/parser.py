@@ -195,3 +195,9 @@ def answerable(message: Request | Response) -> None:
         raise ParseError("the method in CSeq is another one", status=400 if known else 501)
 
 
+def framed(message: Message) -> bool:
+    """Whether every reader sees the end of a message where we do: it has one length at most, that of its body."""
+    if message.line("content-length") is None:
+        return True
+    length = _length(message)
+    return length != b"" and int(length) == len(message.body)

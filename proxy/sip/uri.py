@@ -86,6 +86,13 @@ def parse(raw: bytes) -> Uri:
     ))  # fmt: skip
 
 
+def opaque(raw: bytes) -> Uri:
+    """What stands for one that cannot be read, where a request goes on in spite of it: it has no scheme, and leads
+    nowhere.
+    """
+    return Uri("", None, None, "", None, NONE, "", raw, raw.decode("utf-8", "surrogateescape"))
+
+
 def _other(raw: bytes, text: str) -> Uri:
     found = _OTHER(text)
     if found is None:

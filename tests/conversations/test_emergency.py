@@ -9,7 +9,7 @@ import pytest
 from policy.emergency import is_emergency_uri
 from proxy.screening.marks import strip
 from proxy.sip.edit import Edits
-from proxy.sip.endpoint import FailedOver
+from proxy.sip.endpoint import FailedOver, Refused
 from proxy.sip.message import Request
 from tests.conversations.wire import Phone, Wire
 
@@ -211,3 +211,100 @@ def test_a_caller_who_gives_up_and_calls_again_is_not_held_up_by_the_first_call(
     exits.caller.invites(target=SOS, call="second")
     exits.callee.gets("CANCEL")
     assert exits.callee.gets("INVITE").call_id == b"second"
+
+
+# What belongs to a call that was let in with faults
+
+TORN, WHOLE = b"EXAMPLE, CO <sip:+12025550123@carrier.example.net>;tag=caller", b'"EXAMPLE CO" <sip:+12025550123@carrier.example.net;user=phone>;tag=caller'
+WAY = "Route: <sip:203.0.113.5:5060;lr;rw=TOKEN>"
+
+
+def ours(request: Request) -> bool:
+    return request.to_tag is not None and b";rw=TOKEN>" in (request.line("route") or b"")
+
+
+def torn(phone: Phone, method: str, target: str, *lines: str, **how: object) -> bytes:
+    """A request with a comma in a display name that nothing quotes."""
+    data = phone.request(method, target, lines=lines, **how).replace(WHOLE, TORN)  # type: ignore[arg-type]
+    phone.says(data)
+    return data
+
+
+@pytest.fixture
+def line() -> Wire:
+    """A caller and a callee, and an emergency call may have any fault."""
+    return Wire(vital=vital, belongs=ours)
+
+
+@pytest.mark.req("EMG-003")
+def test_a_torn_emergency_call_is_answered_acknowledged_and_ended_by_its_caller(line: Wire) -> None:
+    torn(line.caller, "INVITE", "sip:911@pbx.example.com")
+    line.callee.gets("INVITE")
+    line.callee.answers(200)
+    assert line.caller.hears(200).first("from") == TORN
+    for method, number in (("ACK", 1), ("INVITE", 2), ("BYE", 3)):
+        torn(line.caller, method, "sip:taker@192.0.2.20", WAY, to_tag="callee", cseq=number)
+        assert line.callee.gets(method).first("from") == TORN
+    line.callee.answers(200)
+    assert line.caller.hears(200)
+
+
+@pytest.mark.req("EMG-003")
+def test_and_its_callee_may_end_it(line: Wire) -> None:
+    torn(line.caller, "INVITE", "sip:911@pbx.example.com")
+    line.callee.gets("INVITE")
+    line.callee.answers(200)
+    line.caller.hears(200)
+    bye = line.callee.request("BYE", "sip:phone@198.51.100.10", lines=[WAY])
+    swapped = bye.replace(b"From: " + WHOLE, b"From: <sip:911@pbx.example.com>;tag=callee")
+    swapped = swapped.replace(b"To: <sip:+12025550199@pbx.example.com;user=phone>", b"To: " + TORN)
+    line.callee.says(swapped)
+    assert line.caller.gets("BYE").first("to") == TORN
+
+
+@pytest.mark.req("EMG-003", "SIP-048")
+def test_the_refusal_of_a_torn_emergency_call_is_acknowledged_and_not_sent_again(line: Wire) -> None:
+    invite = torn(line.caller, "INVITE", "sip:911@pbx.example.com")
+    line.callee.gets("INVITE")
+    line.callee.answers(486)
+    line.callee.gets("ACK")
+    line.caller.acks(invite, line.caller.hears(486))
+    line.advance(10)
+    line.caller.hears_nothing()
+    assert not line.told(Refused)
+
+
+@pytest.mark.req("TRAP-63", "SIP-016")
+@pytest.mark.parametrize("lines", [(), (WAY.replace("TOKEN", "GUESS"),)])
+@pytest.mark.parametrize("tag", ["callee", ""])
+def test_a_torn_request_that_does_not_prove_that_it_belongs_to_one_is_refused(line: Wire, lines: tuple[str, ...], tag: str) -> None:
+    torn(line.caller, "ACK", "sip:taker@192.0.2.20", *lines, to_tag=tag)
+    line.caller.hears_nothing()
+    for method in ("BYE", "INVITE", "INFO"):
+        torn(line.caller, method, "sip:taker@192.0.2.20", *lines, to_tag=tag)
+        line.caller.hears(400)
+    line.callee.hears_nothing()
+    assert len(line.told(Refused)) == 4 and line.proxy.transactions == 0
+
+
+@pytest.mark.req("TRAP-63", "SIP-016")
+@pytest.mark.parametrize("length", ["Content-Length: 3\r\nContent-Length: 4", "Content-Length: 4", "Content-Length: three"])
+def test_of_a_torn_request_every_reader_sees_the_end_where_we_do(line: Wire, length: str) -> None:
+    """On a connection what comes after its end would be a request of its own, and nobody has looked at that."""
+    data = line.caller.request("BYE", "sip:taker@192.0.2.20", lines=[WAY], to_tag="callee", body=b"BYE").replace(WHOLE, TORN)
+    line.caller.says(data.replace(b"Content-Length: 3", length.encode()))
+    line.caller.hears(400)
+    line.callee.hears_nothing()
+    for fault in (b"Content-Length: 3", b"Content-Length: 3\r\nContent-Length: 3", b"No-Colon\r\nContent-Length: 2", b"No-Length: 3"):
+        line.caller.says(data.replace(b"z9hG4bK", b"z9hG4bK%d" % len(fault)).replace(b"Content-Length: 3", fault))
+        assert line.callee.gets("BYE").body == (b"BY" if fault[-1:] == b"2" else b"BYE")
+
+
+def test_what_cannot_be_answered_is_not_let_in_by_any_token(line: Wire) -> None:
+    data = line.caller.request("ACK", "sip:taker@192.0.2.20", lines=[WAY], to_tag="callee").replace(WHOLE, TORN)
+    for missing in (b"Call-ID: call-1\r\n", b"From: " + TORN + b"\r\n", b"CSeq: 1 ACK\r\n"):
+        assert missing in data
+        line.caller.says(data.replace(missing, b""))
+    line.caller.says(data.replace(b"SIP/2.0\r\nVia", b"SIP/3.0\r\nVia"))
+    line.callee.hears_nothing()
+    assert len(line.told(Refused)) == 4
