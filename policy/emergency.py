@@ -58,7 +58,7 @@ def is_emergency_uri(uri: bytes, extra: frozenset[str] = frozenset()) -> bool:
         return URN.match(unquote_to_bytes(b"urn:" + rest).lower()) is not None
     if not colon or scheme not in (b"sip", b"sips", b"tel"):
         return False
-    return _names_emergency(_user(rest), extra)
+    return _names_emergency(dialled(rest), extra)
 
 
 def is_test_uri(uri: bytes) -> bool:
@@ -66,7 +66,7 @@ def is_test_uri(uri: bytes) -> bool:
     scheme, _, rest = uri.strip().partition(b":")
     if scheme.lower() == b"urn":
         return TEST_URN.match(unquote_to_bytes(b"urn:" + rest).lower()) is not None
-    return _bare(_user(rest)) in TESTS
+    return _bare(dialled(rest)) in TESTS
 
 
 def is_callback_mark(priority: str) -> bool:
@@ -113,8 +113,8 @@ def strings(configured: Iterable[str]) -> frozenset[str]:
     return frozenset(text for text in bare if text)
 
 
-def _user(rest: bytes) -> bytes:
-    """What is dialled, of a URI without its scheme. `sip:911` without a host is a mistake that phones make;
+def dialled(rest: bytes) -> bytes:
+    """What is dialled, of a sip or tel URI without its scheme. `sip:911` without a host is a mistake that phones make;
     the host then holds the number."""
     return rest.partition(b"@")[0] if b"@" in rest else re.split(rb"[;?>]", rest, maxsplit=1)[0]
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from policy.emergency import dialled
 from policy.verdict import Rejection
 from proxy.record import Story
 from proxy.sip.context import Plan
@@ -28,6 +29,8 @@ PHRASES = {302: "Moved Temporarily", 404: "Not Found", 503: "Service Unavailable
 DECLINE = "Decline"
 _USER = "!$&'()*+,;=-_.~#"
 """Characters of a user part that go back as they came, beside letters and digits: `+12025550199;npdi`."""
+_SERVICE = _USER + "%:/?@"
+"""The same for a URN: `urn:service:sos.fire`."""
 _EMBEDDED = "-_.!~*'()"
 """RFC 3261 section 25.1: of what stands after `?`, all but these is escaped; others are allowed, and not read alike."""
 
@@ -50,7 +53,7 @@ def answer(story: Story, plan: Plan) -> Rejection:
     inside = b""
     if trunk.embed and lines:
         inside = b"?" + b"&".join(_embedded(line) for line in lines)
-    to = diverted.partition(b"?")[0] or _target(request, trunk.contact or f"{_host(story.flow.host)}:{story.flow.port}")
+    to = diverted.partition(b"?")[0] or _target(story, trunk.contact or f"{_host(story.flow.host)}:{story.flow.port}")
     return Rejection(302, PHRASES[302], (b"Contact: <" + to + inside + b">", *lines))
 
 
@@ -68,14 +71,22 @@ def headers(request: Request, edits: Edits) -> Sequence[bytes]:
     return (*shown, *edits.add)
 
 
-def _target(request: Request, host: str) -> bytes:
-    """Whom the call is for, as dialled, at the asker's own next hop."""
+def _target(story: Story, host: str) -> bytes:
+    """Whom the call is for, as dialled, at the asker's own next hop; an emergency service by its own name."""
+    request = story.request
+    user: str | bytes
     try:
         user = request.uri.user or ""
         if request.uri.scheme == "tel":
             user = (request.uri.opaque or user).partition(";")[0]
     except ParseError:  # an emergency call that cannot be read
         user = ""
+    if not user and story.action == "emergency":
+        # A URN, `sip:911` without a host, or a target that cannot be read: what made it one is kept.
+        scheme, _, rest = request.target.strip().partition(b":")
+        if scheme.lower() == b"urn":
+            return quote(request.target.strip(), safe=_SERVICE).encode()
+        user = dialled(rest)
     # What was escaped stays so; what may not stand in a user part is escaped.
     user = quote(user, safe=_USER + "%")
     return f"sip:{user}@{host}".encode() if user else f"sip:{host}".encode()

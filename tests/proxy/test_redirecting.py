@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from policy.emergency import is_emergency_uri
 from policy.verdict import Rejection
 from proxy import redirecting
 from proxy.app import App
@@ -95,6 +96,48 @@ def test_where_there_is_nothing_to_say_the_asker_goes_on(go_on: int, action: str
     told = redirecting.answer(story, plan(message)._replace(edits=None))
     assert told.status == go_on
     assert told.lines == ((b"Contact: <sip:+12025550199@192.0.2.30:5062>",) if go_on == 302 else ())
+
+
+@pytest.mark.req("EMG-001", "EMG-003")
+@pytest.mark.parametrize(
+    ("target", "contact"),
+    [
+        ("urn:service:sos", "urn:service:sos"),
+        ("URN:service:sos.fire?x=1", "URN:service:sos.fire?x=1"),
+        ("urn:service:%73os", "urn:service:%73os"),
+        ("sip:911", "sip:911@192.0.2.30:5062"),
+        ("SIPS:911;user=phone", "sip:911@192.0.2.30:5062"),
+        ("tel:911;phone-context=x", "sip:911@192.0.2.30:5062"),
+        ("sip:911@203.0.113.5", "sip:911@192.0.2.30:5062"),
+    ],
+)
+def test_an_emergency_call_keeps_its_service_however_it_is_written(target: str, contact: str) -> None:
+    story, message = asked(target, action="emergency", go_on=302)
+    told = redirecting.answer(story, plan(message)._replace(edits=None))
+    assert told == Rejection(302, "Moved Temporarily", (f"Contact: <{contact}>".encode(),))
+    assert is_emergency_uri(contact.encode())
+
+
+@pytest.mark.req("EMG-001", "EMG-003")
+@pytest.mark.parametrize(
+    ("target", "contact"),
+    [
+        (b"sip:911@10.0.0.1:", b"sip:911@192.0.2.30:5062"),
+        (b"sip:911@x;;user=phone", b"sip:911@192.0.2.30:5062"),
+        (b"sip:9 1 1@x", b"sip:9%201%201@192.0.2.30:5062"),
+        (b"sip:911>", b"sip:911@192.0.2.30:5062"),
+        (b"urn:service:sos;<x> ,\"y\xff", b"urn:service:sos;%3Cx%3E%20,%22y%FF"),
+    ],
+)
+def test_nor_does_a_target_that_cannot_be_read_lose_it_or_break_the_contact(target: bytes, contact: bytes) -> None:
+    story, message = asked("sip:911@203.0.113.5", action="emergency", go_on=302)
+    changed = Request(b"", message.lines, message.names, b"", "INVITE", target)
+    story.request = changed
+    for _ in range(2):
+        told = redirecting.answer(story, plan(message)._replace(edits=None))
+        assert told.lines == (b"Contact: <" + contact + b">",)
+        assert is_emergency_uri(contact) and is_emergency_uri(target)
+        changed.forgive()
 
 
 def test_a_signed_call_is_302_whatever_go_on_says() -> None:
