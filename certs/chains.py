@@ -11,7 +11,6 @@ from zlib import crc32
 
 from certs.flights import host_of
 from shaken.credential import Credential
-from shaken.revocation import Identity
 
 MAX_KEPT = 16 * 1024
 """Octets of a file that is kept beside its credential, to validate it anew when the anchors change."""
@@ -45,8 +44,6 @@ class Held:
     """None where the file is too long to be kept."""
     ends: float
     """When its time is over; it serves on."""
-    path: tuple[Identity, ...]
-    """Its certificates, as revocation lists name them."""
     used: bool = False
     """Since somebody last looked for one that may go."""
     suspected: float = float("-inf")
@@ -66,7 +63,7 @@ class Chains:
         """Whether a chain of this host is held."""
         return host in self._hosts
 
-    def put(self, credential: Credential, kept: Kept, path: tuple[Identity, ...], utc: float) -> Held:
+    def put(self, credential: Credential, kept: Kept, utc: float) -> Held:
         """Hold a chain in the place of its predecessor."""
         url = credential.url
         former = self.drop(url)
@@ -78,7 +75,6 @@ class Chains:
             credential,
             kept if len(kept.body) <= MAX_KEPT else None,
             ends,
-            path,
             suspected=former.suspected if former is not None else float("-inf"),
         )
         self._hosts[host_of(url)] += 1

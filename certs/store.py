@@ -32,9 +32,9 @@ from certs.failures import Failures, Terms
 from certs.fetch import Fetched
 from certs.flights import Bounds, Flights, host_of
 from shaken import reference
-from shaken.credential import Anchors, Credential, CredentialFailure, load_chain, pointed, validate
+from shaken.credential import Anchors, Credential, CredentialFailure, pointed, validate
 from shaken.errors import CredentialError, ShakenError
-from shaken.revocation import REVOKED, Identity, Revocations, path
+from shaken.revocation import REVOKED, Identity, Revocations
 
 UNREACHABLE = "identity-unreachable"
 """The slug of a failure that says nothing about the certificate: it could not be had, or not in time."""
@@ -244,7 +244,7 @@ class Store:
         self._revocations, self._withheld = revocations, withheld
         self._failures.forget_all(REVOKED)
         for url, held in tuple(self._held.items()):
-            if (found := revocations.revoked(held.path)) is not None:
+            if (found := revocations.revoked(held.credential.path)) is not None:
                 self._chains.drop(url)
                 self._count("revoked")
                 self._failing(CredentialFailure(REVOKED, "invalid", _taken_back(found), url))
@@ -344,8 +344,7 @@ class Store:
             return unreachable(url, self._withheld)
         try:
             credential = validate(url, kept.body, self._anchors, utc)
-            names = path(load_chain(kept.body))
-            if (found := self._revocations.revoked(names)) is not None:
+            if (found := self._revocations.revoked(credential.path)) is not None:
                 raise CredentialError(_taken_back(found), REVOKED)
         except ShakenError as error:
             self._count("revoked" if error.slug == REVOKED else "invalid")
@@ -355,7 +354,7 @@ class Store:
         self._count("verified")
         self._failures.forget(url)
         self._stock.pop(url, None)
-        self._chains.put(credential, kept, names, utc)
+        self._chains.put(credential, kept, utc)
         return credential
 
     def _missing(self, url: str, slug: str, why: str) -> Credential | CredentialFailure:

@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 from shaken import constraints, reference
 from shaken.constraints import Constraints
 from shaken.errors import CredentialError, ParseError
+from shaken.revocation import Identity, identities
 from shaken.tnauthlist import OID, Extension, TNAuthList, of
 
 MAX_PEM = 64 * 1024
@@ -81,6 +82,10 @@ class Credential:
     """Of its subject, ISO 3166; empty where it names none."""
     numbered: bool = False
     """It lists numbers though no delegate's: no issuer of its chain says which numbers it has (LAB-18)."""
+    path: tuple[Identity, ...] = ()
+    """The certificates that vouch for it, as revocation lists name them: the leaf first, the anchor last. They are
+    those of the validated path: its file may hold others of the same names.
+    """
 
     def holds(self, signature: bytes, signing_input: bytes) -> bool:
         """Whether 64 octets of r and s are this key's signature over these octets (RFC 7518 section 3.4)."""
@@ -193,6 +198,7 @@ def validate(url: str, pem: bytes, anchors: Anchors, utc: float) -> Credential:
         constraints=_limits(path),
         country=(_name(subject, NameOID.COUNTRY_NAME) or "").upper(),
         numbered=bool(authority.numbers or authority.ranges) and not delegated,
+        path=_identities(path),
     )
 
 
@@ -222,6 +228,13 @@ def _limits(path: Iterable[x509.Certificate]) -> tuple[Constraints, ...]:
         return tuple(found for found in map(constraints.of, path) if found is not None)
     except ParseError as error:
         raise CredentialError(str(error), "identity-bad-certificate") from error
+
+
+def _identities(path: Iterable[x509.Certificate]) -> tuple[Identity, ...]:
+    try:
+        return identities(path)
+    except ValueError as error:  # of an anchor nobody has read the names before
+        raise CredentialError("a name in the chain cannot be read", "identity-bad-certificate") from error
 
 
 def _key(leaf: x509.Certificate) -> ec.EllipticCurvePublicKey:

@@ -102,18 +102,11 @@ def read(octets: bytes, signers: Sequence[x509.Certificate], utc: float) -> Revo
     return RevocationList(frozenset(entries), issuer, number, issued, ends)
 
 
-def path(chain: Sequence[x509.Certificate]) -> tuple[Identity, ...]:
-    """The certificates of a file, the leaf first, each by issuer and serial, as far as one issued the other."""
-    rest = list(chain)
-    leaf = next((one for one in rest if not _is_authority(one)), rest[0])
-    found: list[x509.Certificate] = []
-    one: x509.Certificate | None = leaf
-    while one is not None:
-        found.append(one)
-        rest.remove(one)
-        above = one.issuer
-        one = next((other for other in rest if other.subject == above), None)
-    return tuple((normal(one.issuer), one.serial_number) for one in found)
+def identities(path: Iterable[x509.Certificate]) -> tuple[Identity, ...]:
+    """The certificates of a validated path, as lists name them: each of them is asked about (RFC 5280 section
+    6.1.3(a)(3)). Raises ValueError where a name cannot be read.
+    """
+    return tuple((normal(one.issuer), one.serial_number) for one in path)
 
 
 def normal(name: x509.Name) -> str:
@@ -185,10 +178,3 @@ def _entries(crl: x509.CertificateRevocationList, issuer: str, indirect: bool) -
         if not lifted:
             found.add((whose, entry.serial_number))
     return found
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return False

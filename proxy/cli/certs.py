@@ -23,10 +23,9 @@ from certs.trust import Trust
 from proxy.cli import NEGATIVE, OK, complain
 from proxy.settings import Settings
 from proxy.trusting import sources
-from shaken.credential import Anchors, Credential, load_chain, validate
+from shaken.credential import Anchors, Credential, validate
 from shaken.errors import ShakenError
 from shaken.revocation import REVOKED
-from shaken.revocation import path as path_of
 
 
 class Row(NamedTuple):
@@ -72,7 +71,7 @@ def judged(files: Iterable[tuple[str, Kept | str]], trusted: Trust) -> Iterator[
             continue
         try:
             credential = validate(url, kept.body, anchors, utc)
-            if trusted.revocations.revoked(path_of(load_chain(kept.body))) is not None:
+            if trusted.revocations.revoked(credential.path) is not None:
                 yield Row(url, kept, None, f"{REVOKED}: it was taken back")
             else:
                 yield Row(url, kept, credential, "")

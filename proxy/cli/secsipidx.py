@@ -169,7 +169,7 @@ def fault(args: argparse.Namespace, value: bytes) -> str:
     credential = validate(url, pem, roots, now)
     if args.crl_file:
         taken = revocation.read(Path(args.crl_file).read_bytes(), roots.certificates, now)
-        if revocation.Revocations((taken,)).revoked(revocation.path(load_chain(pem))) is not None:
+        if revocation.Revocations((taken,)).revoked(credential.path) is not None:
             return "the certificate was taken back"
     if credential.spc is None and not credential.covers(found.orig_tn or ""):
         return "the certificate may not speak for this caller"

@@ -6,10 +6,10 @@ import pytest
 
 from certs.chains import EARLY, MAX_KEPT, SPREAD, Kept
 from certs.fetch import FetchError
-from certs.lab import DAY, Authority, Issued
+from certs.lab import DAY, Authority, Issued, pem
 from certs.store import UNREACHABLE
 from shaken.credential import Anchors, Credential, CredentialFailure
-from shaken.revocation import RevocationList, Revocations, path
+from shaken.revocation import RevocationList, Revocations, identities
 from tests.certs.library import URL, UTC, Library
 
 
@@ -62,7 +62,7 @@ async def test_what_was_kept_is_checked_as_if_it_had_come_just_now(library: Libr
 
 
 def taken_back(*leaves: Issued) -> Revocations:
-    entries = frozenset(path((leaf.certificate,))[0] for leaf in leaves)
+    entries = frozenset(identities((leaf.certificate,))[0] for leaf in leaves)
     return Revocations((RevocationList(entries, "administrator", 1, UTC, None),))
 
 
@@ -98,6 +98,19 @@ async def test_a_revoked_intermediate_takes_all_below_it(library: Library, autho
     await library.store.get(URL, 1.0)
     library.store.replace_revocations(taken_back(authority.intermediate))
     failure = library.store.peek(URL)
+    assert isinstance(failure, CredentialFailure) and failure.slug == "identity-revoked"
+@pytest.mark.req("STI-091")
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_certificate_of_the_same_name_hides_no_revoked_intermediate(
+    library: Library, authority: Authority, late: bool
+) -> None:
+    leaf, real = authority.leaf("709J").chain
+    beside = Authority(UTC, seed="another").intermediate.certificate
+    library.files[URL] = pem(leaf) + pem(beside) + pem(real)
+    if late:
+        assert isinstance(await library.store.get(URL, 1.0), Credential)
+    library.store.replace_revocations(taken_back(authority.intermediate))
+    failure = await library.store.get(URL, 1.0)
     assert isinstance(failure, CredentialFailure) and failure.slug == "identity-revoked"
 @pytest.mark.req("STI-093")
 async def test_what_is_withheld_counts_as_not_at_hand_and_comes_back_without_a_fetch(

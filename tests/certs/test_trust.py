@@ -14,7 +14,7 @@ from certs.files import FileError
 from certs.lab import DAY, Authority
 from certs.lab_pa import Administrator
 from certs.trust import Sources, Trust
-from shaken.revocation import path as path_of
+from shaken.revocation import identities
 
 UTC = 1_767_225_600.0
 OTHER = Authority(UTC, seed="another", name="SHAKEN Other Root")
@@ -150,10 +150,10 @@ def test_a_list_whose_time_is_over_serves_on_and_is_said(office: Office) -> None
 def test_a_newer_revocation_list_is_taken_and_an_older_one_is_not(office: Office) -> None:
     leaf = office.authority.leaf("709J").certificate
     held = Trust(office.sources, UTC)
-    assert held.revocations.revoked(path_of((leaf,))) is None and held.lists.generation == 1
+    assert held.revocations.revoked(identities((leaf,))) is None and held.lists.generation == 1
     office.revokes(3, leaf, issued=UTC + 60)
     assert held.look(UTC + 120)
-    assert held.revocations.revoked(path_of((leaf,))) and (held.lists.generation, held.age(UTC + 120)) == (2, 60)
+    assert held.revocations.revoked(identities((leaf,))) and (held.lists.generation, held.age(UTC + 120)) == (2, 60)
     office.revokes(2)
     assert not held.look(UTC + 180)
     assert held.revocations.count == 1 and "older" in held.complaints(UTC)[0]

@@ -165,7 +165,7 @@ def chain_read(pem: bytes) -> Credential:
         except ShakenError:
             pass
     try:
-        revocation.path(credential.load_chain(reference.bare(pem)))
+        revocation.identities(credential.load_chain(reference.bare(pem)))
     except ShakenError:
         pass
     return credential.validate(URL, pem, ANCHORS, UTC)

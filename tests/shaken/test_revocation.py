@@ -15,11 +15,11 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certs.lab import DAY, Authority
+from certs.lab import DAY, Authority, pem
 from certs.lab_pa import Administrator, distribution
-from shaken.credential import load_chain
+from shaken.credential import Anchors, validate
 from shaken.errors import CredentialError
-from shaken.revocation import SKEW, Revocations, normal, path, read
+from shaken.revocation import SKEW, Revocations, identities, normal, read
 
 UTC = 1_767_225_600.0
 AUTHORITY = Authority(UTC, seed="tests")
@@ -30,7 +30,7 @@ LEAF, GOOD = AUTHORITY.leaf("709J"), AUTHORITY.leaf("999X")
 
 
 def has(octets: bytes, certificate: x509.Certificate, utc: float = UTC) -> bool:
-    return bool(Revocations((read(octets, SIGNERS, utc),)).revoked(path((certificate,))))
+    return bool(Revocations((read(octets, SIGNERS, utc),)).revoked(identities((certificate,))))
 
 
 @pytest.mark.req("STI-091", "LAB-13")
@@ -61,14 +61,54 @@ def test_an_entry_without_an_issuer_is_of_the_one_before_it() -> None:
     assert not has(PA.crl([(None, serial), (ours, 1)]), LEAF.certificate)
 
 
+ANCHORS = Anchors.of([AUTHORITY.anchors_pem])
+
+
+def judged(*certificates: x509.Certificate) -> tuple[tuple[str, int], ...]:
+    """The certificates that vouch for the first one of a file, as lists name them."""
+    return validate("", b"".join(map(pem, certificates)), ANCHORS, UTC).path
+
+
 def test_an_intermediate_that_is_revoked_takes_its_leaves_with_it() -> None:
-    chain = load_chain(LEAF.chain_pem())
+    chain = LEAF.chain
     found = Revocations((read(PA.crl([AUTHORITY.intermediate.certificate]), SIGNERS, UTC),))
-    assert found.revoked(path(chain)) == path(chain)[1] and found.count == 1
+    assert found.revoked(judged(*chain)) == identities(chain)[1] and found.count == 1
     # In whatever order the file has them, and never by a certificate that only lies beside them.
-    assert found.revoked(path(tuple(reversed(chain))))
+    assert found.revoked(judged(*reversed(chain)))
     beside = Revocations((read(PA.crl([OTHER.root.certificate]), SIGNERS, UTC),))
-    assert not beside.revoked(path((*chain, OTHER.root.certificate)))
+    assert not beside.revoked(judged(*chain, OTHER.root.certificate))
+
+
+def decoy(issuer: x509.Name) -> x509.Certificate:
+    """A certificate with the name and the key of the real intermediate, which nobody trusted has signed."""
+    real = AUTHORITY.intermediate.certificate
+    return (
+        x509.CertificateBuilder(issuer, real.subject, real.public_key(), 7, real.not_valid_before_utc, real.not_valid_after_utc)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(OTHER.root.key, hashes.SHA256())
+    )
+
+
+@pytest.mark.req("STI-091", "STI-092")
+@pytest.mark.parametrize("beside", [OTHER.intermediate.certificate, decoy(OTHER.root.certificate.subject), decoy(AUTHORITY.root.certificate.subject)])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_certificate_of_the_same_name_hides_no_revoked_intermediate(beside: x509.Certificate, place: int) -> None:
+    leaf, real = LEAF.chain
+    assert beside.subject == real.subject
+    file = [leaf, real]
+    file.insert(place, beside)
+    found = Revocations((read(PA.crl([real]), SIGNERS, UTC),))
+    assert found.revoked(judged(*file)) == identities((real,))[0]
+    # What is asked is what vouches: one that only lies there may stand on any list.
+    other = Revocations((read(PA.crl([beside]), SIGNERS, UTC),))
+    assert other.revoked(judged(*file)) is None
+
+
+def test_an_authority_is_asked_about_though_its_file_leaves_it_out() -> None:
+    """As where the operator trusts an intermediate itself."""
+    real = AUTHORITY.intermediate.certificate
+    credential = validate("", pem(LEAF.certificate), Anchors((real,)), UTC)
+    assert Revocations((read(PA.crl([real]), SIGNERS, UTC),)).revoked(credential.path) == identities((real,))[0]
 
 
 def test_names_are_compared_as_names() -> None:
@@ -209,7 +249,7 @@ def test_a_plain_list_is_about_certificates_of_its_own_issuer() -> None:
     authority = AUTHORITY.intermediate
     octets = PA.crl([(None, LEAF.certificate.serial_number)], key=authority.key, issuer=authority.certificate.subject, indirect=False)
     found = Revocations((read(octets, (authority.certificate,), UTC),))
-    assert found.revoked(path((LEAF.certificate,))) and not found.revoked(path((GOOD.certificate,)))
+    assert found.revoked(identities((LEAF.certificate,))) and not found.revoked(identities((GOOD.certificate,)))
 
 
 def test_an_entry_that_lifts_another_revokes_nothing() -> None:
@@ -234,10 +274,3 @@ def test_names_with_several_parts_are_not_mixed_up() -> None:
 
     assert normal(name(["a", "b"], ["c"])) == "2.5.4.10=b+2.5.4.3=a/2.5.4.3=c"
     assert normal(name(["a  B"])) == "2.5.4.3=a b"
-
-
-def test_a_chain_of_authorities_alone_has_a_path_too() -> None:
-    both = (AUTHORITY.intermediate.certificate, AUTHORITY.root.certificate)
-    assert [serial for _, serial in path(both)] == [one.serial_number for one in both]
-    plain = signer(None)  # it does not say whether it is an authority
-    assert path((AUTHORITY.root.certificate, plain))[0] == (normal(plain.issuer), 7)
