@@ -21,9 +21,9 @@ from proxy.diverting import diverted
 from proxy.hook import DecisionHook
 from proxy.marking import UNTOUCHED, counted, for_service, marked
 from proxy.record import Story
-from proxy.screening.case import Case, Lane, hear, judge, open_case, stir_reasons
+from proxy.screening.case import Case, Lane, hear, judge, open_case
 from proxy.screening.signing import Signed, Turned, Wanted
-from proxy.screening.telling import turn_of
+from proxy.screening.telling import stir_reasons, turn_of
 from proxy.signer import SigningService
 from proxy.sip.context import Context
 from proxy.sip.endpoint import Plan

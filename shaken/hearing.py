@@ -74,6 +74,8 @@ class Hearing(NamedTuple):
     """Where the call has arrived: numbers or URIs of the Request-URI."""
     circumstances: Circumstances
     rules: Rules
+    doubted: tuple[Part, ...] = ()
+    """What counts in the place of `parts` where no token proves who calls (`beside`); empty: the same."""
 
 
 class Conclusion(NamedTuple):
@@ -137,6 +139,34 @@ def open_hearing(
         circumstances,
         rules,
     )
+
+
+def strayed(hearing: Hearing) -> bool:
+    """Whether a token that may prove a caller's number was signed for another one."""
+    return any(part.exam.orig is FAIL and part.kind in hearing.rules.kinds for part in hearing.parts)
+
+
+def _signed(hearing: Hearing) -> int:
+    """How well such tokens are signed for this caller: 0 where none is, 2 where one has not failed so far."""
+    return max(
+        (
+            2 if part.exam.failure is None or part.excused is not None else 1
+            for part in hearing.parts
+            if part.exam.orig is PASS and part.kind in hearing.rules.kinds
+        ),
+        default=0,
+    )
+
+
+def beside(hearing: Hearing, other: Hearing) -> Hearing | None:
+    """What counts of two hearings of one request beside two callers: None for the first, unless the second caller is
+    signed for better. Until a token proves that one, tokens of other kinds are heard beside the first.
+    """
+    if _signed(other) <= _signed(hearing):
+        return None
+    both = zip(hearing.parts, other.parts, strict=True)
+    doubted = tuple(new if new.kind in hearing.rules.kinds else old for old, new in both)
+    return other._replace(doubted=doubted, urls=tuple(dict.fromkeys(other.urls + hearing.urls)))
 
 
 def _part(value: bytes, claim: Claim, rules: Rules, utc: float, circumstances: Circumstances) -> Part:
@@ -294,7 +324,10 @@ def conclude(hearing: Hearing, credentials: Mapping[str, Credential | Credential
     for place, part in enumerate(parts):
         if part.kind in div.KINDS and whole[place].failure is None and (place not in order or not ends):
             whole[place] = _unlinked(part, whole[place], sound[place])
-    return _concluded(hearing, whole, tuple(place for place in order if whole[place].proved))
+    found = _concluded(hearing, whole, tuple(place for place in order if whole[place].proved))
+    if hearing.doubted and (found.judgement is None or not found.judgement.proved):
+        return conclude(hearing._replace(parts=hearing.doubted, doubted=()), credentials, utc)
+    return found
 
 
 def _unlinked(part: Part, result: Judgement, sound: bool) -> Judgement:

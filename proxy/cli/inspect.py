@@ -136,7 +136,7 @@ async def told_of(
         return {**told, "fault": "there is no Identity header"}
     named = tuple(dict.fromkeys(one for one in uris if one is not None))
     claim = Claim(case.caller.tn, case.caller.uri, case.callees, None, named)
-    hearing = open_hearing(values, claim, rules, utc, circumstances(request, case))
+    hearing = case.hearing or open_hearing(values, claim, rules, utc, circumstances(request, case))
     known: dict[str, Credential | CredentialFailure] = {}
     for url in hearing.urls:
         known[url] = await obtain(args, url, trusted, pem, tls_ca, utc)

@@ -30,9 +30,8 @@ from proxy.sip.message import Request
 from proxy.sip.uri import Uri
 from shaken import mky
 from shaken.credential import Credential, CredentialFailure
-from shaken.hearing import Circumstances, Conclusion, Hearing, conclude, open_hearing
+from shaken.hearing import Circumstances, Conclusion, Hearing, beside, conclude, open_hearing, strayed
 from shaken.number import Party, Plan, party
-from shaken.reason import ppi, reason, reasons
 from shaken.verdict import Fact, Judgement
 from shaken.verify import Claim, Exam, Rules, examine
 from shaken.verify import judge as judge_identity
@@ -230,7 +229,14 @@ def open_case(request: Request, lane: Lane, utc: float) -> Case:
             case.exams = (exam,)
             case.urls = (exam.url,) if exam.url is not None else ()
         else:
-            case.hearing = hearing = open_hearing(values, claim, lane.rules, utc, circumstances(request, case))
+            around = circumstances(request, case)
+            hearing = open_hearing(values, claim, lane.rules, utc, around)
+            if case.caller_field != "From" and strayed(hearing):
+                caller, claim = _from(request, case, claim)
+                if (better := beside(hearing, open_hearing(values, claim, lane.rules, utc, around))) is not None:
+                    hearing = better
+                    _called_by(request, case, caller)
+            case.hearing = hearing
             case.exams = tuple(part.exam for part in hearing.parts)
             case.urls = hearing.urls
     return case
@@ -274,15 +280,23 @@ def _by_from(
     """The same token beside From, where it was not signed for whom P-Asserted-Identity names: some networks sign the
     one, some the other. What matches is who calls (TRAP-40); the field that it was read from is kept with the call.
     """
-    source = request.from_
-    caller = who(source.uri, case.lane.plan)
-    other = claim._replace(caller=caller.tn, caller_uri=caller.uri)
+    caller, other = _from(request, case, claim)
     again = examine(value, other, case.lane.rules, utc)
     if again.orig is not Fact.PASS:
         return claim, exam
-    case.caller, case.caller_field = caller, "From"
-    case.caller_text = source.uri.user or source.uri.host
+    _called_by(request, case, caller)
     return other, again
+
+
+def _from(request: Request, case: Case, claim: Claim) -> tuple[Party, Claim]:
+    """Who calls as From has it."""
+    caller = who(request.from_.uri, case.lane.plan)
+    return caller, claim._replace(caller=caller.tn, caller_uri=caller.uri)
+
+
+def _called_by(request: Request, case: Case, caller: Party) -> None:
+    uri = request.from_.uri
+    case.caller, case.caller_field, case.caller_text = caller, "From", uri.user or uri.host
 
 
 def circumstances(request: Request, case: Case) -> Circumstances:
@@ -298,17 +312,6 @@ def circumstances(request: Request, case: Case) -> Circumstances:
         request.body if request.method == "MESSAGE" else None,
         mky.fingerprints(request.body) if case.lane.rules.media_keys else None,
     )
-
-
-def stir_reasons(request: Request, case: Case) -> tuple[bytes, ...]:
-    """Reason lines for the tokens that failed, to ride on the responses of a call that goes on (RFC 9410; STI-112: a
-    proxy makes no 1xx of its own for them).
-    """
-    if case.hearing is not None:
-        return reasons(case.hearing, case.heard) if case.heard is not None else ()
-    if case.judgement is None or case.judgement.failure is None:
-        return ()
-    return (reason(case.judgement.failure, ppi(request.first("identity") or b"")),)
 
 
 SOFTWARE_LENGTH = 40

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from proxy.screening.case import Case, stir_reasons
+from proxy.screening.case import Case
 from proxy.sip.edit import Edits
 from proxy.sip.headers import split_list, value_of
 from proxy.sip.message import Request, Response
-from shaken.reason import without_ours
+from shaken.reason import ppi, reason, reasons, without_ours
 
 Turn = Callable[[Response], Edits]
 
@@ -50,6 +50,17 @@ def inward(ours: Collection[bytes]) -> Turn | None:
         return edits
 
     return turn
+
+
+def stir_reasons(request: Request, case: Case) -> tuple[bytes, ...]:
+    """Reason lines for the tokens that failed, to ride on the responses of a call that goes on (RFC 9410; STI-112: a
+    proxy makes no 1xx of its own for them).
+    """
+    if case.hearing is not None:
+        return reasons(case.hearing, case.heard) if case.heard is not None else ()
+    if case.judgement is None or case.judgement.failure is None:
+        return ()
+    return (reason(case.judgement.failure, ppi(request.first("identity") or b"")),)
 
 
 def turn_of(request: Request, case: Case) -> Turn | None:

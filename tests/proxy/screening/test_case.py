@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from policy.rulebook import Profile, Rulebook
-from proxy.screening.case import Case, Lane, displayed, judge, number_in, open_case, stir_reasons, who
+from proxy.screening.case import Case, Lane, displayed, judge, number_in, open_case, who
+from proxy.screening.telling import stir_reasons
 from proxy.settings import Trunk
 from proxy.sip.message import Request
 from proxy.sip.parser import parse
@@ -126,6 +127,93 @@ def test_the_caller_is_the_one_that_was_signed_for(asserted: str, caller: str, t
     case = judged(request(vector("VEC-1"), caller=caller, lines=(f"P-Asserted-Identity: <sip:{asserted}@carrier.example.net>",)), trust)
     assert case.caller_field == field and case.judgement is not None and case.judgement.slug == slug
     assert case.call is not None and (slug is not None or case.call.caller == "12025550123")
+
+
+ELSEWHERE = "12025550100"
+ASSERTED = (f"P-Asserted-Identity: <sip:+{ELSEWHERE}@carrier.example.net>",)
+FOR_FROM, FOR_ASSERTED = ORIGINAL, {**ORIGINAL, "orig": {"tn": ELSEWHERE}}
+FOR_OTHERS = {**ORIGINAL, "orig": {"tn": "12025550188"}}
+STALE = {"iat": IAT - 3600}
+SIGNED = {
+    "for From": made("shaken", FOR_FROM),
+    "for From, forged": made("shaken", FOR_FROM, OTHER),
+    "for From, stale": made("shaken", {**FOR_FROM, **STALE}),
+    "asserted": made("shaken", FOR_ASSERTED),
+    "asserted, forged": made("shaken", FOR_ASSERTED, OTHER),
+    "asserted, stale": made("shaken", {**FOR_ASSERTED, **STALE}),
+    "for somebody else": made("shaken", FOR_OTHERS),
+    "unreadable": b"eyJ;info=<https://cr.example.net/sp818h.pem>",
+}
+BESIDE = {
+    "a card": made("rcd", {**PRIORITY, "rcd": {"nam": "Example Parcel Co"}}),
+    "a priority": rph(["ets.0"]),
+    "a diversion": made("div", {**PRIORITY, "div": {"tn": "12025550188"}}),
+    "an unknown kind": made("zzz", FOR_FROM),
+}
+
+
+def said(case: Case) -> tuple[str, str | None, str | None]:
+    """Who calls by which header, and why that is not proved."""
+    assert case.judgement is not None
+    return case.caller_field, case.caller.tn, case.judgement.slug
+
+
+@pytest.mark.req("STI-056", "TRAP-40", "TRAP-23")
+@pytest.mark.parametrize("beside", [*BESIDE, "the same again", "the same, joined", "an old header"])
+@pytest.mark.parametrize("signed", SIGNED)
+def test_a_token_is_worth_the_same_with_another_header_beside_it(signed: str, beside: str) -> None:
+    value = SIGNED[signed]
+    more = {"the same again": (value, value), "the same, joined": (value + b", " + made("zzz", FOR_FROM),), "an old header": (value,)}
+    lines = (*ASSERTED, OLD) if beside == "an old header" else ASSERTED
+    alone = judged(request(value, lines=ASSERTED))
+    assert said(judged(request(*(more.get(beside) or (value, BESIDE[beside])), lines=lines))) == said(alone)
+
+
+@pytest.mark.req("STI-056", "TRAP-40")
+@pytest.mark.parametrize("first", SIGNED)
+@pytest.mark.parametrize("second", SIGNED)
+def test_two_tokens_prove_who_calls_only_where_one_of_them_does_alone(first: str, second: str) -> None:
+    both = said(judged(request(SIGNED[first], SIGNED[second], lines=ASSERTED)))
+    alone = [said(judged(request(SIGNED[one], lines=ASSERTED))) for one in (first, second)]
+    if both[2] is None:
+        assert both in alone
+    if "asserted" in (first, second):
+        assert both == ("P-Asserted-Identity", ELSEWHERE, None)  # what the network asserts goes before From
+    if "for From" in (first, second) and not {"asserted", "asserted, forged"} & {first, second}:
+        assert both == ("From", "12025550123", None)
+
+
+@pytest.mark.req("TRAP-40", "STI-102")
+@pytest.mark.parametrize(
+    ("signed", "slug", "proved"),
+    [("for From", None, ("ets.0",)), ("for From, forged", "identity-bad-signature", ()), ("asserted", None, ())],
+)
+def test_what_else_was_signed_for_from_counts_only_where_from_is_proved(signed: str, slug: str | None, proved: tuple[str, ...]) -> None:
+    case = judged(request(SIGNED[signed], BESIDE["a priority"], lines=(*ASSERTED, "Resource-Priority: ets.0")))
+    assert case.judgement is not None and case.judgement.slug == slug
+    assert case.heard is not None and case.heard.priorities == proved and case.heard.priority_failed == (not proved)
+    alone = judged(request(BESIDE["a priority"], lines=(*ASSERTED, "Resource-Priority: ets.0")))
+    assert alone.heard is not None and alone.heard.priorities == ()
+
+
+@pytest.mark.req("TRAP-40", "TRAP-30")
+def test_a_call_signed_for_from_is_forwarded_with_its_diversions() -> None:
+    onward = made("div", {"dest": {"tn": ["12025550177"]}, "div": {"tn": "12025550199"}, "iat": IAT + 2, "orig": {"tn": "12025550123"}})
+    for lines, field in (((), "From"), (ASSERTED, "From")):
+        case = judged(request(SIGNED["for From"], onward, lines=lines, target="+12025550177"))
+        assert said(case) == (field, "12025550123", None)
+        assert case.heard is not None and case.heard.via == ("12025550199",)
+
+
+@pytest.mark.req("TRAP-40")
+def test_a_certificate_that_is_not_at_hand_is_no_other_caller() -> None:
+    trunk = Trunk("carrier", "carrier", (), trust="identity")
+    lane = Lane(trunk, "carrier", Plan("1", "202"), Profile(), "enforce", 100, Rules())
+    for more in ((), (BESIDE["a card"],)):
+        case = open_case(request(SIGNED["for From"], *more, lines=ASSERTED), lane, UTC)
+        assert case.urls == (URL,)
+        judge(case, {}, Rulebook(), UTC, 0)
+        assert case.judgement is not None and case.judgement.slug == "identity-unreachable"
 
 
 @pytest.mark.req("STI-038", "STI-039", "TRAP-44")
