@@ -131,10 +131,11 @@ def stripped(world: World, request: Request, lane: Lane | None) -> Marks:
 
 def bare(world: World, low: bytes, lane: Lane) -> bool:
     """Whether nothing would come off a request with these header lines, told from their octets in lower case."""
+    # The names without their colon: blanks may stand before it (HCOLON, RFC 3261 section 25.1).
     return lane.mode == "observe" or world.bypass or (
         silent(low, world.settings.marking.prefix.lower().encode() + b"-")
-        and low.find(b"\npriority:") < 0
-        and (lane.trunk.trust != "none" or low.find(b"\np-asserted-identity:") < 0)
+        and low.find(b"\npriority") < 0
+        and (lane.trunk.trust != "none" or low.find(b"\np-asserted-identity") < 0)
     )
 
 

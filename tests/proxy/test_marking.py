@@ -7,10 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policy.attest import Terms
 from policy.verdict import Verdict
-from proxy.marking import counted, marked, unscreened
+from proxy.marking import _strip, counted, marked, stripped, unscreened
 from proxy.settings.network import Trunk
 from proxy.settings.values import MarkingSettings
 from proxy.sip.message import Request
@@ -133,3 +135,47 @@ def test_privacy_hides_who_calls_from_a_side_that_nobody_trusts_and_never_identi
 def test_a_preferred_identity_is_of_no_use_to_us_and_stays_for_whom_it_is_meant() -> None:
     names, _ = gone(request(vector("VEC-1"), lines=("P-Preferred-Identity: <sip:+12025550123@pbx.example.com>",)))
     assert "p-preferred-identity" not in names
+
+
+NOT_THEIRS = (
+    ("P-Asserted-Identity", "<sip:+12025550100@carrier.example.net>"), ("Priority", "psap-callback"), ("Priority", "%70sap-callback;x"),
+    ("P-Attestation-Indicator", "A"), ("Attestation-Info", "A"), ("P-Origination-ID", "1"), ("Origination-ID", "1"),
+    ("X-Twilio-Verstat", "TN-Validation-Passed-A"), ("X-Plivo-Stir-Verification", "Verified"), ("X-Screen-Verdict", "allow"),
+    ("P-Preferred-Identity", "<sip:+12025550100;verstat=TN-Validation-Passed@carrier.example.net>"),
+    ("Contact", "<sip:a@carrier.example.net>;verst%61t=TN-Validation-Passed"),
+)  # fmt: skip
+THEIRS = (("Priority", "urgent"), ("Subject", "Priority: psap-callback"), ("P-Asserted-Service", "x"), ("Identity", "x"), ("y", "x"))
+COMPACT = {"Contact": "m"}
+
+
+def spelled(draw: st.DrawFn, name: str, value: str) -> str:
+    """A header line in one of the ways in which it may be written (RFC 3261 sections 7.3.1, 7.3.3 and 25.1)."""
+    name = COMPACT.get(name, name) if draw(st.booleans()) else name
+    name = "".join(one.upper() if draw(st.booleans()) else one.lower() for one in name)
+    between = st.text(" \t", max_size=2)
+    fold = draw(st.sampled_from(["", "\r\n ", " \r\n\t"]))
+    return name + draw(between) + ":" + draw(between) + fold + value
+
+
+@st.composite
+def lines_of(draw: st.DrawFn) -> tuple[str, ...]:
+    chosen = draw(st.lists(st.sampled_from(NOT_THEIRS + THEIRS), max_size=4))
+    return tuple(spelled(draw, name, value) for name, value in chosen)
+
+
+@pytest.mark.req("SIP-126", "EMG-013")
+@given(lines_of(), st.sampled_from(["none", "identity", "verdicts"]))
+def test_the_quick_look_misses_nothing_that_comes_off(lines: tuple[str, ...], trust: str) -> None:
+    case = judged(request())
+    lane = dataclasses.replace(case.lane, trunk=dataclasses.replace(case.lane.trunk, trust=trust))
+    message, here = request(method="BYE", lines=lines), world()
+    quick, whole = stripped(here, message, lane).edits, _strip(here, message, lane).edits
+    assert (quick.drop, quick.swap, quick.add) == (whole.drop, whole.swap, whole.add)
+
+
+@pytest.mark.req("SIP-126", "EMG-013")
+@pytest.mark.parametrize(("line", "name"), [("P-Asserted-Identity : <sip:+12025550100@x>", "p-asserted-identity"), ("PRIORITY\t: psap-callback", "priority")])
+def test_a_blank_before_the_colon_keeps_nothing_on_a_request_that_is_not_screened(line: str, name: str) -> None:
+    case, message = judged(request()), request(method="BYE", lines=(line,))
+    lane = dataclasses.replace(case.lane, trunk=dataclasses.replace(case.lane.trunk, trust="none"))
+    assert [message.names[at] for at in stripped(world(), message, lane).edits.drop] == [name]
