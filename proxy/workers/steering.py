@@ -26,9 +26,10 @@ REACH = 420
 # Letters in either case, and everything else that may stand in a branch, to one octet each.
 _FOLD = bytes(octet | 0x20 for octet in range(256))
 _ENDS = b";,\r\n \t"
-# The topmost Via as nearly all write it, first or after other headers, and its branch with the cookie.
+# The topmost Via, first or after other headers, and its branch with the cookie as nearly all write it. Where it has no
+# such branch, none is taken from a Via below: a CANCEL has the topmost one alone.
 _BRANCH = re.compile(
-    rb"\r\n(?:via|v)[ \t]*:[ \t]*SIP[^\r\n,]*?;[ \t]*branch=z9hG4bK([^;,\r\n \t]++)", re.IGNORECASE
+    rb"\r\n(?:via|v)[ \t]*:(?:[ \t]*SIP[^\r\n,]*?;[ \t]*branch=z9hG4bK([^;,\r\n \t]++))?", re.IGNORECASE
 ).search
 # The same as most write it, with nothing before it, so that there can be no fold: in half the time.
 _FIRST = re.compile(
@@ -45,9 +46,8 @@ def owner(data: bytes, workers: int) -> int | None:
     """The worker that a message belongs to; None where any will do: it cannot be read, or it is no answer of ours."""
     found = _FIRST(data, 0, REACH * 4)
     if found is None:
-        found = _BRANCH(data, 0, REACH * 4)
-        # A fold, or a Via that another one may stand before, is for the parser.
-        if found is None or data.find(b"\r\n ", 0, found.end()) >= 0 or data.find(b"\r\n\t", 0, found.end()) >= 0:
+        found = _glanced(data)
+        if found is None:
             return _parsed(data, workers)
     return _named(found[1], workers) if data[:4] == b"SIP/" else share(found[1], workers)
 
@@ -56,8 +56,7 @@ def named(data: bytes) -> tuple[bool, bytes] | None:
     """Whether a message is a response, and what it belongs by: its branch without the cookie, or a request's Call-ID
     where there is none. None where it cannot be read.
     """
-    found = _BRANCH(data, 0, REACH * 4)
-    if found is not None and b"\r\n " not in data[: found.end()] and b"\r\n\t" not in data[: found.end()]:
+    if (found := _glanced(data)) is not None:
         return data[:4] == b"SIP/", found[1]
     try:
         message = parse(data)
@@ -68,6 +67,15 @@ def named(data: bytes) -> tuple[bool, bytes] | None:
         return None if answers else (False, message.call_id)
     except ParseError:
         return None
+
+
+def _glanced(data: bytes) -> re.Match[bytes] | None:
+    """The topmost Via and its branch; None where they are for the parser, as behind a fold."""
+    found = _BRANCH(data, 0, REACH * 4)
+    if found is None or found[1] is None:
+        return None
+    end = found.end()
+    return found if data.find(b"\r\n ", 0, end) < 0 and data.find(b"\r\n\t", 0, end) < 0 else None
 
 
 def _named(key: bytes, workers: int) -> int | None:

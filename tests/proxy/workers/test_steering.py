@@ -132,6 +132,17 @@ def test_without_a_cookie_the_call_id_decides() -> None:
     assert owner(data, 7) == share(parse(data).call_id, 7)
 
 
+@pytest.mark.parametrize("top", ["", ";branch=old", ";branch = z9hG4bKfirst", ';x="a,b";branch=z9hG4bKfirst', ";rport,SIP/2.0/UDP h;branch=z9hG4bKx"])
+def test_the_branch_of_a_via_below_the_topmost_names_no_owner(top: str) -> None:
+    """A CANCEL has the topmost one alone."""
+    below = "\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKbelow"
+    for workers in range(2, 8):
+        call = request("", after=below).replace(b";branch=\r", top.encode() + b"\r")
+        cancel = request("", method="CANCEL").replace(b";branch=\r", top.encode() + b"\r")
+        assert owner(call, workers) == owner(cancel, workers) == steering._parsed(call, workers)
+        assert steering.named(call) == steering.named(cancel)
+
+
 def test_counting_branches_spread_evenly() -> None:
     counts = [0] * 4
     for call in range(4000):
