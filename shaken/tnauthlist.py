@@ -113,7 +113,9 @@ def _range(data: bytes) -> tuple[str, int]:
 
 
 def check_range(start: str, count: int) -> None:
-    """Raises ParseError unless the range is one (RFC 8226 section 9; STI-080)."""
+    """Raises ParseError unless the range is one (RFC 8226 section 9; STI-080): start + count MUST be less than 10^D, D
+    being the digits of start. So one that ends with nines alone is none, though its last number keeps its digits.
+    """
     if _START(start) is None or count < 2 or int(start) + count >= 10 ** len(start):
         raise ParseError("a range of the TNAuthList leaves its number of digits")
 

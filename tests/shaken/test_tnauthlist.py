@@ -93,7 +93,7 @@ def test_numbers_with_a_star_are_within_only_by_name() -> None:
 
 
 @pytest.mark.req("STI-080")
-@pytest.mark.parametrize(("start", "count", "fine"), [("97", 2, True), ("98", 2, False), ("0", 2, True), ("0", 1, False), ("0", 9, True), ("0", 10, False), ("1" * 15, 2, True), ("1" * 16, 2, False)])
+@pytest.mark.parametrize(("start", "count", "fine"), [("97", 2, True), ("98", 2, False), ("0", 2, True), ("0", 1, False), ("0", 9, True), ("0", 10, False), ("10", 89, True), ("10", 90, False), ("10", 91, False), ("1" * 15, 2, True), ("1" * 16, 2, False)])
 def test_a_range_keeps_to_its_digits(start: str, count: int, fine: bool) -> None:
     if fine:
         check_range(start, count)
