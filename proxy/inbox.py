@@ -6,7 +6,7 @@ served without screening, which is what costs most; one that has waited so long 
 fall (RFC 3261 section 17.1.1.2), so that those that are served are served in time. When that goes on for seconds it is
 no pause of ours but too much, and they are refused (section 21.5.4): who is not refused sends again and again, until
 the repetitions alone are more than can be read. Over a stream nothing is sent again, so whoever falls there is refused
-at once.
+at once. A CANCEL waits behind its call and is served however late that is.
 
 Whoever says that he belongs to a call in progress, or calls back for an emergency centre, is asked for a proof, and
 passes within a bound: beyond it he waits like the others. Bytes are looked at, not parsed: a guess costs an order,
@@ -28,6 +28,8 @@ STALE = 0.2
 """Seconds: by then a 100 was due (section 17.2.1). Whoever waited longer hears nothing before he repeats himself."""
 IN_TIME = 0.8 * STALE
 """Seconds of work that may wait while more comes than can be served: the rest would be stale when its turn came."""
+ROOM = 0.5 * IN_TIME
+"""Seconds of work up to which whatever comes may wait."""
 HURRY = 0.05
 """Seconds: whoever has waited longer goes on unscreened. Screening is most of what a call costs."""
 CLEARED = 4
@@ -52,6 +54,10 @@ bring a flood with it.
 CALLBACKS = 50.0
 """Calls a second that pass because they go back to a line that called 911. It may be the PBX's one number, and then
 everybody calls it.
+"""
+CANCELS = 500.0
+"""CANCELs in datagrams a second that may wait beyond ROOM: more than callers give up, and too few for a flood of forged
+ones to take the room of new calls. One that is beyond them falls unheard, so that its sender sends it again.
 """
 STRANGERS = 20.0
 """Calls a second of nobody that we know which wait with the others: they are refused anyway."""
@@ -92,8 +98,8 @@ class Inbox:
     """Not thread-safe: it belongs to one event loop."""
 
     __slots__ = (
-        "_awaited", "_callbacks", "_dialogs", "_fell", "_known", "_ours", "_pace", "_queue", "_refusals", "_refuse",
-        "_served", "_since", "_strangers", "_vital", "_well", "overfull", "shed",
+        "_awaited", "_callbacks", "_cancels", "_dialogs", "_fell", "_known", "_ours", "_pace", "_queue", "_refusals",
+        "_refuse", "_served", "_since", "_strangers", "_vital", "_well", "overfull", "shed",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +116,7 @@ class Inbox:
         """
         self._vital, self._refuse, self._ours, self._awaited, self._known = vital, refuse, ours, awaited, known
         self._dialogs, self._callbacks, self._strangers = Share(DIALOGS), Share(CALLBACKS), Share(STRANGERS)
+        self._cancels = Share(CANCELS)
         self._refusals, self._served, self._since, self._pace = SAVED, 0, 0.0, float(MAX_WAITING)
         self.overfull = False
         """So many wait that a new call could be neither served in time nor refused."""
@@ -117,7 +124,7 @@ class Inbox:
         """When nobody waited, or who was served had not waited long; when somebody fell."""
         self._queue: deque[Waiting] = deque()
         self.shed = 0
-        """New calls that were refused or let fall."""
+        """New calls that were refused or let fall, and CANCELs beyond their bound."""
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -160,7 +167,7 @@ class Inbox:
     def put(self, data: bytes, flow: Flow, now: float) -> None:
         """Let a message wait for its turn. While others wait, somebody whom we do not know is heard now and then, and
         not answered; and where so many wait for so long that its turn would come too late, it falls at once. Beyond
-        MAX_WAITING the oldest falls.
+        MAX_WAITING the oldest falls, or this one where the oldest is a CANCEL.
         """
         queue = self._queue
         if not queue:
@@ -169,20 +176,39 @@ class Inbox:
             if not self._known(flow) and not self._strangers.take(now):
                 self.shed += 1
                 return
-            bound = self._pace * IN_TIME
-            if len(queue) > bound and now - self._well >= LASTING and data[:7] != b"CANCEL ":
-                for _ in range(CLEARED):
-                    if len(queue) <= bound or now - queue[0].arrived <= STALE:
-                        break
-                    self._fall(*queue.popleft()[1:], now)
-                else:
-                    bound = inf
-                if len(queue) > bound:
-                    self._fall(data, flow, now)
-                    return
-            elif len(queue) >= MAX_WAITING:
-                self._fall(*queue.popleft()[1:], now)
+            if len(queue) > self._pace * ROOM and not self._room(data, flow, now):
+                return
         queue.append(Waiting(now, data, flow))
+
+    def _room(self, data: bytes, flow: Flow, now: float) -> bool:
+        """Whether there is room for one more where many wait, or is made; False: the message fell.
+
+        A CANCEL never falls to make room, and is never refused: its call would go on to ring (RFC 3261 section 16.10).
+        """
+        queue, gives_up = self._queue, _gives_up(data)
+        if gives_up:
+            if not flow.connection and not self._cancels.take(now):
+                self.shed += 1
+                return False
+        elif len(queue) > (bound := self._pace * IN_TIME) and now - self._well >= LASTING:
+            for _ in range(CLEARED):
+                if len(queue) <= bound or now - queue[0].arrived <= STALE or _gives_up(queue[0].data):
+                    break
+                self._fall(*queue.popleft()[1:], now)
+            else:
+                return True
+            if len(queue) > bound:
+                self._fall(data, flow, now)
+                return False
+        if len(queue) >= MAX_WAITING:
+            if _gives_up(queue[0].data):
+                if gives_up:
+                    self.shed += 1
+                else:
+                    self._fall(data, flow, now)
+                return False
+            self._fall(*queue.popleft()[1:], now)
+        return True
 
     def take(self, now: float) -> Waiting | None:
         """Whose turn it is; None if nobody waits. What is stale falls; a CANCEL never is."""
@@ -194,7 +220,7 @@ class Inbox:
             waited = now - one.arrived
             if waited <= HURRY:
                 self._calm(now)
-            if waited <= STALE or one.data[:7] == b"CANCEL ":
+            if waited <= STALE or _gives_up(one.data):
                 self._count(now)
                 return one
             self._fall(one.data, one.flow, now)
@@ -223,6 +249,11 @@ class Inbox:
             self._refuse(data, flow)
         elif now - self._well >= LASTING:
             self.overfull = True  # until one more is served, or nobody waits
+
+
+def _gives_up(data: bytes) -> bool:
+    """Whether this is a CANCEL, also after line ends."""
+    return data[:7] == b"CANCEL " or (data[:1] in _LINE_END and data.lstrip(b"\r\n")[:7] == b"CANCEL ")
 
 
 _LINE_END = frozenset((b"\r", b"\n"))
