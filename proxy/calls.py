@@ -29,6 +29,7 @@ from proxy.sip.endpoint import (
     Endpoint,
     Event,
     FailedOver,
+    Faulted,
     Finished,
     Loose,
     PlainAcked,
@@ -84,6 +85,7 @@ class Calls:
             FailedOver: self._failed_over,
             Loose: self._onward.loose,
             Retransmitted: self._retransmitted,
+            Faulted: self._faulted,
         }
 
     @property
@@ -103,8 +105,7 @@ class Calls:
                 acts[type(event)](event, now)
             except Exception as error:
                 # A fault of ours in one event must cost no other: counted, said, and the turn goes on.
-                self.world.metrics.internal_error()
-                self.world.say("fault", level="error", event_kind=type(event).__name__, fault=repr(error))
+                self._fault(type(event).__name__, error)
 
     def afterwards(self) -> None:
         """The bookkeeping of finished calls, after their answers have left."""
@@ -351,6 +352,13 @@ class Calls:
 
     def _retransmitted(self, event: Retransmitted, now: float) -> None:
         self.world.metrics.retransmitted("sent" if event.ours else "received")
+
+    def _faulted(self, event: Faulted, now: float) -> None:
+        self._fault(f"timer {event.timer}", event.error)
+
+    def _fault(self, kind: str, error: Exception) -> None:
+        self.world.metrics.internal_error()
+        self.world.say("fault", level="error", event_kind=kind, fault=repr(error))
 
     def _refused(self, event: Refused, now: float) -> None:
         self.world.metrics.parse_error(event.error.status)

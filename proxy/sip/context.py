@@ -237,6 +237,13 @@ class FailedOver(NamedTuple):
     response: Response | None = None
 
 
+class Faulted(NamedTuple):
+    """A fault of ours in what a timer leads to: it ended nothing but that."""
+
+    timer: str
+    error: Exception
+
+
 class Retransmitted(NamedTuple):
     """A request came again and was absorbed, or we sent something again (`ours`)."""
 
@@ -249,5 +256,5 @@ Event = (
     | PlainAcked
     | PlainArrived
     | Loose
-    | Ringing | Finished | TimedOut | Cancelled | Refused | Stray | FailedOver | Retransmitted
+    | Ringing | Finished | TimedOut | Cancelled | Refused | Stray | FailedOver | Retransmitted | Faulted
 )

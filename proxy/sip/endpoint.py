@@ -22,6 +22,7 @@ from proxy.sip.context import (
     Context,
     Event,
     FailedOver,
+    Faulted,
     Finished,
     Loose,
     PlainAcked,
@@ -49,8 +50,8 @@ from proxy.sip.routing import MAX_BREADTH, Routed, breadth, loop_mark, loops
 from proxy.sip.upstream import Upstream
 
 __all__ = [
-    "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Finished", "Listener", "Loose", "Options",
-    "PlainAcked", "PlainArrived", "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "TimedOut",
+    "Acked", "Arrived", "Cancelled", "Endpoint", "Event", "FailedOver", "Faulted", "Finished", "Listener", "Loose",
+    "Options", "PlainAcked", "PlainArrived", "Plan", "Refused", "Retransmitted", "Ringing", "Stray", "TimedOut",
 ]  # fmt: skip
 
 BREADTH_LINE = b"Max-Breadth: %d" % MAX_BREADTH
@@ -150,27 +151,32 @@ class Endpoint:
         return self._reported()
 
     def handle_timer(self, now: float) -> list[Event]:
-        """Let everything happen that is due."""
+        """Let everything happen that is due. A fault of ours in one is reported and costs no other: nobody is told of
+        his timer twice.
+        """
         layer, branches = self._layer, self._branches
         for owner, name in layer.timers.expired(now):
-            if name not in _OWN_TIMERS:
-                actions = layer.feed(owner, name, now)
-                if not actions:
-                    continue  # one that lingered is over: the ordinary case
-                if transactions.RESEND in actions:
-                    self._up.pending.append(Retransmitted(True))
-                elif transactions.TIMEOUT in actions and isinstance(owner, Branch):
-                    branches.failed(owner, "timeout", now)
-            elif name == "silence":
-                branches.silent(owner, now)
-            elif name == "C":
-                branches.timer_c(owner, now)
-            else:
-                owner.soon = None
-                if name == "100":
-                    self._trying(owner, now)
+            try:
+                if name not in _OWN_TIMERS:
+                    actions = layer.feed(owner, name, now)
+                    if not actions:
+                        continue  # one that lingered is over: the ordinary case
+                    if transactions.RESEND in actions:
+                        self._up.pending.append(Retransmitted(True))
+                    elif transactions.TIMEOUT in actions and isinstance(owner, Branch):
+                        branches.failed(owner, "timeout", now)
+                elif name == "silence":
+                    branches.silent(owner, now)
+                elif name == "C":
+                    branches.timer_c(owner, now)
                 else:
-                    self._left_alone(owner, now)
+                    owner.soon = None
+                    if name == "100":
+                        self._trying(owner, now)
+                    else:
+                        self._left_alone(owner, now)
+            except Exception as error:
+                self._up.pending.append(Faulted(name, error))
         return self._reported()
 
     def next_timer(self) -> float | None:

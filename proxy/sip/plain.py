@@ -17,6 +17,7 @@ from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.grammar import TOKEN
 from proxy.sip.message import known_cseq
+from proxy.sip.parser import MAX_HEAD
 from proxy.sip.shapes import Shape, Shapes
 from proxy.sip.uri import Uri
 from proxy.sip.uri import known as known_uri
@@ -31,6 +32,8 @@ _SHAPES = Shapes(b"From", b"To", b"Call-ID", b"CSeq", b"Max-Forwards", b"Content
 # From or To with a tag and no other parameter.
 _TAGGED = re.compile(rb'[^:]++:[ \t]*+%b;tag=([^\x00-\x20,;"<>\x7f]++)' % NAME_ADDR).fullmatch
 _EMPTY = b"Content-Length: 0"
+_SEEN = MAX_HEAD + 4
+"""Octets in which the end of the head must stand: the parser refuses a longer one (513)."""
 
 
 class Plain(NamedTuple):
@@ -67,14 +70,14 @@ class Plain(NamedTuple):
 
 
 def read(data: bytes) -> Plain | None:
-    """None where it is not plain, belongs to no dialog, or may end a transaction of ours that left no trace. Never
-    raises.
+    """None where it is not plain, belongs to no dialog, or may end a transaction of ours that left no trace. What is
+    plain is what `parse` and `check` take. Never raises.
     """
     found = _START(data)
     if found is None:
         return None
     at = found.end()
-    end = data.find(b"\r\n\r\n", at)
+    end = data.find(b"\r\n\r\n", at, _SEEN)
     head, body = data[at:end], data[end + 4 :]
     if end < 0 or (made := _SHAPES.rows(head)) is None:
         return None

@@ -20,6 +20,18 @@ def test_a_request_without_what_it_must_have_is_answered_400(wire: Wire, name: s
 
 
 @pytest.mark.req("SIP-016")
+@pytest.mark.parametrize("method", ["BYE", "OPTIONS"])
+def test_a_request_with_too_long_a_head_goes_no_further_also_where_it_is_plain(wire: Wire, method: str) -> None:
+    via = "SIP/2.0/UDP 198.51.100.10:5060;branch=z9hG4bK"
+    wire.caller.asks("OPTIONS", via=f"{via}1")  # from now on its Via is known
+    wire.callee.gets("OPTIONS")
+    wire.caller.asks(method, via=f"{via}2", to_tag="callee", lines=[f"X-Long: {'y' * 50_000}"])
+    wire.callee.hears_nothing()
+    assert [event.error.status for event in wire.told(Refused) if isinstance(event, Refused)] == [513]
+    wire.quiet()
+
+
+@pytest.mark.req("SIP-016")
 def test_without_a_via_there_is_nobody_to_answer(wire: Wire) -> None:
     wire.caller.invites(via="")
     wire.caller.hears_nothing()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.sip.endpoint import FailedOver, Finished
-from tests.conversations.wire import Wire
+from proxy.sip.endpoint import Endpoint, FailedOver, Faulted, Finished
+from tests.conversations.wire import CountedTokens, Wire
 
 
 def ways(wire: Wire) -> list[str]:
@@ -265,3 +265,30 @@ def test_an_emergency_call_with_a_fault_fails_over_and_is_cancelled_like_any_oth
     second.answers(487, to=request)
     second.gets("ACK")
     wire.quiet()
+
+
+class Torn(CountedTokens):
+    """Gives no branch when it is to fail."""
+
+    fails = False
+
+    def branch(self) -> str:
+        if self.fails:
+            self.fails = False
+            raise RuntimeError("a fault of ours")
+        return super().branch()
+
+
+def test_a_fault_in_what_the_silence_of_one_hop_leads_to_costs_no_other_call_its_timers(fork: Wire) -> None:
+    tokens, fork.faulty = Torn(), True
+    fork.proxy = Endpoint(fork.options, tokens)
+    for call in ("one", "two", "three"):
+        fork.caller.invites(call=call)
+    tokens.fails = True
+    fork.advance(2.1)
+    assert [one.call_id for one in (fork.callees[1].gets("INVITE"), fork.callees[1].gets("INVITE"))] == [b"two", b"three"]
+    (told,) = fork.told(Faulted)
+    assert isinstance(told, Faulted) and (told.timer, repr(told.error)) == ("silence", "RuntimeError('a fault of ours')")
+    fork.advance(1.0)
+    assert {response.call_id for _, response, _ in fork.caller.inbox} == {b"one", b"two", b"three"}  # each its 100
+    fork.quiet()

@@ -18,6 +18,7 @@ from proxy.sip.endpoint import (
     Arrived,
     Endpoint,
     Event,
+    Faulted,
     Finished,
     Listener,
     Loose,
@@ -254,6 +255,8 @@ class Wire:
         self.dead: set[tuple[str, int]] = set()
         self.lost: list[bytes] = []
         """What was sent to an address where nobody is."""
+        self.faulty = False
+        """Faults of ours are what the conversation is about."""
 
     def phone(self, host: str, port: int = 5060, listener: int = 0) -> Phone:
         one = self.phones[host, port] = Phone(self, host, port, listener)
@@ -308,6 +311,8 @@ class Wire:
                 self.proxy.relay(event.request, routed, target, None, self.now, event.flow)
             elif isinstance(event, Finished):
                 assert event.context.dead
+            elif isinstance(event, Faulted) and not self.faulty:
+                raise event.error
 
     def _onward(self, host: str, port: int | None) -> Flow | None:
         known = self.phones.get((host, port or 5060))

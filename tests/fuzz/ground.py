@@ -19,7 +19,7 @@ from proxy.screening.marks import strip
 from proxy.settings import Source, Trunk
 from proxy.sip import address, via
 from proxy.sip.context import Context, Plan
-from proxy.sip.endpoint import Acked, Arrived, Endpoint, Event, Listener, Loose, Options, Refused
+from proxy.sip.endpoint import Acked, Arrived, Endpoint, Event, Faulted, Listener, Loose, Options, Refused
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.framing import Framer, FramingError
@@ -152,6 +152,8 @@ class Ground:
             self.seen[type(event).__name__] += 1
             if isinstance(event, Arrived):
                 self.arrived(event)
+            elif isinstance(event, Faulted):
+                raise Broken(f"a fault of ours in timer {event.timer}") from event.error
             elif isinstance(event, Acked | Loose):
                 try:
                     routed = route(event.request, self.me)

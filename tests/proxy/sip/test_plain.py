@@ -17,8 +17,13 @@ from proxy.parts import prepare
 from proxy.settings import load
 from proxy.sip import endpoint as room
 from proxy.sip import transactions
+from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
+from proxy.sip.matching import server_key
+from proxy.sip.message import Request
+from proxy.sip.parser import MAX_HEAD, check, parse
 from proxy.sip.plain import read
+from proxy.sip.via import first_of_line
 from proxy.storage.journal import Journal
 from tests.compiled import looks_inside
 
@@ -275,3 +280,51 @@ def test_any_bytes_are_plain_or_not(data: bytes) -> None:
     assert read(data) is None
     for head in (b"ACK ", b"BYE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\n"):
         read(head + data)
+
+
+ODD = st.one_of(
+    st.sampled_from([b"", b" ", b"\t", b"\r", b"\n", b"\r\n ", b'"', b"<", b">", b";", b"=", b"@", b"\x00", b"\x7f", b"\xff", b"%41", b"\xc3\xbc", b"/"]),
+    st.binary(max_size=3),
+)  # fmt: skip
+
+
+@pytest.mark.req("SIP-016", "SIP-034")
+@settings(max_examples=400)
+@given(method=st.sampled_from(["ACK", "BYE"]), odd=ODD, place=st.integers(0, 400), pad=st.integers(-1, 600), **WAYS)
+def test_whatever_is_plain_is_what_the_parser_takes(
+    method: str, target: bytes, via: bytes, other: dict[str, int], more: list[bytes], at: int, body: bytes, source: Flow,
+    odd: bytes, place: int, pad: int,
+) -> None:  # fmt: skip
+    lines = [
+        OTHERWISE[name][other[name] % len(OTHERWISE[name])] if name in other else line for name, line in PLAIN.items()
+    ]
+    lines[at:at] = more
+    fields = {b"route": b"<sip:127.0.0.1;lr;rw=x>", b"n": 1, b"method": method.encode(), b"length": len(body)}
+    made = message(method, target, via, lines, body) % {**fields, b"branch": b"z9hG4bKone"}
+    made = made[:place] + odd + made[place:]
+    if pad >= 0:  # about as long as a head may be
+        made = made.replace(b"\r\nTo:", b"\r\nX-Pad: %b\r\nTo:" % (b"y" * (MAX_HEAD - 500 + pad)))
+    for one in VIAS:
+        first_of_line(one % b"z9hG4bKx")
+    if (plain := read(made)) is not None:
+        taken = parse(made)
+        check(taken)
+        assert isinstance(taken, Request) and (taken.method.encode(), taken.target) == (plain.method, plain.target)
+        assert (taken.from_tag, taken.to_tag, server_key(taken, "INVITE" if method == "ACK" else None)) == (plain.from_tag, plain.to_tag, plain.key)
+
+
+@pytest.mark.req("SIP-016")
+@pytest.mark.parametrize("method", ["ACK", "BYE"])
+def test_a_head_that_the_parser_refuses_is_not_plain(method: str) -> None:
+    first_of_line(VIAS[0] % b"z9hG4bKx")
+    fields = {b"route": b"<sip:127.0.0.1>", b"n": 1, b"method": method.encode(), b"length": 0, b"branch": b"z9hG4bKone"}
+    length = len(message(method, TARGETS[0], VIAS[0], [*PLAIN.values(), b"X-Pad: "], b"") % fields) - 4
+    for octets, taken in ((MAX_HEAD, True), (MAX_HEAD + 1, False), (50_000, False)):
+        padded = message(method, TARGETS[0], VIAS[0], [*PLAIN.values(), b"X-Pad: " + b"y" * (octets - length)], b"") % fields
+        assert (read(padded) is not None) is taken
+        if taken:
+            check(parse(padded))
+        else:
+            with pytest.raises(ParseError) as error:
+                parse(padded)
+            assert error.value.status == 513
