@@ -26,14 +26,16 @@ REACH = 420
 # Letters in either case, and everything else that may stand in a branch, to one octet each.
 _FOLD = bytes(octet | 0x20 for octet in range(256))
 _ENDS = b";,\r\n \t"
-# The topmost Via, first or after other headers, and its branch with the cookie as nearly all write it. Where it has no
-# such branch, none is taken from a Via below: a CANCEL has the topmost one alone.
+# The topmost Via, first or after other headers, and its branch with the cookie where it is as nearly all write it: one
+# that is not is found too, so that the next is never taken for it.
 _BRANCH = re.compile(
-    rb"\r\n(?:via|v)[ \t]*:(?:[ \t]*SIP[^\r\n,]*?;[ \t]*branch=z9hG4bK([^;,\r\n \t]++))?", re.IGNORECASE
+    rb"\r\nv(?:ia)?[ \t]*+:"
+    rb"(?:[ \t]*+SIP[^\r\n,;\"]*+(?>(?:;(?![ \t]*+branch)[^\r\n,;\"]*+)*);branch=z9hG4bK([^;,\r\n \t]++)[;,\r\n \t]|)",
+    re.IGNORECASE,
 ).search
 # The same as most write it, with nothing before it, so that there can be no fold: in half the time.
 _FIRST = re.compile(
-    rb"[^\r\n]++\r\nVia: SIP/2.0/[A-Z]++ [^\r\n,;]++(?:;rport)?;branch=z9hG4bK([^;,\r\n \t]++)"
+    rb"[^\r\n]++\r\nVia: SIP/2.0/[A-Z]++ [^\r\n,;]++(?:;rport)?;branch=z9hG4bK([^;,\r\n \t]++)[;,\r\n \t]"
 ).match
 
 
@@ -45,19 +47,30 @@ def share(text: bytes, workers: int) -> int:
 def owner(data: bytes, workers: int) -> int | None:
     """The worker that a message belongs to; None where any will do: it cannot be read, or it is no answer of ours."""
     found = _FIRST(data, 0, REACH * 4)
-    if found is None:
-        found = _glanced(data)
-        if found is None:
-            return _parsed(data, workers)
-    return _named(found[1], workers) if data[:4] == b"SIP/" else share(found[1], workers)
+    key = _top(data) if found is None else found[1]
+    if key is None:
+        return _parsed(data, workers)
+    return _named(key, workers) if data[:4] == b"SIP/" else share(key, workers)
+
+
+def _top(data: bytes) -> bytes | None:
+    """The branch of the topmost Via without its cookie, where the octets alone tell; None: it is for the parser."""
+    found = _BRANCH(data, 0, REACH * 4)
+    if found is None or data[0] < 32:  # a line end before the message
+        return None
+    end = found.end()
+    if data.find(b"\r\n ", 0, end) >= 0 or data.find(b"\r\n\t", 0, end) >= 0:  # a fold
+        return None
+    key: bytes | None = found[1]
+    return key
 
 
 def named(data: bytes) -> tuple[bool, bytes] | None:
     """Whether a message is a response, and what it belongs by: its branch without the cookie, or a request's Call-ID
     where there is none. None where it cannot be read.
     """
-    if (found := _glanced(data)) is not None:
-        return data[:4] == b"SIP/", found[1]
+    if (key := _top(data)) is not None:
+        return data[:4] == b"SIP/", key
     try:
         message = parse(data)
         via = message.via
@@ -67,15 +80,6 @@ def named(data: bytes) -> tuple[bool, bytes] | None:
         return None if answers else (False, message.call_id)
     except ParseError:
         return None
-
-
-def _glanced(data: bytes) -> re.Match[bytes] | None:
-    """The topmost Via and its branch; None where they are for the parser, as behind a fold."""
-    found = _BRANCH(data, 0, REACH * 4)
-    if found is None or found[1] is None:
-        return None
-    end = found.end()
-    return found if data.find(b"\r\n ", 0, end) < 0 and data.find(b"\r\n\t", 0, end) < 0 else None
 
 
 def _named(key: bytes, workers: int) -> int | None:

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
+from proxy.sip.matching import server_key
 from proxy.sip.parser import parse
 from proxy.workers import steering
 from proxy.workers.links import DATAGRAM, Line, wrapped
 from proxy.workers.seat import Seat
-from proxy.workers.steering import DIGITS, HASHED, interpreted, owner, packed, program, share
+from proxy.workers.steering import DIGITS, HASHED, REACH, interpreted, named, owner, packed, program, share
 
 BRANCH = st.text(st.sampled_from("abcXYZ019-._~"), min_size=1, max_size=40)
 
@@ -43,6 +45,7 @@ FORMS = {
     "folded": (st.just(""), "Via: SIP/2.0/UDP\r\n  ", "z9hG4bK"),
     "upper-case cookie": (st.just(""), "VIA : SIP/2.0/UDP ", "Z9HG4BK"),
     "no cookie": (st.just(""), "Via: SIP/2.0/UDP ", ""),
+    "no cookie, and one below": (st.just(""), "Via: SIP/2.0/UDP ", ""),
 }
 """What stands before Via, how Via begins, and what the branch begins with."""
 
@@ -71,6 +74,8 @@ def test_where_the_kernel_is_wrong_the_owner_is_handed_the_message(
         f"\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: {call_id}\r\nCSeq: 1 {method}\r\n"
         "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
     ).encode()
+    if form == "no cookie, and one below" and method in ("INVITE", "BYE"):  # the others have one Via
+        sent = sent.replace(b"\r\nFrom:", b"\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK%b\r\nFrom:" % data.draw(BRANCH).encode())
     truth = share((branch if cookie else call_id).encode(), workers)
     assert owner(sent, workers) == truth
     kernel = interpreted(program(workers), sent)
@@ -94,6 +99,63 @@ def test_wherever_the_branch_stands_the_owner_is_the_parsers(
     parameters = ";".join([*before, f"{name}=z9hG4bK{branch}", *after])
     data = f"{start}\r\n{via}: SIP/2.0/TCP [2001:db8::1]:5060;{parameters}\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n".encode()
     assert owner(data, workers) == steering._parsed(data, workers)
+
+
+LINE = st.builds(
+    "{}{}: SIP/2.0/{} {};{}".format, st.sampled_from(["Via", "via", "v", "VIA ", "v\t"]), st.sampled_from(["", "\r\n "]).map(str),
+    st.sampled_from(["UDP", "TCP", "UDP\r\n "]), st.sampled_from(["198.51.100.7", "[2001:db8::1]:5060", "h"]),
+    st.lists(
+        st.one_of(
+            PART,
+            BRANCH.map("branch=z9hG4bK{}".format), BRANCH.map("Branch=z9hG4bK{}".format), BRANCH.map("branch=Z9HG4BK{}".format),
+            BRANCH.map("branch={}".format), BRANCH.map("branch = z9hG4bK{}".format),
+            st.sampled_from(["branch=z9hG4bK", "branch", 'x="a,b"', 'x=";branch=z9hG4bKno"', 'x=";branch=z9hG4bKno']),
+        ),
+        max_size=4,
+    ).map(";".join),
+)  # fmt: skip
+"""A Via as anybody may write it."""
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(["", "\r\n", "\r\n\r\n"]), st.sampled_from(["INVITE sip:x@y SIP/2.0", "CANCEL sip:x@y SIP/2.0", "SIP/2.0 180 Ringing"]),
+       st.lists(st.one_of(HEADER.map(str.strip), LINE), max_size=2), st.lists(LINE, min_size=1, max_size=4),
+       st.sampled_from(["\r\n", ", "]), st.integers(1, 36))  # fmt: skip
+def test_whatever_vias_stand_above_each_other_the_owner_is_the_parsers(
+    ends: str, start: str, before: list[str], vias: list[str], joined: str, workers: int
+) -> None:
+    stack = vias[0] + "".join(joined + (one if joined != ", " else one.partition(": ")[2]) for one in vias[1:])
+    lines = "".join(f"{line}\r\n" for line in (*before, stack))
+    data = f"{ends}{start}\r\n{lines}From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: some-call\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+    try:
+        via = parse(data).via
+    except ParseError:
+        return  # anybody may refuse it
+    assert owner(data, workers) == steering._parsed(data, workers)
+    answers = start.startswith("SIP")
+    key = via.branch.encode()[7:] if via.cookie else b"" if answers else b"some-call"
+    assert named(data) == ((answers, key) if key else None)
+
+
+@given(st.integers(0, 40), st.sampled_from(["uri", "header"]), st.integers(2, 36))
+def test_a_branch_at_the_end_of_what_is_looked_at_is_read_whole(cut: int, where: str, workers: int) -> None:
+    branch = "abcdefghijklmnopqrstuvwxyz0123456789"
+    made = request("z9hG4bK" + branch, before="X: \r\n" if where == "header" else "")
+    fill = b"x" * (REACH * 4 - made.index(b"z9hG4bK") - 7 - cut)
+    data = made.replace(b"X: ", b"X: " + fill) if where == "header" else made.replace(b";user=phone", b";user=phone;x=" + fill[3:])
+    assert owner(data, workers) == share(branch.encode(), workers)
+
+
+@pytest.mark.req("SIP-086")
+@pytest.mark.parametrize("workers", range(2, 9))
+@pytest.mark.parametrize("top", ["1", "z9hG4bK"])
+def test_a_neighbour_without_the_cookie_above_one_with_it_has_one_owner_for_invite_ack_and_cancel(top: str, workers: int) -> None:
+    """RFC 3261 sections 9.2 and 17.2.3: CANCEL and ACK have the topmost Via only."""
+    first = request(top, after="\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKabcdef")
+    for method in ("CANCEL", "ACK"):
+        other = request(top, method=method)
+        assert owner(first, workers) == owner(other, workers) and named(first) == named(other)
+        assert server_key(parse(first), "INVITE") == server_key(parse(other), "INVITE")
 
 
 @given(BRANCH, st.integers(2, 36))
