@@ -149,14 +149,15 @@ class Branches:
 
     @staticmethod
     def _share(context: Context, left: int) -> int:
-        """What a branch gets of the request's Max-Breadth: all that is free, less a share for each target after it.
+        """What a branch gets of the request's Max-Breadth: all that is free, less a share for each target after it, and
+        1 at least, for with 0 it would be refused (440).
 
-        The sum over the branches without a final never exceeds it (RFC 5393 section 5.3.3; SIP-118).
+        The sum over the branches without a final never exceeds it (RFC 5393 section 5.3.3; SIP-118), but for an
+        emergency call.
         """
         if context.serial:
             return context.breadth
-        free = context.breadth - sum(one.breadth for one in context.branches if not one.done)
-        return free // left
+        return max(_free(context) // left, 1)
 
     def _hunt(self, branch: Branch, why: str, now: float, response: Response | None = None) -> bool:
         """Try the next target, unless the call has moved on or is given up; says whether one is tried."""
@@ -164,8 +165,10 @@ class Branches:
         if plan is None or context.cancelled or context.final or branch.abandoned:
             return False
         left = len(plan.targets) - context.tried
-        if why == "silence" and left > 1 and not plan.insist:
-            if self._options.large.get(plan.targets[context.tried]) == branch.to:
+        if why == "silence" and not plan.insist:
+            if context.breadth and _free(context) < 1:
+                return  # a branch more has to wait for the end of one
+            if left > 1 and self._options.large.get(plan.targets[context.tried]) == branch.to:
                 context.tried += 1  # who is silent by TCP is not asked by UDP too while somebody else is there
         if context.tried >= len(plan.targets) or not self.next_branch(context, now):
             return False
@@ -374,6 +377,11 @@ class Branches:
             self.cancel(branch, now)
         elif self._layer.feed(branch, transactions.TIMER_B, now):
             self.failed(branch, "timeout", now)
+
+
+def _free(context: Context) -> int:
+    """What the branches without a final leave of the request's Max-Breadth."""
+    return context.breadth - sum(one.breadth for one in context.branches if not one.done)
 
 
 def _sent(branch: Branch) -> Request | None:

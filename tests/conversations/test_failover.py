@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.sip.endpoint import Endpoint, FailedOver, Faulted, Finished
-from tests.conversations.wire import CountedTokens, Wire
+from proxy.sip.endpoint import Endpoint, FailedOver, Faulted, Finished, Listener
+from proxy.sip.flow import Flow
+from proxy.sip.message import Request
+from tests.conversations.wire import OWN, CountedTokens, Wire
 
 
 def ways(wire: Wire) -> list[str]:
@@ -176,6 +178,74 @@ def test_max_breadth_1_makes_it_strictly_one_after_the_other(fork: Wire) -> None
     second.hears_nothing()
     first.answers(503)
     assert second.gets("INVITE").all("max-breadth") == [b"1"]
+
+
+def shared(callees: int, bound: int, filling: int = 1300, **acts: object) -> Wire:
+    """A call with so many octets more and a Max-Breadth, to hops that have TCP too."""
+    there = [Flow(0, f"192.0.2.{20 + 10 * number}", 5060) for number in range(callees)]
+    listeners = (Listener("UDP", *OWN, *OWN), Listener("TCP", *OWN, *OWN))
+    wire = Wire(callees, listeners=listeners, large={one: one._replace(listener=1) for one in there})
+    for name, value in acts.items():
+        setattr(wire.acts, name, value)
+    wire.caller.invites(lines=[f"X-Long: {'a' * filling}", f"Max-Breadth: {bound}"])
+    return wire
+
+
+def asked(wire: Wire) -> dict[str, tuple[str, str, int]]:
+    """The branches that went out and have not been told yet: who got each, by what, and which Max-Breadth it has."""
+    found = {}
+    for callee in wire.callees:
+        while callee.inbox:
+            if isinstance(message := callee.inbox.popleft()[1], Request) and message.method == "INVITE":
+                callee.invite = message
+                (value,) = message.all("max-breadth")
+                found[message.via.branch] = callee.flow.host, message.via.transport, int(value)
+    return found
+
+
+@pytest.mark.req("SIP-118", "SIP-087")
+def test_a_long_request_with_a_small_max_breadth_goes_to_each_hop_with_some_of_it() -> None:
+    wire = shared(2, 2)
+    wire.advance(2.1)
+    assert list(asked(wire).values()) == [("192.0.2.20", "TCP", 1), ("192.0.2.30", "TCP", 1)]
+    # A third branch waits for the end of one.
+    wire.advance(27.0)
+    assert not asked(wire)
+    wire.advance(10.0)
+    assert [one[:2] for one in asked(wire).values()] == [("192.0.2.30", "UDP")]
+    wire.callees[1].answers(486)
+    wire.caller.hears(100)
+    wire.caller.hears(486)
+    wire.quiet()
+
+
+@pytest.mark.req("SIP-118", "SIP-087")
+def test_a_hop_whose_connection_cannot_be_had_frees_its_max_breadth_for_its_datagram() -> None:
+    wire = shared(2, 2)
+    wire.advance(2.1)
+    asked(wire)
+    wire.act(wire.proxy.transport_error(wire.callees[1].flow._replace(listener=1), wire.now))
+    wire.drain()
+    assert list(asked(wire).values()) == [("192.0.2.30", "UDP", 1)]
+
+
+@pytest.mark.req("SIP-118")
+@pytest.mark.parametrize("filling", [0, 1300])
+@pytest.mark.parametrize("callees", [2, 3, 4])
+@pytest.mark.parametrize("bound", [1, 2, 3, 4, 5, 6, 9, 60])
+def test_no_branch_has_less_than_1_of_max_breadth_and_together_they_never_have_more(callees: int, bound: int, filling: int) -> None:
+    wire = shared(callees, bound, filling)
+    wire.advance(30.0)  # nobody says anything, and none has ended yet
+    shares = [one[2] for one in asked(wire).values()]
+    assert min(shares) >= 1 and sum(shares) <= bound
+
+
+@pytest.mark.req("EMG-003")
+def test_an_emergency_call_waits_for_no_max_breadth() -> None:
+    wire = shared(2, 2, insist=True)
+    wire.advance(10.0)
+    ways = [("192.0.2.20", "TCP", 1), ("192.0.2.20", "UDP", 1), ("192.0.2.30", "TCP", 1), ("192.0.2.30", "UDP", 1)]
+    assert sorted(asked(wire).values()) == ways
 
 
 @pytest.mark.req("SIP-117", "SIP-119")
