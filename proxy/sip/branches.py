@@ -167,7 +167,7 @@ class Branches:
         left = len(plan.targets) - context.tried
         if why == "silence" and not plan.insist:
             if context.breadth and _free(context) < 1:
-                return  # a branch more has to wait for the end of one
+                return False  # a branch more has to wait for the end of one
             if left > 1 and self._options.large.get(plan.targets[context.tried]) == branch.to:
                 context.tried += 1  # who is silent by TCP is not asked by UDP too while somebody else is there
         if context.tried >= len(plan.targets) or not self.next_branch(context, now):
