@@ -334,7 +334,7 @@ class App(Handover):
     def _read_again(self) -> tuple[Settings, Parts, Tls | None, dict[str, Kept] | None]:
         """The work of `reload` that takes time. Raises SettingsError, OSError, ValueError, and nothing has changed."""
         settings = load(self.settings.file, reason_slugs())
-        parts = prepare(settings)
+        parts = prepare(settings, secret=self.parts.secret)
         configured(settings, self.calls.world.resolver.outlet)
         shelved = self.scribe.shelf.load() if self.scribe is not None else None
         return settings, parts, Tls(settings.tls) if settings.tls is not None else None, shelved

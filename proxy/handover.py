@@ -118,7 +118,7 @@ class Handover(Wiring):
         return Legacy(
             running_version(), self.generation, 1, os.getpid(), listeners, [[one.socket for one in self.sockets]],
             [self.line], self.desk_line, self.memory.file, self.memory.leaving.file, layout(), (orders, states),
-            self.calls.world.bypass,
+            self.calls.world.bypass, self.parts.secret,
         )  # fmt: skip
 
     def _told(self, kind: bytes, record: bytes) -> None:

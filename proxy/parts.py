@@ -73,9 +73,10 @@ class Parts:
         return self.trust.anchors
 
 
-def prepare(settings: Settings, *, make: bool = True) -> Parts:
+def prepare(settings: Settings, *, make: bool = True, secret: bytes | None = None) -> Parts:
     """Read keys, anchors and lists. Raises SettingsError with everything that cannot serve. Not `make`: nothing is
-    written, not even the secret that a start would keep.
+    written, not even the secret that a start would keep. secret: the one that calls in progress are sealed with, which
+    stays in use whatever the settings say by now.
     """
     wrong: list[str] = []
     remarks: list[str] = []
@@ -117,9 +118,12 @@ def prepare(settings: Settings, *, make: bool = True) -> Parts:
     for key, library in (("redis", "redis"), ("postgres", "asyncpg")):
         if settings.fleet is not None and getattr(settings.fleet, key) and find_spec(library) is None:
             wrong.append(f"{settings.file}: fleet.{key}: {library} is not installed; pip install 'ringwarden[fleet]'")
-    secret, kept = shared_secret(settings, make=make)
+    found, kept = shared_secret(settings, make=make)
+    secret = found if secret is None else secret
     if not kept:
         remarks.append("no secret is set or kept: calls that are up at a restart are screened as new ones afterwards")
+    elif found != secret:
+        remarks.append("another secret is set or kept than the one in use: it counts from the next start on")
     book, inventory = Rulebook(), Inventory()
     try:
         book, said = rulebook(settings, secret)

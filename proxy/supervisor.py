@@ -216,6 +216,7 @@ class Supervisor:
         return Legacy(
             running_version(), self.generation, self.workers, os.getpid(), listeners, self._sockets, self._lines,
             self._desk, self._shared.file, self._shared.leaving.file, layout(), bypass=self._bypass,
+            secret=self.parts.secret,
         )  # fmt: skip
 
     def _look(self) -> None:
@@ -348,7 +349,7 @@ class Supervisor:
         service.told("RELOADING=1", monotonic=True)
         try:
             settings = load(self.settings.file, reason_slugs())
-            self.parts = prepare(settings)
+            self.parts = prepare(settings, secret=self.parts.secret)
         except (SettingsError, OSError) as error:
             _say(f"not reloaded: {error}")
         else:

@@ -68,7 +68,7 @@ def run(file: str, workers: str = "1") -> int:
     if settings is None:
         return USAGE
     try:
-        parts = prepare(settings)
+        parts = prepare(settings, secret=(heir.legacy.secret or None) if heir is not None else None)
     except SettingsError as error:
         return complain(str(error))
     try:
@@ -92,7 +92,7 @@ def upgrade(file: str) -> int:
     if settings is None:
         return USAGE
     try:
-        prepare(settings)
+        prepare(settings, make=False)
     except SettingsError as error:
         return complain(str(error))
     note = pid_file(settings)

@@ -70,6 +70,8 @@ class Legacy:
     """Orders to peers, and targets that are out of use, where no desk tells them."""
     bypass: bool = False
     """The operator has stopped all screening."""
+    secret: bytes = field(default=b"", repr=False)
+    """What calls in progress are sealed with, and goes on to be; empty: an older version does not say."""
 
     def group(self, transport: str, host: str, port: int) -> list[socket.socket]:
         """The sockets of an address, one for each worker; none where it was not listened on. Port 0: any."""
@@ -87,7 +89,7 @@ def give(link: socket.socket, legacy: Legacy) -> None:
     head = {
         "language": LANGUAGE, "version": legacy.version, "generation": legacy.generation, "workers": legacy.workers,
         "pid": legacy.pid, "listeners": legacy.listeners, "files": len(files), "layout": legacy.layout,
-        "peers": legacy.peers, "bypass": legacy.bypass,
+        "peers": legacy.peers, "bypass": legacy.bypass, "secret": legacy.secret.hex(),
     }  # fmt: skip
     link.send(json.dumps(head).encode())
     for at in range(0, len(files), AT_ONCE):
@@ -117,6 +119,7 @@ def received(link: socket.socket) -> Legacy:
             str(head["version"]), int(head["generation"]), workers, int(head["pid"]), listeners, sockets,
             lines[:-1], lines[-1], next(rest), next(rest), str(head["layout"]),
             (orders, [tuple(one) for one in states]), bool(head["bypass"]),
+            bytes.fromhex(head.get("secret", "")),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise LegacyError(f"what was handed over cannot be read: {error!r}") from error

@@ -14,11 +14,14 @@ import aiohttp
 import pytest
 
 from proxy import cli
+from proxy.app import App
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.phone import Phone
 from proxy.lab.ports import free_port
 from proxy.lab.world import World
+from proxy.parts import prepare
+from proxy.settings import load
 from tests.waiting import SECONDS, counted
 
 CONFIG = "ringwarden.toml"
@@ -74,6 +77,24 @@ async def test_a_bad_configuration_leaves_everything_as_it_was(tmp_path: Path) -
         world.process.send_signal(1)
         await counted(world, 'ringwarden_reloads_total{result="refused"}', 1)
         assert (await world.carrier.call(call(world), world.proxy)).status == 603
+
+
+async def test_a_reload_keeps_the_secret_that_calls_in_progress_are_sealed_with(tmp_path: Path) -> None:
+    path = tmp_path / CONFIG
+    path.write_text(
+        '[[listen]]\naddress = "127.0.0.1:0"\n[[trunk]]\nname = "c"\nside = "carrier"\nsources = ["127.0.0.2"]\n'
+        '[next_hop]\npbx = ["127.0.0.3"]\n[lab]\nenabled = true\n[log]\nlevel = "error"\n'
+    )
+    settings = load(path)
+    app = App(settings, prepare(settings))
+    await app.start()
+    try:
+        old = app.parts
+        path.write_text('secret = "one of sixteen octets"\n' + path.read_text())
+        assert await app.reload() and app.parts is not old
+        assert (app.parts.secret, app.calls.world.book.key) == (old.secret, old.book.key)
+    finally:
+        await app.stop()
 
 
 @pytest.mark.req("EMG-001", "EMG-005")

@@ -160,6 +160,24 @@ async def test_calls_counters_journal_and_connections_go_on_under_a_new_version(
     assert cli.main(["journal", "verify", "--config", str(tmp_path / CONFIG)]) == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_call_goes_on_under_a_new_version_also_where_another_secret_was_set_meanwhile(tmp_path: Path, workers: int) -> None:
+    def listless(text: str) -> str:
+        return text.replace('campaigns = ["campaigns.csv"]', "campaigns = []")
+
+    async with World(tmp_path, workers=workers, amend=listless) as world, ending(tmp_path):
+        dialog = (await world.carrier.call(call(world), world.proxy, hang_up=False)).dialog
+        assert dialog is not None
+        text = world.config.read_text().replace("campaigns = []", 'campaigns = ["campaigns.csv"]')
+        world.config.write_text('secret = "another one of sixteen"\n' + text)
+        code, said = await upgraded(tmp_path)
+        assert code == 0, said
+        again = await world.carrier.within(dialog, "INVITE")
+        assert again.status == 200 and again.dialog is not None
+        assert (await world.carrier.call(call(world), world.proxy)).status == 603  # a new one is refused by now
+        assert (await world.carrier.within(again.dialog, "BYE")).status == 200
+
+
 async def test_a_new_version_that_cannot_start_leaves_the_old_one_serving(tmp_path: Path) -> None:
     async with World(tmp_path) as world, ending(tmp_path):
         old, path = noted(tmp_path), tmp_path / CONFIG
@@ -195,3 +213,4 @@ def test_nobody_there_is_said_plainly(tmp_path: Path, capsys: pytest.CaptureFixt
     )
     assert cli.main(["upgrade", "--config", str(path)]) == 2
     assert "is it running?" in capsys.readouterr().err
+    assert not any((tmp_path / "state").iterdir())  # what another user makes here the service cannot read

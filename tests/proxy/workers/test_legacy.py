@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,37 @@ def test_sockets_lines_memory_and_orders_arrive_also_where_they_are_more_than_on
     assert got.peers == ({"pbx": "drain"}, [("UDP", "192.0.2.1", 5060, "down", 0.0, "silence")])
     for one in (legacy, got):
         closed(one)
+
+
+def test_the_secret_goes_along_and_an_older_version_that_gives_none_is_understood(pair: Pair) -> None:
+    ours, theirs = pair
+    shared = Shared(1, metrics=1, tally=1, behaviour=1)
+    legacy = made(1, [[bound()]], shared)
+    legacy.secret = b"\x00 sixteen octets\xff"
+    give(ours, legacy)
+    got = received(theirs)
+    assert got.secret == legacy.secret and "sixteen" not in repr(got)
+    older, closing = Older(ours), (legacy, got)
+    give(older, legacy)  # type: ignore[arg-type]  # what `give` needs of it
+    got = received(theirs)
+    assert got.secret == b"" and got.workers == 1
+    for one in (*closing, got):
+        closed(one)
+
+
+class Older:
+    """A link by which an older version tells what it has."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+
+    def send(self, data: bytes) -> None:
+        head = json.loads(data)
+        del head["secret"]
+        self._link.send(json.dumps(head).encode())
+
+    def sendmsg(self, *args: Any) -> int:
+        return self._link.sendmsg(*args)
 
 
 @pytest.mark.parametrize(
