@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ipaddress
 import marshal
 import os
 import signal
@@ -17,7 +16,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from ctypes import Structure, addressof, c_ushort, c_void_p, create_string_buffer
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,16 +28,16 @@ from proxy.desk import Desk
 from proxy.generations import layout, memory, running_version
 from proxy.lives import again, begun, lived
 from proxy.parts import Parts, prepare, writer
-from proxy.settings import ListenSettings, Settings, SettingsError, load
+from proxy.settings import Settings, SettingsError, load
 from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Asked, Control, Heir, SuccessionError, Successor
-from proxy.transports import RECEIVE_BUFFER
 from proxy.workers.clerk import Clerk
+from proxy.workers.group import grouped
 from proxy.workers.legacy import GENERATIONS, Elder, Legacy, LegacyError
 from proxy.workers.links import KEEP, Door, Line
 from proxy.workers.pulse import Pulses
 from proxy.workers.seat import Seat
 from proxy.workers.shared import GONE, RELEASED, TAKEN
-from proxy.workers.steering import MAX_WORKERS, packed, program
+from proxy.workers.steering import MAX_WORKERS
 
 HEARD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD}
 DESK = -1
@@ -49,11 +47,6 @@ QUICK = 1.0
 PAUSE = 0.5
 STOP_SECONDS = 10.0
 READY_SECONDS = 30.0
-SO_ATTACH_REUSEPORT_CBPF = 51
-
-
-class _Program(Structure):
-    _fields_ = [("length", c_ushort), ("filter", c_void_p)]
 
 
 @dataclass(slots=True)
@@ -88,10 +81,12 @@ class Supervisor:
         self._sockets: list[list[socket.socket]] = [[] for _ in range(workers)]
         listeners = []
         for one in settings.listeners:
-            group = self._group(one)
-            for number, bound in enumerate(group):
-                self._sockets[number].append(bound)
-            port = int(group[0].getsockname()[1])
+            there = self.legacy.group(one.transport, one.host, one.port) if self.legacy is not None else []
+            bound, steered = grouped(one, workers, there)
+            self.steered = self.steered and steered
+            for sockets, its in zip(self._sockets, bound, strict=True):
+                sockets.append(its)
+            port = int(bound[0].getsockname()[1])
             listeners.append(replace(one, port=port, advertised_port=one.advertised_port or port))
         self.listeners = tuple(listeners)
         self._shared = memory(workers)
@@ -99,35 +94,6 @@ class Supervisor:
         self._lines = [Line() for _ in range(workers)]
         self._desk = Line()
         self._doors = [Door() for _ in range(workers)] if workers > 1 else []
-
-    def _group(self, one: ListenSettings) -> list[socket.socket]:
-        """A socket for each worker at one address, and the program that chooses among them."""
-        family = socket.AF_INET6 if ipaddress.ip_address(one.host).version == 6 else socket.AF_INET
-        kind = socket.SOCK_DGRAM if one.transport == "udp" else socket.SOCK_STREAM
-        port, group = one.port, self.legacy.group(one.transport, one.host, one.port) if self.legacy is not None else []
-        for _ in range(self.workers - len(group)):
-            bound = socket.socket(family, kind)
-            group.append(bound)
-            bound.setblocking(False)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if kind == socket.SOCK_STREAM:
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            else:
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            if family == socket.AF_INET6:
-                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.bind((one.host, port))
-            port = int(bound.getsockname()[1])
-        if kind == socket.SOCK_DGRAM and self.workers > 1:
-            code = packed(program(self.workers))
-            buffer = create_string_buffer(code)
-            try:
-                group[0].setsockopt(
-                    socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, bytes(_Program(len(code) // 8, addressof(buffer)))
-                )
-            except OSError:
-                self.steered = False  # hand-over alone serves
-        return group
 
     @property
     def addresses(self) -> list[str]:
