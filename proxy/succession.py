@@ -143,7 +143,8 @@ class Successor:
             return True
         if word is not None:
             code = self.end()
-            raise SuccessionError(word or f"it ended with code {code}; what it said is in the log of the service")
+            ended = f"it ended with code {code}" if code is not None else "it has withdrawn, and has not ended yet"
+            raise SuccessionError(word or f"{ended}; what it said is in the log of the service")
         if time.monotonic() > self._until:
             self.end()
             raise SuccessionError(f"it was not ready after {START_SECONDS:g} s")
@@ -153,14 +154,27 @@ class Successor:
         """From now on it serves."""
         self._link.say(GO)
 
-    def end(self) -> int:
-        """It is not wanted any more. Its exit code."""
+    def end(self) -> int | None:
+        """It is not wanted any more. Its exit code; None: it takes its time to end, and nobody waits for that. Without
+        its link it never reads a socket.
+        """
         self._link.close()
-        try:
-            return self.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait(END_SECONDS)
+        for last in (False, True):
+            try:
+                return self.process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                if not last:
+                    self.process.kill()
+        return None
+
+
+def given_up(successor: Successor | None, error: Exception) -> str:
+    """What somebody is told whose upgrade came to nothing, by whatever fault: it must not cost a call."""
+    if isinstance(error, (SuccessionError, OSError)):
+        return str(error)
+    if successor is not None:
+        successor.end()
+    return repr(error)
 
 
 class Heir:

@@ -29,7 +29,7 @@ from proxy.generations import layout, memory, running_version
 from proxy.lives import again, begun, lived
 from proxy.parts import Parts, prepare, writer
 from proxy.settings import Settings, SettingsError, load
-from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Asked, Control, Heir, SuccessionError, Successor
+from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Asked, Control, Heir, Successor, given_up
 from proxy.workers.clerk import Clerk
 from proxy.workers.group import grouped
 from proxy.workers.legacy import GENERATIONS, Elder, Legacy, LegacyError
@@ -194,26 +194,43 @@ class Supervisor:
             elif asked is not None:
                 try:
                     self._successor = asked, Successor(asked, self.settings.file, self.bequest())
-                except SuccessionError as error:
-                    asked.answer(str(error), False)
+                except Exception as error:
+                    self._stays(asked, given_up(None, error))
             return
         asked, successor = self._successor
         try:
             if not successor.ready():
                 return
-        except SuccessionError as error:
-            _say(f"not upgraded: {error}")
-            asked.answer(str(error), False)
+        except Exception as error:  # whatever it is: the workers serve on
+            self._stays(asked, given_up(successor, error))
         else:
-            service.told(f"MAINPID={successor.process.pid}")
-            self._retiring = True
-            successor.go()
-            # What the workers say from now on waits in its line for the new desk.
-            os.kill(self._processes[DESK].pid, signal.SIGTERM)
-            asked.answer(f"process {successor.process.pid} has taken over from process {os.getpid()}", True)
-            if self._control is not None:
-                self._control.close()
+            self._retire(asked, successor)
         self._successor = None
+
+    def _stays(self, asked: Asked, why: str) -> None:
+        """Nobody follows us yet."""
+        _say(f"not upgraded: {why}")
+        asked.answer(why, False)
+
+    def _retire(self, asked: Asked, successor: Successor) -> None:
+        """From now on the successor serves, and nobody is started here any more."""
+        service.told(f"MAINPID={successor.process.pid}")
+        self._retiring = True
+        # Who is dead and was to be started again has nothing to let go of: the new one need not wait for it.
+        for number in self._again:
+            self._ended(number)
+        self._again.clear()
+        successor.go()
+        # What the workers say from now on waits in its line for the new desk.
+        if (desk := self._processes.get(DESK)) is not None:
+            os.kill(desk.pid, signal.SIGTERM)
+        asked.answer(f"process {successor.process.pid} has taken over from process {os.getpid()}", True)
+        if self._control is not None:
+            self._control.close()
+
+    def _ended(self, number: int) -> None:
+        """Nobody takes the place of who has ended: the successor's does that."""
+        self._shared.leaving.stages[self._place(number)] = RELEASED if number == DESK else GONE
 
     def _start(self, number: int) -> None:
         read, write = os.pipe()
@@ -301,7 +318,7 @@ class Supervisor:
             place = self._place(number)
             self._pulses.ended(place)
             if self._retiring:
-                self._shared.leaving.stages[place] = RELEASED if number == DESK else GONE
+                self._ended(number)
                 continue
             _say(f"{_who(number)} ended ({_why(status)}) and is started again")
             now = time.monotonic()

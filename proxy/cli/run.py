@@ -23,7 +23,7 @@ from proxy.collector import calm
 from proxy.neighbours import by_datagram
 from proxy.parts import Parts, fetching, prepare, writer
 from proxy.settings import Settings, SettingsError, load
-from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Control, Heir, SuccessionError, Successor, ask, inherited
+from proxy.succession import LOOK_SECONDS, ONE_AT_A_TIME, Control, Heir, Successor, ask, given_up, inherited
 from proxy.workers.clerk import Clerk
 from proxy.workers.legacy import LegacyError, until
 from proxy.workers.shared import GONE
@@ -124,12 +124,14 @@ async def succeeded(app: App, control: Control) -> None:
         if app.elder is not None:
             asked.answer(ONE_AT_A_TIME, False)
             continue
+        successor: Successor | None = None
         try:
             successor = Successor(asked, app.settings.file, app.bequest())
             await until(successor.ready, 0.02)
-        except (SuccessionError, OSError) as error:
-            app.log.say("upgrade-failed", level="error", why=str(error))
-            asked.answer(str(error), False)
+        except Exception as error:  # whatever it is: we serve on, and the next one may be better
+            why = given_up(successor, error)
+            app.log.say("upgrade-failed", level="error", why=why)
+            asked.answer(why, False)
             continue
         service.told(f"MAINPID={successor.process.pid}")
         control.close()

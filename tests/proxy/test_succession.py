@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from proxy.cli.run import succeeded
 from proxy.succession import NAME, Asked, Control, Heir, SuccessionError, Successor, ask, inherited
 from proxy.workers.legacy import ENVIRONMENT, GO, Legacy, LegacyError, Link, give
 from proxy.workers.links import Line
 from proxy.workers.shared import Shared
-from tests.waiting import SECONDS, found
+from tests.waiting import SECONDS, found, turns
 
 
 @pytest.fixture
@@ -88,6 +93,57 @@ def test_a_command_that_is_not_there_or_ends_at_once_is_no_successor(legacy: Leg
         with pytest.raises(SuccessionError, match="code 2"):
             found(ends.ready, "something came")
         assert ends.process.returncode == 2
+
+
+class Stuck:
+    """A process that takes its time to end, also where it is killed: its memory is given back, or a disk does not answer."""
+
+    pid, killed = 0, False
+
+    def __init__(self, command: list[str], *, pass_fds: list[int], **_: object) -> None:
+        self.link = socket.socket(fileno=os.dup(pass_fds[0]))
+
+    def wait(self, seconds: float) -> int:
+        raise subprocess.TimeoutExpired("new", seconds)
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_successor_that_takes_its_time_to_end_is_given_up_all_the_same(legacy: Legacy, monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    monkeypatch.setattr("proxy.succession.subprocess.Popen", Stuck)
+    monkeypatch.setattr("proxy.succession.START_SECONDS", -1.0 if late else SECONDS)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        successor = started(["new"], legacy, theirs)
+        process: Any = successor.process
+        with process.link:
+            if not late:
+                process.link.shutdown(socket.SHUT_RDWR)
+            with pytest.raises(SuccessionError, match="was not ready" if late else "has not ended yet"):
+                successor.ready()
+            assert process.killed
+
+
+async def test_whatever_goes_wrong_with_a_successor_the_old_one_waits_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.cli.run.LOOK_SECONDS", 0.0)
+    said: list[str] = []
+
+    def bequest() -> Legacy:
+        raise KeyError("a fault of ours")
+
+    log = SimpleNamespace(say=lambda what, **more: said.append(what))
+    app: Any = SimpleNamespace(elder=None, bequest=bequest, log=log, settings=SimpleNamespace(file=Path("ringwarden.toml")))
+    links = [socket.socketpair() for _ in range(2)]
+    wishes = [Asked(["new"], {}, theirs) for _, theirs in links]
+    waiting = asyncio.create_task(succeeded(app, SimpleNamespace(asked=lambda: wishes.pop() if wishes else None)))  # type: ignore[arg-type]
+    await turns(lambda: len(said) == 2, "both were told")
+    assert not waiting.done() and said == ["upgrade-failed"] * 2
+    waiting.cancel()
+    for ours, _ in links:
+        with ours:
+            assert json.loads(ours.recv(1000)) == {"well": False, "text": "KeyError('a fault of ours')"}
 
 
 def test_the_heir_gets_everything_and_waits_for_its_turn(legacy: Legacy) -> None:

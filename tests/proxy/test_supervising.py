@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,10 +18,12 @@ from policy.decide import reason_slugs
 from proxy.lab.world import World
 from proxy.parts import prepare
 from proxy.settings import load
-from proxy.supervisor import Supervisor
+from proxy.succession import Asked, SuccessionError
+from proxy.supervisor import DESK, Supervisor
+from proxy.workers.shared import GONE, RELEASED, SERVING
 from tests.proxy.test_app import call
 from tests.proxy.test_supervisor import children
-from tests.waiting import counted, until
+from tests.waiting import SECONDS, counted, until
 
 SMALL = (
     '[[listen]]\naddress = "127.0.0.1:0"\n[[trunk]]\nname = "c"\nside = "carrier"\nsources = ["127.0.0.2"]\n'
@@ -84,3 +91,72 @@ async def test_a_call_that_began_before_a_reload_goes_on_by_a_worker_that_was_st
             dialog = again.dialog
         assert (await world.carrier.call(call(world), world.proxy)).status == 603  # a new one is refused by now
         assert (await world.carrier.within(dialog, "BYE")).status == 200
+
+
+class Next:
+    """A successor, and what it is asked."""
+
+    process = SimpleNamespace(pid=4321)
+
+    def __init__(self, ready: bool | Exception = True) -> None:
+        self._ready = ready
+        self.heard: list[str] = []
+
+    def ready(self) -> bool:
+        if isinstance(self._ready, Exception):
+            raise self._ready
+        return self._ready
+
+    def go(self) -> None:
+        self.heard.append("go")
+
+    def end(self) -> None:
+        self.heard.append("end")
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[Asked, Callable[[], tuple[bool, str]]]]:
+    """Who asks for an upgrade, and what he is told."""
+    ours, theirs = socket.socketpair()
+
+    def told() -> tuple[bool, str]:
+        answer = json.loads(ours.recv(1000))
+        return answer["well"], answer["text"]
+
+    with ours, theirs:
+        ours.settimeout(SECONDS)
+        yield Asked(["new"], {}, theirs), told
+
+
+@pytest.mark.parametrize("fault", [SuccessionError("it ended with code 2"), subprocess.TimeoutExpired("new", 0.2), KeyError("a fault")])
+def test_whatever_goes_wrong_with_a_successor_the_workers_serve_on(
+    made: Callable[[str], Supervisor], asked: Any, fault: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    supervisor, (wish, told) = made(""), asked
+    supervisor._successor = wish, Next(fault)  # type: ignore[assignment]  # what it needs of one
+    supervisor._look()
+    assert supervisor._successor is None and not supervisor._retiring
+    well, text = told()
+    assert not well and text and f"not upgraded: {text}" in capsys.readouterr().err
+
+
+def test_a_bequest_that_fails_is_said_and_the_workers_serve_on(
+    made: Callable[[str], Supervisor], asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor, (wish, told) = made(""), asked
+    monkeypatch.setattr(supervisor, "_control", SimpleNamespace(asked=lambda: wish))
+    monkeypatch.setattr(supervisor, "bequest", lambda: {}["nothing"])
+    supervisor._look()
+    assert told() == (False, "KeyError('nothing')") and supervisor._successor is None
+
+
+def test_a_desk_that_waits_for_its_next_start_when_a_new_version_is_ready_is_not_started_again(
+    made: Callable[[str], Supervisor], asked: Any
+) -> None:
+    supervisor, (wish, told), successor = made(""), asked, Next()
+    supervisor._again = {DESK: 0.0, 1: 0.0}
+    supervisor._successor = wish, successor  # type: ignore[assignment]
+    supervisor._look()
+    assert told()[0] and successor.heard == ["go"]
+    assert supervisor._retiring and not supervisor._again
+    assert list(supervisor._shared.leaving.stages[:3]) == [SERVING, GONE, RELEASED]
