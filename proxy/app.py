@@ -192,7 +192,8 @@ class App(Handover):
         self.spawn(streams(self.routes, self._reach, known.set), "streams")
         with suppress(TimeoutError):  # so that the first call need not be told from the others
             await asyncio.wait_for(known.wait(), PROVED_SECONDS)
-        await self._api()
+        if not self.retired:
+            await self._api()
         for remark in parts.remarks:
             self.log.say("remark", level="warning", text=remark)
 

@@ -84,9 +84,11 @@ class Server:
         calls.flushed_by(self.flush)
 
     async def start(self) -> None:
-        """Begin to read, in the order of the listeners."""
+        """Begin to read, in the order of the listeners; where a successor does already, only what others hand over."""
         for index, one in enumerate(self._sockets):
             if isinstance(one, Udp):
+                if self._resting:
+                    continue
                 self._waits.register(one.socket, select.POLLIN)
                 self._loop.add_reader(one.socket, self._readable, index, one)
             else:

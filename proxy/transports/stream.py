@@ -118,21 +118,23 @@ class Streams:
         failed: Callable[[Flow], None],
         broken: Callable[[bytes, Flow, ParseError], bool],
     ) -> None:
-        """Accept and read. take: whole messages of one connection; failed: nothing can be sent to this flow; broken: a
-        stream that cannot be followed any further, with what is left of it; True: that was taken all the same, and is
-        answered by this connection.
+        """Accept (unless it rests already) and read. take: whole messages of one connection; failed: nothing can be
+        sent to this flow; broken: a stream that cannot be followed any further, with what is left of it; True: that was
+        taken all the same, and is answered by this connection.
         """
         self._take, self._failed, self._broken = take, failed, broken
         self.loop = asyncio.get_running_loop()
-        self.socket.setblocking(False)
-        self.socket.listen(BACKLOG)
-        self.loop.add_reader(self.socket, self._accept)
+        if not self._resting:
+            self.socket.setblocking(False)
+            self.socket.listen(BACKLOG)
+            self.loop.add_reader(self.socket, self._accept)
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._swept)
 
     def rest(self) -> None:
-        """Take no more connections; those that are there stay."""
-        self.loop.remove_reader(self.socket)
+        """Take no more connections, also where it has not begun; those that are there stay."""
         self._resting = True
+        if self._sweeper is not None:
+            self.loop.remove_reader(self.socket)
 
     def let_go(self, busy: Callable[[Flow], bool], seconds: float) -> None:
         """End the connections that brought nothing for so long and that nobody waits for."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import marshal
 import os
 import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,15 +18,20 @@ from typing import Any
 import pytest
 
 from policy.decide import reason_slugs
+from proxy.app import App
+from proxy.lab.ports import free_port
 from proxy.lab.world import World
 from proxy.parts import prepare
 from proxy.settings import load
 from proxy.succession import Asked, SuccessionError
 from proxy.supervisor import DESK, Supervisor
-from proxy.workers.shared import GONE, RELEASED, SERVING
+from proxy.transports import Streams
+from proxy.workers.links import RETIRE
+from proxy.workers.seat import Seat
+from proxy.workers.shared import GONE, RELEASED, RETIRED, SERVING
 from tests.proxy.test_app import call
 from tests.proxy.test_supervisor import children
-from tests.waiting import SECONDS, counted, until
+from tests.waiting import SECONDS, counted, turns, until
 
 SMALL = (
     '[[listen]]\naddress = "127.0.0.1:0"\n[[trunk]]\nname = "c"\nside = "carrier"\nsources = ["127.0.0.2"]\n'
@@ -160,3 +168,28 @@ def test_a_desk_that_waits_for_its_next_start_when_a_new_version_is_ready_is_not
     assert told()[0] and successor.heard == ["go"]
     assert supervisor._retiring and not supervisor._again
     assert list(supervisor._shared.leaving.stages[:3]) == [SERVING, GONE, RELEASED]
+
+
+async def test_a_worker_that_is_retired_while_it_starts_never_reads_what_the_new_version_reads(made: Callable[[str], Supervisor]) -> None:
+    supervisor = made(f'[api]\naddress = "127.0.0.1:{free_port()}"\n')
+    settings = replace(supervisor.settings, listeners=supervisor.listeners)
+    lines, shared = supervisor._lines, supervisor._shared
+    assert lines[1].send(RETIRE, marshal.dumps(None))
+    seat = Seat(1, 2, supervisor._sockets[1], shared, lines, supervisor._desk, supervisor._doors)
+    app = App(settings, supervisor.parts, seat=seat)
+    await app.start()
+    try:
+        assert list(shared.leaving.stages[:2]) == [SERVING, RETIRED]
+        loop = asyncio.get_running_loop()
+        assert not any([loop.remove_reader(one) for one in seat.sockets]) and app.api is None
+        # A connection that another worker took for it is served.
+        ((at, streams),) = [(at, one) for at, one in enumerate(app.sockets) if isinstance(one, Streams)]
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+            taken, _ = server.accept()
+            with taken:
+                supervisor._doors[1].send(at, taken)
+            await turns(lambda: len(streams), "its connection")
+        async with asyncio.timeout(SECONDS):
+            await app.left.wait()  # nothing is left to do for it
+    finally:
+        await app.stop()
