@@ -1,4 +1,4 @@
-"""The life of one ringwarden: start, reload, bypass, stop. With `wiring` the only room that constructs things, settings
+"""The life of one ringwarden: start, reload, stop. With `wiring` the only room that constructs things, settings
 in, a running ringwarden out; there is no global.
 """
 
@@ -345,12 +345,6 @@ class App(Handover):
         self.promises.take_over(book)
         self.calls.world.book = book
         self.calls.world.lanes = lanes(self.settings, book)
-
-    def bypass(self, on: bool) -> None:
-        """Stop screening at once, or go on with it."""
-        if self.calls.world.bypass != on:
-            self.calls.world.bypass = on
-            self.log.say("bypass", level="warning", on=on)
 
     async def _api(self) -> None:
         """Sign and verify for others. Each worker does: keys and certificates are at hand in all of them."""

@@ -43,13 +43,17 @@ class Handover(Wiring):
 
     async def _take_over(self) -> None:
         """Have the worker of the old version read no more, and go on where it was."""
+        leaving = self.memory.leaving
+        first = not leaving.stages[-1]  # else we follow a worker of ours that had done this
         if self._begin is not None:
             await self._begin()
+        self.calls.world.bypass = bool(leaving.bypass[0])
         if self.elder is None:
             return
-        elder, number = self.elder, self.number
-        if elder.stage(number) < RETIRED:
-            elder.legacy.lines[number].send(RETIRE, marshal.dumps(None))
+        elder, number, told = self.elder, self.number, self.elder.bypass
+        if first or elder.stage(number) < RETIRED:
+            if elder.stage(number) < RETIRED:
+                elder.legacy.lines[number].send(RETIRE, marshal.dumps(None))
             # All of them: what comes to the wrong one of us must find the marks of every old worker.
             everybody = range(elder.legacy.workers)
             await until(lambda: all(elder.stage(one) >= RETIRED for one in everybody), 0.001, RETIRE_SECONDS)
@@ -57,22 +61,40 @@ class Handover(Wiring):
                 self.memory.begin_with(elder.memory, number)
             orders, states = elder.legacy.peers
             self._know(orders, states)
-            self.calls.world.bypass = elder.legacy.bypass
         self.calls.ongoing.watch(True)
         if self.seat is not None and self.workers > 1:
             self.seat.elder = elder
         else:
+            self.bypass(told)
             self.server.hands(lambda data, flow: elder.takes(data, flow, 0))
-        self.spawn(self._survive(elder), "elder")
+        self.spawn(self._survive(elder, told), "elder")
 
     def _know(self, orders: Mapping[str, str], states: Iterable[Moved]) -> None:
         """What was known of the peers before us."""
         nobody = Hearsay(self.directory, self.clock.now, lambda moved: None, lambda moved: None)
         nobody.welcomed(orders, states)
 
-    async def _survive(self, elder: Elder) -> None:
-        """Until the old version has ended: then nothing is handed over any more, and its counters are ours."""
-        await until(elder.ended, BEAT_SECONDS)
+    def bypass(self, on: bool) -> None:
+        """Stop screening at once, or go on with it."""
+        if self.seat is None:
+            self.memory.leaving.bypass[0] = on  # for who follows us, also while it starts
+        if self.calls.world.bypass != on:
+            self.calls.world.bypass = on
+            self.log.say("bypass", level="warning", on=on)
+
+    async def _survive(self, elder: Elder, told: bool) -> None:
+        """Until the old version has ended: then nothing is handed over any more, and its counters are ours. told: what
+        it had heard of a bypass; until we have noted ourselves, who asks for one (or for its end) reaches the old one.
+        """
+
+        def ended() -> bool:
+            nonlocal told
+            if self.seat is None and elder.bypass != told:
+                told = not told
+                self.bypass(told)
+            return elder.ended()
+
+        await until(ended, BEAT_SECONDS)
         if self.seat is not None:
             self.seat.elder = None
         else:

@@ -68,7 +68,6 @@ class Supervisor:
             raise ValueError(f"1 to {MAX_WORKERS} workers")
         self.settings, self.parts, self.workers = settings, parts, workers
         self.steered = True
-        self._bypass = heir is not None and heir.legacy.bypass
         self._heir, self.legacy = heir, heir.legacy if heir is not None else None
         self.generation = (self.legacy.generation + 1) % GENERATIONS if self.legacy is not None else 0
         self._elder = Elder(self.legacy, None, ()) if self.legacy is not None else None
@@ -90,6 +89,8 @@ class Supervisor:
             listeners.append(replace(one, port=port, advertised_port=one.advertised_port or port))
         self.listeners = tuple(listeners)
         self._shared = memory(workers)
+        self._told = False
+        """What the older version had heard of a bypass when we looked last."""
         self._pulses = Pulses(self._shared.pulses, time.monotonic())
         self._lines = [Line() for _ in range(workers)]
         self._desk = Line()
@@ -150,8 +151,7 @@ class Supervisor:
             elif heard.si_signo == signal.SIGHUP:
                 self._reload()
             else:
-                self._bypass = heard.si_signo == signal.SIGUSR2
-                self._tell(signal.Signals(heard.si_signo))
+                self._brake(heard.si_signo == signal.SIGUSR2)
 
     def _succeed(self, heir: Heir, well: bool) -> bool:
         """Take over from the older version, once all of ours are built; False where that is not to be."""
@@ -168,6 +168,8 @@ class Supervisor:
         except LegacyError as error:
             _say(str(error))
             return False
+        if self._elder is not None:
+            self._shared.leaving.bypass[0] = self._told = self._elder.bypass
         self._shared.leaving.stages[self.workers + 1] = TAKEN
         for number, process in self._processes.items():
             if number != DESK:
@@ -181,12 +183,15 @@ class Supervisor:
         listeners = [(one.transport, one.host, one.port) for one in self.listeners]
         return Legacy(
             running_version(), self.generation, self.workers, os.getpid(), listeners, self._sockets, self._lines,
-            self._desk, self._shared.file, self._shared.leaving.file, layout(), bypass=self._bypass,
-            secret=self.parts.secret,
+            self._desk, self._shared.file, self._shared.leaving.file, layout(),
+            bypass=bool(self._shared.leaving.bypass[0]), secret=self.parts.secret,
         )  # fmt: skip
 
     def _look(self) -> None:
-        """Whether an upgrade is asked for, or goes on."""
+        """Whether an upgrade is asked for, or goes on; and what the version before has heard that was meant for us."""
+        if self._elder is not None and self._elder.bypass != self._told:
+            self._told = not self._told
+            self._brake(self._told)
         if self._successor is None:
             asked = self._control.asked() if self._control is not None and not self._retiring else None
             if asked is not None and self._elder is not None and not self._elder.ended():
@@ -267,7 +272,6 @@ class Supervisor:
         begin = partial(begun, write, self._shared.leaving.stages) if self.legacy is not None else None
         app = App(settings, self.parts, seat=seat, legacy=self.legacy, begin=begin)
         await app.start()
-        app.bypass(self._bypass)
         return await lived(
             write,
             self._shared.pulses[number:],
@@ -339,6 +343,11 @@ class Supervisor:
             self.settings = replace(settings, listeners=self.settings.listeners)
         self._tell(signal.SIGHUP)
         service.told("READY=1")
+
+    def _brake(self, on: bool) -> None:
+        """Have all workers stop screening, or go on with it; who is started later, and who follows us, reads it."""
+        self._shared.leaving.bypass[0] = on
+        self._tell(signal.SIGUSR2 if on else signal.SIGUSR1)
 
     def _tell(self, number: signal.Signals) -> None:
         for process in self._processes.values():

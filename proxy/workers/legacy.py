@@ -69,7 +69,7 @@ class Legacy:
     peers: tuple[dict[str, str], list[Any]] = field(default_factory=lambda: ({}, []))
     """Orders to peers, and targets that are out of use, where no desk tells them."""
     bypass: bool = False
-    """The operator has stopped all screening."""
+    """The operator had stopped all screening by then."""
     secret: bytes = field(default=b"", repr=False)
     """What calls in progress are sealed with, and goes on to be; empty: an older version does not say."""
 
@@ -176,6 +176,12 @@ class Elder:
     def stage(self, place: int) -> int:
         """How far its worker is on its way out; place `workers`: its desk."""
         return int(self.leaving.stages[place])
+
+    @property
+    def bypass(self) -> bool:
+        """Whether the operator has it let all calls through; of an older version: had, when it handed over."""
+        now = self.leaving.bypass
+        return bool(now[0]) if len(now) else self.legacy.bypass
 
     def lives(self) -> bool:
         """Whether its main process is there."""

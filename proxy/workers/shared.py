@@ -24,19 +24,28 @@ and addresses; it has ended.
 
 
 class Leaving:
-    """What a generation says of itself on its way out. Its layout is the same in all versions that hand over."""
+    """What a generation says of itself on its way out. Its layout is the same in all versions that hand over; what came
+    later stands last, where the memory of an older one has ended.
+    """
 
     def __init__(self, workers: int, file: int | None = None) -> None:
         """file: the descriptor of one that is there already. Raises OSError."""
         self.file = os.memfd_create("ringwarden-leaving") if file is None else file
-        size = 8 * (workers + 2 + workers * ROLL)
+        end = workers + 2 + workers * ROLL
+        size = 8 * (end + 1)
         if file is None:
             os.ftruncate(self.file, size)
+        else:
+            size = min(size, os.fstat(self.file).st_size)
         cells = memoryview(mmap.mmap(self.file, size)).cast("Q")
         self.stages = cells[: workers + 2]
         """A cell for each worker, one for whoever holds journal and admin address, and one that says: take over."""
         self.roll = [cells[workers + 2 + at * ROLL : workers + 2 + (at + 1) * ROLL] for at in range(workers)]
         """Marks of each worker's live transactions."""
+        self.bypass = cells[end:]
+        """One cell: whether the operator has all calls let through, as the main process was told last; none in the
+        memory of an older version.
+        """
 
 
 class Shared:

@@ -18,12 +18,15 @@ import pytest
 
 from proxy import cli
 from proxy.lab.calling import Answer
-from proxy.lab.ports import free_port
+from proxy.lab.ports import free_port, is_free
 from proxy.lab.world import World
+from proxy.succession import ask
 from proxy.workers.legacy import until
 from tests.interop.test_torture_wire import another, ordinary_by_tcp
 from tests.proxy.test_app import CONFIG, call
+from tests.proxy.test_supervisor import children
 from tests.waiting import SECONDS, comes, counted
+from tests.waiting import until as waits
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no memory files")
 ALLOWED = 'ringwarden_decisions_total{action="allow",attest="none",direction="inbound",reason="none"}'
@@ -32,6 +35,14 @@ ALLOWED = 'ringwarden_decisions_total{action="allow",attest="none",direction="in
 def noted(folder: Path) -> int:
     (found,) = folder.rglob("ringwarden.pid")
     return int(found.read_text())
+
+
+def follows(folder: Path, old: int) -> bool:
+    """Whether another one has noted itself; for a moment nobody may have."""
+    try:
+        return noted(folder) != old
+    except (OSError, ValueError):
+        return False
 
 
 def lives(pid: int) -> bool:
@@ -176,6 +187,46 @@ async def test_a_call_goes_on_under_a_new_version_also_where_another_secret_was_
         assert again.status == 200 and again.dialog is not None
         assert (await world.carrier.call(call(world), world.proxy)).status == 603  # a new one is refused by now
         assert (await world.carrier.within(again.dialog, "BYE")).status == 200
+
+
+SLOW = """\
+import sys
+from pathlib import Path
+from proxy import cli
+from tests.waiting import found
+Path({begun!r}).touch()
+found(Path({may!r}).exists, "leave to go on")
+sys.exit(cli.main())
+"""
+"""A new version that takes as long to start as this test likes."""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_bypass_that_is_pulled_while_the_new_version_starts_holds_there(tmp_path: Path, workers: int) -> None:
+    async with World(tmp_path, workers=workers) as world, ending(tmp_path):
+        old, begun, may = noted(tmp_path), tmp_path / "begun", tmp_path / "may"
+        command = [sys.executable, "-c", SLOW.format(begun=str(begun), may=str(may))]
+        asked = asyncio.create_task(asyncio.to_thread(ask, tmp_path / "state", command, os.environ))
+        await waits(begun.exists, "a new version")
+        assert cli.main(["bypass", "on", "--config", str(world.config)]) == 0
+        await counted(world, "ringwarden_bypass", workers)
+        may.touch()
+        well, said = await asked
+        assert well, said
+        await waits(lambda: follows(tmp_path, old), "the note of the new one")
+        for number in range(8):
+            assert (number, (await world.carrier.call(call(world), world.proxy)).status) == (number, 200)
+        await waits(lambda: not lives(old) and not is_free(world.ports["admin"], socket.SOCK_STREAM), "its admin address")
+        await counted(world, "ringwarden_bypass", workers)
+        if workers > 1:  # who is started later knows of it too
+            dead = children(noted(tmp_path))[2]
+            os.kill(dead, signal.SIGKILL)
+            await waits(lambda: dead not in (now := children(noted(tmp_path))) and len(now) == 3, "one in its place")
+            for number in range(8):
+                assert (number, (await world.carrier.call(call(world), world.proxy)).status) == (number, 200)
+        assert cli.main(["bypass", "off", "--config", str(world.config)]) == 0
+        await counted(world, "ringwarden_bypass", 0)
+        assert (await world.carrier.call(call(world), world.proxy)).status == 603
 
 
 async def test_a_new_version_that_cannot_start_leaves_the_old_one_serving(tmp_path: Path) -> None:

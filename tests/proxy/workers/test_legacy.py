@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from proxy.workers.legacy import GO, READY, Legacy, LegacyError, Link, give, received
+from proxy.workers.legacy import GO, READY, Elder, Legacy, LegacyError, Link, give, received
 from proxy.workers.links import Line
 from proxy.workers.shared import Leaving, Shared
 from tests.waiting import SECONDS
@@ -140,6 +140,22 @@ def test_counts_of_callers_go_on_with_the_next_generation() -> None:
     new.begin_with(old, 1)
     assert (new.tally[1][3], new.behaviour[1][0], new.metrics[1][0]) == (5, 6, 0)
     assert new.tally[0][3] == 0
+
+
+def test_a_bypass_shows_to_who_follows_as_it_is_now_and_of_an_older_version_as_it_was() -> None:
+    shared = Shared(2, metrics=1, tally=1, behaviour=1)
+    legacy = made(2, [[bound()], [bound()]], shared)
+    old = Elder(legacy, None, ())
+    assert not old.bypass
+    shared.leaving.bypass[0] = 1
+    shared.leaving.stages[3], shared.leaving.roll[1][-1] = 1, 7
+    assert old.bypass and not legacy.bypass
+    os.ftruncate(shared.leaving.file, os.fstat(shared.leaving.file).st_size - 8)  # as long as the memory of an older one
+    old = Elder(legacy, None, ())
+    assert not old.bypass and old.leaving.stages[3] == 1 and old.leaving.roll[1][-1] == 7
+    legacy.bypass = True
+    assert old.bypass
+    closed(legacy)
 
 
 def test_a_link_says_words_and_knows_when_nobody_is_there(pair: Pair) -> None:
