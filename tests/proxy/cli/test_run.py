@@ -50,7 +50,7 @@ def test_auto_is_a_worker_for_each_core_and_no_more_than_there_may_be(
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
     monkeypatch.setattr(run, "inherited", lambda: None)
     monkeypatch.setattr(run, "read", lambda file: object())
-    monkeypatch.setattr(run, "prepare", lambda settings: object())
+    monkeypatch.setattr(run, "prepare", lambda settings, **more: object())
     monkeypatch.setattr(run, "company", lambda settings, parts, number, heir: begun.append(number) or 0)
     assert run.run("ringwarden.toml", "auto") == 0
     assert begun == [workers]
