@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from policy.emergency import callback_proved
 from policy.verdict import Verdict
 from proxy.diverting import diverted
-from proxy.screening.case import Case, Lane
-from proxy.screening.marks import Marks, add, silent, strip
+from proxy.screening.case import Case, Lane, who
+from proxy.screening.marks import NONE, Marks, add, silent, strip
 from proxy.screening.signing import Signed, Wanted, sign, wanted
 from proxy.sip.edit import Edits
+from proxy.sip.errors import ParseError
 from proxy.sip.message import Request
 from proxy.world import World
 from shaken.verdict import NOT_DONE, PASSED
 
 UNTOUCHED = Marks(Edits())
 """Nothing is to be changed. It belongs to all: nobody writes into it."""
+OTHER_ASSERTED = MappingProxyType({"p-asserted-identity": NOT_DONE})
+OTHER_FROM = MappingProxyType({"from": NOT_DONE})
 
 
 def hidden(world: World, request: Request, lane: Lane) -> list[int]:
@@ -76,6 +82,7 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
         attestation=attestation,
         origid=origid,
         in_from=marking.verstat_in_from,
+        elsewhere=_elsewhere(request, case, marking.verstat_in_from) if judgement is not None else NONE,
     )
     if world.shows is not None:
         world.shows.on(marks, request, verdict, attestation, case.name, lane.trunk.name)
@@ -88,6 +95,19 @@ def marked(world: World, request: Request, case: Case, verdict: Verdict, lane: L
         marks.edits.add.extend(diverted(world, case, verdict))
     world.metrics.marked(lane.mode, marks.stripped, marks.added)
     return marks if lane.mode != "observe" else Marks(Edits())
+
+
+def _elsewhere(request: Request, case: Case, in_from: bool) -> Mapping[str, str]:
+    """The header that the caller was not read from, where it has another number: nobody has judged that one."""
+    if case.caller_field == "From":
+        return OTHER_ASSERTED  # the field otherwise
+    if not in_from:
+        return NONE
+    try:
+        same = who(request.from_.uri, case.lane.plan).tn == case.caller.tn
+    except ParseError:
+        same = False
+    return NONE if same else OTHER_FROM
 
 
 def for_service(world: World, request: Request, case: Case, lane: Lane) -> Wanted | None:

@@ -8,10 +8,11 @@ bytes. In `observe` nothing of this touches the call: it is only counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import compress
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from policy.emergency import is_callback_mark
@@ -22,6 +23,7 @@ from proxy.sip.grammar import PERCENT, QUOTE
 from proxy.sip.headers import value_of
 from proxy.sip.message import Request
 
+NONE: Mapping[str, str] = MappingProxyType({})
 VERDICT_HEADERS = HEADERS
 """Headers by which a network states its verdict (3GPP TS 24.229 7.2.18 and 7.2.19, and the vendors' forms; STI-077)."""
 
@@ -173,8 +175,11 @@ def add(
     attestation: str | None,
     origid: str | None,
     in_from: bool,
+    elsewhere: Mapping[str, str] = NONE,
 ) -> None:
-    """Put our own marks on a call that goes on. `prefix` is in the spelling of the settings, with its dash."""
+    """Put our own marks on a call that goes on. `prefix` is in the spelling of the settings, with its dash. elsewhere:
+    headers whose number is not the one that `verstat` was found of, and what is said of theirs.
+    """
     edits = marks.edits
     places = request.where("p-asserted-identity")
     if in_from:
@@ -187,7 +192,7 @@ def add(
         before = edits.swap.get(place, request.lines[place])
         if PERCENT in before or before.lower().find(b"verstat") >= 0:
             before = without_verstat(before)
-        after = with_verstat(before, verstat)
+        after = with_verstat(before, elsewhere.get(name, verstat))
         if after != request.lines[place]:
             edits.swap[place] = after
             marks.added += 1

@@ -136,8 +136,8 @@ class Arriving:
         emergency call is let in all the same, and so are its ACK, its BYE and what else belongs to it.
         """
         partial = error.partial
-        if partial is not None and error.status != 505 and self._let_in(partial):
-            self.request(partial, flow, now)
+        if partial is not None and error.status != 505 and (request := self._let_in(partial)) is not None:
+            self.request(request, flow, now)
             return
         if partial is not None and partial.method != "ACK" and partial.line("via") is not None:
             phrase = reply.PHRASES.get(error.status, reply.PHRASES[400])
@@ -149,17 +149,19 @@ class Arriving:
             self._layer.out.append((reply.answer(partial, flow, error.status, phrase, tag), back))
         self._up.pending.append(Refused(flow, error, partial))
 
-    def _let_in(self, request: Request) -> bool:
-        """Whether a request goes on with its faults, which from now on raise nothing."""
+    def _let_in(self, request: Request) -> Request | None:
+        """The request as it goes on with its faults, which from now on raise nothing; None where it does not."""
         vital, belongs = self._options.vital, self._options.belongs
         try:
             answerable(request)
         except ParseError:
-            return False
-        request.forgive()
+            return None
         if vital is not None and vital(request.target):
-            return True
-        return belongs is not None and framed(request) and belongs(request)
+            request = framed(request)
+            request.forgive()
+            return request
+        request.forgive()
+        return request if belongs is not None and framed(request) is request and belongs(request) else None
 
 
 _new = tuple.__new__  # a named tuple makes itself in Python, which takes three times as long

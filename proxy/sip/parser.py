@@ -195,9 +195,16 @@ def answerable(message: Request | Response) -> None:
         raise ParseError("the method in CSeq is another one", status=400 if known else 501)
 
 
-def framed(message: Message) -> bool:
-    """Whether every reader sees the end of a message where we do: it has one length at most, that of its body."""
-    if message.line("content-length") is None:
-        return True
-    length = _length(message)
-    return length != b"" and int(length) == len(message.body)
+def framed(request: Request) -> Request:
+    """The same request where every reader sees its end where we do: it has one length at most, that of its body. Else
+    one that has: on a stream what another reader takes for the next request, nobody has looked at.
+    """
+    if request.line("content-length") is None:
+        return request
+    length = _length(request)
+    if length and int(length) == len(request.body):
+        return request
+    kept = [(line, name) for line, name in zip(request.lines, request.names, strict=True) if name != "content-length"]
+    kept.append((b"Content-Length: %d" % len(request.body), "content-length"))
+    lines, names = [line for line, _ in kept], [name for _, name in kept]
+    return Request(request.start, lines, names, request.body, request.method, request.target)

@@ -126,6 +126,21 @@ def test_faults_that_stop_other_calls_do_not_stop_this_one(exits: Wire, lines: t
     assert exits.callee.inbox[0][2].startswith(b"INVITE sip:911@")
 
 
+@pytest.mark.req("EMG-003", "TRAP-63")
+@pytest.mark.parametrize(
+    "lengths", [("Content-Length: 0", "Content-Length: 99"), ("l: 9999",), ("Content-Length: 0",), ("Content-Length: none",)]
+)
+def test_an_emergency_call_with_a_length_that_is_not_its_own_goes_on_with_its_own(exits: Wire, lengths: tuple[str, ...]) -> None:
+    """On a connection a next hop would take what follows for a request, or wait for more."""
+    sent = exits.caller.request("INVITE", "sip:911@pbx.example.com", body=BODY)
+    own = b"Content-Length: %d" % len(BODY)
+    assert own in sent
+    exits.caller.says(sent.replace(own, "\r\n".join(lengths).encode()))
+    taken = exits.callee.gets("INVITE")
+    assert taken.all("content-length") == [b"%d" % len(taken.body)]
+    assert taken.body == (b"" if lengths == ("Content-Length: 0",) else BODY)
+
+
 @pytest.mark.req("EMG-003", "SIP-041")
 @pytest.mark.parametrize("first", ["refuses", "is silent", "is dead"])
 @pytest.mark.parametrize("second", ["refuses", "is silent", "is dead"])

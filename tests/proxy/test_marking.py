@@ -94,6 +94,34 @@ def test_an_old_header_is_counted_as_such() -> None:
     ]
 
 
+PASSED, FAILED, NOT_DONE = "TN-Validation-Passed", "TN-Validation-Failed", "No-TN-Validation"
+
+
+@pytest.mark.req("STI-075", "TRAP-40")
+@pytest.mark.parametrize("in_from", [False, True])
+@pytest.mark.parametrize(
+    ("asserted", "caller", "of_asserted", "of_from"),
+    [
+        ("+12025550123", "+12025550123", PASSED, PASSED),
+        ("+12025550123", "12025550123", PASSED, PASSED),
+        ("+12025550100", "+12025550123", NOT_DONE, PASSED),  # signed for From, and not for who is asserted
+        ("+12025550123", "+12025550100", PASSED, NOT_DONE),
+        ("+12025550100", "+12025550101", FAILED, NOT_DONE),
+        ("+12025550123", "anonymous", PASSED, NOT_DONE),
+    ],
+)
+def test_no_number_is_called_validated_but_the_one_that_was_signed_for(
+    asserted: str, caller: str, of_asserted: str, of_from: str, in_from: bool
+) -> None:
+    message = request(vector("VEC-1"), caller=caller, lines=(f"P-Asserted-Identity: <sip:{asserted}@carrier.example.net>",))
+    here = world()
+    here.settings.marking = MarkingSettings(verstat_in_from=in_from)
+    case = judged(message)
+    swap = marked(here, message, case, Verdict("allow"), case.lane).edits.swap
+    said = {message.names[at]: line.partition(b";verstat=")[2].partition(b"@")[0].decode() for at, line in swap.items()}
+    assert said == {"p-asserted-identity": of_asserted} | ({"from": of_from} if in_from else {})
+
+
 @pytest.mark.parametrize("mode", ["enforce", "observe"])
 def test_a_call_that_there_was_no_time_to_judge_says_that_it_was_not_validated(mode: str) -> None:
     message = request(lines=("P-Asserted-Identity: <sip:+12025550123@carrier.example.net>", "X-Screen-Verdict: forged"))
