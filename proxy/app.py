@@ -212,7 +212,7 @@ class App(Handover):
             OPEN: self.calls.ongoing.take_over,
         }
         early: list[tuple[bytes, Flow]] = []
-        seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.ongoing.over, more)
+        seat.listen(fetch, lambda data, flow: early.append((data, flow)), self.calls.over, more)
         self._closing.insert(0, seat.quiet)
         seat.report(BEGUN, seat.number)
         with suppress(TimeoutError):  # calls are worth more than what the desk may have to say
@@ -220,7 +220,7 @@ class App(Handover):
         await self._take_over()
         await self.server.start()
         seat.open_door(self._given)
-        seat.listen(fetch, self.server.handed, self.calls.ongoing.over, more, self._carried, self.endpoint.knows)
+        seat.listen(fetch, self.server.handed, self.calls.over, more, self._carried, self.endpoint.knows)
         seat.ask()
         for data, flow in early:
             self.server.handed(data, flow)

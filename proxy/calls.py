@@ -17,7 +17,7 @@ from proxy import heeding, redirecting
 from proxy.acting import Acting
 from proxy.judging import Judging
 from proxy.marking import bare, stripped, unscreened
-from proxy.ongoing import Answered, Ongoing
+from proxy.ongoing import ANY, Answered, Ongoing
 from proxy.onward import Onward
 from proxy.record import Story, aged, ended, row
 from proxy.seal import Seal
@@ -69,7 +69,7 @@ class Calls:
         """For `Options.belongs`."""
         self.ongoing = Ongoing(world)
         self._done: deque[Story | End] = deque()
-        self._elsewhere: list[tuple[int, bytes, float]] = []
+        self._elsewhere: list[tuple[int, bytes, *tuple[float, ...]]] = []
         """Ends of calls that other workers wrote down."""
         self._acts: dict[type, Callable[[Any, float], None]] = {
             Arrived: self._arrived,
@@ -85,7 +85,7 @@ class Calls:
             FailedOver: self._failed_over,
             Loose: self._onward.loose,
             Retransmitted: self._retransmitted,
-            Faulted: self._faulted,
+            Faulted: lambda event, now: self._fault(f"timer {event.timer}", event.error),
         }
 
     @property
@@ -213,9 +213,10 @@ class Calls:
             story.action = "refused"
             self._acting.reply(context, 403, "Forbidden", now)
         else:
-            if tagged and request.method == "BYE" and (known := self.ongoing.get(request.call_id)) is not None:
-                by_caller = known.outbound == (story.side == "pbx")
-                self._end(request.call_id, story.utc, Seal(self.world.worker, known.started, "allow", by_caller))
+            if tagged and request.method == "BYE":
+                if world.ended_elsewhere is not None and self.ongoing.get(request.call_id) is None:
+                    self._elsewhere.append((ANY, request.call_id, story.utc, float(story.side == "pbx")))
+                self.over(request.call_id, story.utc, float(story.side == "pbx"))
             marks = stripped(self.world, request, lane)
             token = self._acting.seal(story, "allow") if request.method in DIALOG_METHODS else None
             self._acting.forward(context, story, Plan(targets, routed, marks.edits, token, tuple(marks.give_back)), now)
@@ -340,6 +341,15 @@ class Calls:
             # In its place behind the row, for a call may end in the turn in which it was answered.
             self._done.append(ended(call_id, utc, seal.caller, seal.started))
 
+    def over(self, call_id: bytes, utc: float, from_pbx: float | None = None) -> None:
+        """A call that may be ours is over. from_pbx: by a BYE without a token; None: it is in the record already."""
+        known = self.ongoing.get(call_id)
+        if known is None or from_pbx is None:
+            self.ongoing.over(call_id, utc)
+        else:
+            by_caller = known.outbound == bool(from_pbx)
+            self._end(call_id, utc, Seal(self.world.worker, known.started, "allow", by_caller))
+
     def _cancelled(self, event: Cancelled, now: float) -> None:
         self.world.metrics.cancelled()
 
@@ -352,9 +362,6 @@ class Calls:
 
     def _retransmitted(self, event: Retransmitted, now: float) -> None:
         self.world.metrics.retransmitted("sent" if event.ours else "received")
-
-    def _faulted(self, event: Faulted, now: float) -> None:
-        self._fault(f"timer {event.timer}", event.error)
 
     def _fault(self, kind: str, error: Exception) -> None:
         self.world.metrics.internal_error()

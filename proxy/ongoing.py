@@ -11,6 +11,8 @@ from typing import NamedTuple
 from policy.call import Call
 from proxy.world import World
 
+ANY = -1
+"""In the place of the worker whose call is over: nobody here knows whose it is."""
 MOST = 200_000
 """Answered calls remembered for the gauge and the end of their record; beyond it the oldest is forgotten, not ended."""
 

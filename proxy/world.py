@@ -85,8 +85,10 @@ class World:
     """The same for the trunks whose calls somebody else signs."""
     verifier: VerificationService | None = None
     """Who is asked what Identity headers are worth, in the place of certificates."""
-    ended_elsewhere: Callable[[list[tuple[int, bytes, float]]], None] | None = None
-    """Tells other workers that calls of their own are over: (worker, Call-ID, Unix seconds) of each."""
+    ended_elsewhere: Callable[[list[tuple[int, bytes, *tuple[float, ...]]]], None] | None = None
+    """Tells other workers that calls of their own are over: of each its worker (`ongoing.ANY`: all others), and what
+    `Calls.over` is told.
+    """
     fleet: Counts | None = None
     """What other machines know of callers; None: we are alone."""
     quality: Quality | None = None

@@ -237,11 +237,13 @@ class FailedOver(NamedTuple):
     response: Response | None = None
 
 
-class Faulted(NamedTuple):
+class Faulted:
     """A fault of ours in what a timer leads to: it ended nothing but that."""
 
-    timer: str
-    error: Exception
+    __slots__ = ("error", "timer")
+
+    def __init__(self, timer: str, error: Exception) -> None:
+        self.timer, self.error = timer, error
 
 
 class Retransmitted(NamedTuple):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from proxy.ongoing import ANY
 from proxy.sip.flow import Flow
 from proxy.workers.legacy import Elder
 from proxy.workers.links import (
@@ -153,12 +154,15 @@ class Seat:
         self.dealt += 1
         return True
 
-    def ended(self, ends: Iterable[tuple[int, bytes, float]]) -> None:
-        """Tell workers that calls of their own are over, each of all at once: a record costs its reader a turn."""
-        whose: dict[int, list[tuple[bytes, float]]] = {}
-        for worker, call_id, utc in ends:
-            if worker < self.workers:
-                whose.setdefault(worker, []).append((call_id, utc))
+    def ended(self, ends: Iterable[tuple[int, bytes, *tuple[float, ...]]]) -> None:
+        """Tell workers that calls of their own are over, each of all at once: a record costs its reader a turn. ANY:
+        all others are told.
+        """
+        whose: dict[int, list[tuple[bytes, *tuple[float, ...]]]] = {}
+        for worker, *end in ends:
+            for one in range(self.workers) if worker == ANY else (worker,):
+                if one < self.workers and (one != self.number or worker != ANY):
+                    whose.setdefault(one, []).append(tuple(end))  # type: ignore[arg-type]
         for worker, rows in whose.items():
             for batch in batches(rows):
                 if not self.lines[worker].send(ENDED, batch):
@@ -180,7 +184,7 @@ class Seat:
         self,
         fetch: RemoteFetch | None,
         datagram: Callable[[bytes, Flow], None],
-        ended: Callable[[bytes, float], None],
+        ended: Callable[..., None],
         more: Mapping[bytes, Callable[[Any], None]] = MappingProxyType({}),
         carried: Callable[[bytes, Flow], bool] = lambda data, flow: False,
         knows: Callable[[bytes], bool] = lambda data: False,
