@@ -305,7 +305,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, default=24.0, help="by a clock of our own; 0: none")
     parser.add_argument("--day-rate", type=float, default=2.0, help="calls a second of them")
     parser.add_argument("--minutes", type=float, default=20.0, help="by the real clock; 0: none")
-    parser.add_argument("--rate", type=float, default=150.0, help="calls a second of them: half of what one core carries")
+    parser.add_argument("--rate", type=float, default=1000.0, help="calls a second of them: half of what one core carries")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=SEED)
     args = parser.parse_args(argv)
