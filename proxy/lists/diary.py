@@ -46,11 +46,7 @@ class Diary:
         """Write what waits, and give back the lines that were written since the last time, ours too. Raises OSError."""
         waiting, self._waiting = self._waiting, []
         if waiting:
-            try:
-                self._append(waiting)
-            except OSError:
-                self.dropped += len(waiting)
-                raise
+            self._append("".join(line + "\n" for line in waiting).encode())
         return self._fresh()
 
     def everything(self) -> list[str]:
@@ -60,23 +56,30 @@ class Diary:
             lines += found
         return lines
 
-    def _append(self, lines: Iterable[str]) -> None:
-        text = "".join(line + "\n" for line in lines).encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(TRIES):
-            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH)
-                seen = os.fstat(file)
-                if not seen.st_nlink:
-                    continue  # it was tidied this moment: the line belongs into the new one
-                if seen.st_size + len(text) > MAX_FILE:
-                    raise OSError("the file is full")
-                os.write(file, text)
-                return
-            finally:
-                os.close(file)
-        raise OSError("the file is replaced again and again")
+    def _append(self, left: bytes) -> None:
+        """Write lines, all of them. Raises OSError; then those that do not stand there whole are counted."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            for _ in range(TRIES):
+                file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+                try:
+                    # Alone: a disk that is nearly full may take half a line, and the rest belongs right behind it.
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                    seen = os.fstat(file)
+                    if not seen.st_nlink:
+                        continue  # it was tidied this moment: the line belongs into the new one
+                    if seen.st_size + len(left) > MAX_FILE:
+                        raise OSError("the file is full")
+                    _end_line(file)
+                    while left:
+                        left = left[os.write(file, left) :]
+                    return
+                finally:
+                    os.close(file)
+            raise OSError("the file is replaced again and again")
+        except OSError:
+            self.dropped += left.count(b"\n")
+            raise
 
     def _fresh(self) -> list[str]:
         try:
@@ -101,9 +104,10 @@ class Diary:
         """Replace the file whole; who appends meanwhile waits. `made` takes the lines that are new here, and gives
         those that are to stand in the file. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
+            _end_line(file)
             lines = made(self.everything())
             fresh = self.path.with_name(self.path.name + ".new")
             with fresh.open("w", encoding="utf-8") as stream:
@@ -113,3 +117,11 @@ class Diary:
             fresh.replace(self.path)
         finally:
             os.close(file)
+
+
+def _end_line(file: int) -> None:
+    """End the last line where a crash or a full disk cut it off: what follows must not be glued to it. For who holds
+    the lock alone. Raises OSError."""
+    size = os.fstat(file).st_size
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        os.write(file, b"\n")

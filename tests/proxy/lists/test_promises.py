@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,22 @@ async def test_lines_that_were_cut_off_are_passed_over(tmp_path: Path) -> None:
     _, here = started(tmp_path)
     assert decide(OUT, here, Profile(), "enforce").action == "reject"
     assert here.learned is not None and here.learned.knows(THEM, UTC)
+
+
+@pytest.mark.req("REG-060", "REG-061")
+async def test_a_disk_that_takes_half_a_line_costs_no_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, _ = started(tmp_path)
+    people = [f"1212555014{last}" for last in (7, 8, 9)]
+    write, cut = os.write, iter([60])
+    monkeypatch.setattr(os, "write", lambda file, text: write(file, text[: next(cut, None)]))
+    for callee in people[:2]:
+        one.message(US, callee, "STOP", UTC)
+    one.close()
+    one.message(US, people[2], "STOP", UTC)
+    one.close()
+    _, again = started(tmp_path)
+    assert [decide(OUT._replace(callee=callee), again, Profile(), "enforce").reason for callee in people] == ["opt-out"] * 3
+    assert one.dropped == 0
 
 
 async def test_it_goes_on_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
