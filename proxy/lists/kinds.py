@@ -80,6 +80,7 @@ def bring_in(
 
     def fill(draft: Path) -> Content:
         nonlocal bad
+        replaced: Mapping[int, tuple[int, int]] = {}
         try:
             times = [as_of if as_of is not None else path.stat().st_mtime for path in paths]
         except OSError as error:
@@ -89,7 +90,7 @@ def bring_in(
             days = [(path, int(time // DAY)) for path, time in zip(paths, times, strict=True)]
             built = registry.build(days, draft, _base(shelf), reading)
             bad, entries, refused = built.bad, built.numbers, built.refused
-            lines = built.lines
+            lines, replaced = built.lines, built.replaced
             times = [min(registry.mapped(draft).days().values(), default=0) * DAY]  # the oldest area tells
         elif kind == TRACED and size(paths) > LONG_TABLE:
             packed = traced.build(paths, draft, progress)
@@ -102,6 +103,7 @@ def bring_in(
             draft.write_text("\n".join(made.lines) + "\n", encoding="utf-8")
         if not force:
             _sound(kind, entries, refused, lines, before, bad)
+            _whole(kind, replaced)
         return Content(entries, refused, min(times))
 
     return shelf.add(fill, utc, tuple(str(path) for path in paths)), bad
@@ -128,6 +130,14 @@ def _sound(
             f"list {kind}: {entries:,} entries, and generation {before.number} has {before.entries:,}: is it whole?"
             " --force takes it"
         )
+
+
+def _whole(kind: str, replaced: Mapping[int, tuple[int, int]]) -> None:
+    """A full list replaces its areas: what was cut off of one is hidden in the sum by all the others (REG-071)."""
+    fewer = [(area, had, now) for area, (had, now) in replaced.items() if now < had * SHRUNK]
+    if fewer:
+        named = ", ".join(f"{area} ({now:,} of {had:,})" for area, had, now in fewer)
+        raise ListError(f"list {kind}: fewer numbers than before in area {named}: is it whole? --force takes it")
 
 
 def checked(kind: str, paths: Sequence[Path], progress: Callable[[int], None] = lambda octets: None) -> Draft:

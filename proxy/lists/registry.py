@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
@@ -52,6 +52,8 @@ class Built:
     lines: int
     refused: int
     bad: tuple[Quarantined, ...] = field(repr=False, default=())
+    replaced: Mapping[int, tuple[int, int]] = field(repr=False, default_factory=dict)
+    """Areas of the base that came as a full list -> how many numbers they had, and have now."""
 
 
 def mapped(path: Path) -> Bitmap:
@@ -72,8 +74,14 @@ def build(files: Sequence[tuple[Path, int]], draft: Path, base: Bitmap | None, r
         head = writer.finish()
         os.fsync(file.fileno())
     return Built(
-        head.numbers, head.blocks, writer.areas, head.size, reading.lines, reading.refused, tuple(reading.bad)
+        head.numbers, head.blocks, writer.areas, head.size, reading.lines, reading.refused, tuple(reading.bad),
+        writer.replaced(),
     )  # fmt: skip
+
+
+def _held(block: bytes | memoryview) -> int:
+    """How many numbers are listed in a block."""
+    return int.from_bytes(block, "little").bit_count()
 
 
 class _Writer:
@@ -90,10 +98,21 @@ class _Writer:
         self._area = -1
         self._marks = bytearray()
         self._refused: set[int] = set()
+        self._full: set[int] = set()
 
     @property
     def areas(self) -> int:
         return sum(1 for day in self._days if day)
+
+    def replaced(self) -> dict[int, tuple[int, int]]:
+        """What became of the areas of the base that came as a full list. Only their blocks are counted there."""
+        base = self._base
+        if base is None:
+            return {}
+        return {
+            area: (sum(map(_held, base.blocks(area).values())), self._counts[area])
+            for area in sorted(self._full.intersection(self._known))
+        }
 
     def take(self, batch: Batch, day: int, reading: Reading) -> None:
         area = batch.area
@@ -105,6 +124,8 @@ class _Writer:
                     why = "no full list is loaded" if known is None else "what is loaded is newer"
                     reading.refuse(0, b"%03d" % area, f"a change list of this area, but {why}")
                 return
+        else:
+            self._full.add(area)
         if area != self._area:
             self._leave()
             self._enter(area, batch.change)
@@ -157,7 +178,7 @@ class _Writer:
                     continue
                 self._days[area] = day
                 for exchange, bits in self._base.blocks(area).items():
-                    self._counts[area] += int.from_bytes(bits, "little").bit_count()
+                    self._counts[area] += _held(bits)
                     self._put(FIRST + area * 1000 + exchange, bits)
         # A place that stayed free is filled by the last block, so that there are no holes.
         holders = {place: at for at, place in enumerate(self._index) if place != BLOCKS_AT} if self._free else {}

@@ -133,6 +133,47 @@ def test_changes_of_the_registry_come_upon_the_generation_in_force(tmp_path: Pat
     assert national.listed("12025550102")  # who still maps the other one is not disturbed
 
 
+def area(code: int, count: int, change: str = "") -> str:
+    return "".join(f"{code},{5_550_000 + at}{change}\n" for at in range(count))
+
+
+@pytest.mark.req("REG-071")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (area(202, 2_000)[:1_234], r"area 202 \(102 of 2,000\): is it whole"),
+        (area(303, 5_000) + area(202, 999), r"area 202 \(999 of 2,000\): is it whole"),
+        (area(202, 900) + area(303, 2_499) + area(404, 1_000), r"area 202 \(900 of 2,000\), 303 \(2,499 of 5,000\):"),
+        (area(303, 50, ",A") + area(202, 1), r"area 202 \(1 of 2,000\)"),
+    ],
+)
+def test_an_area_that_lost_most_of_its_numbers_is_not_replaced_unless_forced(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    bring_in(tmp_path, NATIONAL, [written(tmp_path, area(202, 2_000) + area(303, 5_000))], UTC, as_of=UTC)
+    cut = written(tmp_path, text, "cut.txt")
+    with pytest.raises(ListError, match=said):
+        bring_in(tmp_path, NATIONAL, [cut], UTC + DAY, as_of=UTC + DAY)
+    assert (current := Shelf(tmp_path, NATIONAL).current()) is not None and current.number == 1
+    assert bring_in(tmp_path, NATIONAL, [cut], UTC + DAY, as_of=UTC + DAY, force=True)[0].number == 2
+
+
+@pytest.mark.req("REG-071", "REG-072")
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        (area(202, 1_000), 6_000),
+        (area(404, 1), 7_001),
+        (area(202, 1_999, ",D"), 5_001),
+        (area(303, 3_000, ",D") + area(202, 2_000), 4_000),
+    ],
+)
+def test_an_area_may_lose_half_of_its_numbers_or_what_changes_take_off(text: str, entries: int, tmp_path: Path) -> None:
+    bring_in(tmp_path, NATIONAL, [written(tmp_path, area(202, 2_000) + area(303, 5_000))], UTC, as_of=UTC)
+    made, _ = bring_in(tmp_path, NATIONAL, [written(tmp_path, text)], UTC + DAY, as_of=UTC + DAY)
+    assert (made.number, made.entries) == (2, entries)
+
+
 @pytest.mark.req("REG-059")
 def test_an_old_registry_is_an_alarm(tmp_path: Path) -> None:
     bring_in(tmp_path / FOLDER, "dnc", [written(tmp_path, FILES["dnc"])], UTC, as_of=UTC)
