@@ -8,7 +8,7 @@ bytes. In `observe` nothing of this touches the call: it is only counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import compress
@@ -42,7 +42,7 @@ HARMLESS = frozenset(
 )
 """Header names that are met in nearly every call and never carry a verdict."""
 
-QUOTED = rb'"(?:[^"\\]|\\.)*"'
+QUOTED = rb'"(?>(?:[^"\\]|\\.)*)"'
 LWS = rb"(?:[ \t]|\r\n[ \t])*"
 
 
@@ -56,7 +56,15 @@ VERSTAT = re.compile(
     + rb"(?:=" + LWS + rb"(?:" + QUOTED + rb'|[^;>,@?\s"]*))?(?=[\s;>,@?"]|$)',
     re.IGNORECASE | re.DOTALL,
 )  # fmt: skip
-TELEPHONE_URI = re.compile(rb"(" + QUOTED + rb')|(sips?:[^@>,?"\s]+)(?=@)|(tel:[^>,?"\s]+)', re.IGNORECASE | re.DOTALL)
+# A SIP URI without a user part is stepped over as a whole.
+TELEPHONE_URI = re.compile(
+    rb"(" + QUOTED + rb')|sips?:[^@>,?"\s]++(?:(?=(@))|)|tel:[^>,?"\s]++()', re.IGNORECASE | re.DOTALL
+)
+_CLOSED = re.compile(rb'(?>(?:[^"]++|' + QUOTED + rb")*)", re.DOTALL).match
+
+
+MAX_PASSES = 8
+"""So many times what has come together is taken out without a trace; then something stays in its place."""
 
 
 @dataclass(slots=True)
@@ -73,9 +81,24 @@ class Marks:
 def without_verstat(line: bytes) -> bytes:
     """A header line without any verstat parameter; quoted strings are left alone."""
     # What stood apart can come together when something between is taken out: again, until nothing is left to take.
-    while (clean := VERSTAT.sub(lambda match: match.group(1) or b"", line)) != line:
+    for _ in range(MAX_PASSES):
+        clean = _outside(VERSTAT, lambda match: match.group(1) or b"", line)
+        if clean == line:
+            return line
         line = clean
-    return line
+    return _outside(VERSTAT, lambda match: match.group(1) or b";x", line)
+
+
+def _outside(pattern: re.Pattern[bytes], turn: Callable[[re.Match[bytes]], bytes], line: bytes) -> bytes:
+    """A line with what is found in it turned. A quote that nothing closes is no quoted string, and is looked for once:
+    from each quote behind it anew, hostile octets would cost the square of their number.
+    """
+    closed = _CLOSED(line)
+    end = closed.end() if closed is not None else 0
+    if end == len(line):
+        return pattern.sub(turn, line)
+    parts = (part for piece in line[end:].split(b'"') for part in (b'"', pattern.sub(turn, piece)))
+    return pattern.sub(turn, line[:end]) + b"".join(parts)[1:]
 
 
 def with_verstat(line: bytes, verstat: str) -> bytes:
@@ -87,9 +110,9 @@ def with_verstat(line: bytes, verstat: str) -> bytes:
         return user + mark + b"@" + rest
 
     def add(match: re.Match[bytes]) -> bytes:
-        return match.group(0) if match.group(1) is not None else match.group(0) + mark
+        return match.group(0) if match.lastindex in (None, 1) else match.group(0) + mark
 
-    return TELEPHONE_URI.sub(add, line)
+    return _outside(TELEPHONE_URI, add, line)
 
 
 MAX_PREFIXES = 16

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shaken import identity
 from shaken.errors import ParseError
+from tests.linear import linear
 
 ONE = b"eyJh.eyJi.c2ln;info=<https://a.example/b,eyJ;c>;ppt=shaken"
 TWO = b'eyJx.eyJy.c2ln;info=<https://a.example/d>;ppt="div"'
@@ -43,6 +44,16 @@ def test_splitting_loses_nothing(pieces: list[bytes]) -> None:
 def test_splitting_hostile_octets_is_not_quadratic() -> None:
     for hostile in (b'"\\' * 8000, b"<" * 16000, b'<"' * 8000, b"," * 16000):
         identity.split(hostile + b",eyJ")
+
+
+@pytest.mark.req("TRAP-63")
+@pytest.mark.parametrize(("before", "after"), [(b"eyJ.a.b;info=", b"{"), (b"eyJ.a.b;info", b"{"), (b"eyJ.a.b;", b"{"), (b"", b"{"), (b"eyJ.a.b", b"{")])
+def test_blanks_cost_what_they_are_and_not_their_square(before: bytes, after: bytes) -> None:
+    def parses(size: int) -> None:
+        with pytest.raises(ParseError):
+            identity.parse(before + b" \t" * (size // 2) + after)
+
+    assert linear(parses)
 
 
 @pytest.mark.req("TRAP-28")

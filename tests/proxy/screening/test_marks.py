@@ -11,6 +11,7 @@ from proxy.screening.marks import VERSTAT, Marks, add, strip, with_verstat, with
 from proxy.sip.edit import rebuilt
 from proxy.sip.message import Request
 from proxy.sip.parser import parse
+from tests.linear import linear
 from tests.proxy.screening.messages import made
 
 PREFIX = "x-screen-"
@@ -169,6 +170,26 @@ PIECES = st.sampled_from(
 def test_no_way_of_nesting_leaves_a_verstat_behind(line: bytes) -> None:
     clean = without_verstat(line)
     assert VERSTAT.sub(lambda match: match.group(1) or b"", clean) == clean
+
+
+@pytest.mark.req("TRAP-63")
+@pytest.mark.parametrize(
+    ("head", "body", "tail"),
+    [
+        (b'From: "', b'\\"', b";verstat=1"), (b"From: ", b"sip:", b" ;verstat"), (b"From: ", b";ver", b";verstat=1"), (b"From: ;verstat", b" ", b"x"),
+        (b"From: ", b"; ", b";verstat"),
+    ],
+)  # fmt: skip
+def test_hostile_octets_cost_what_they_are_and_not_their_square(head: bytes, body: bytes, tail: bytes) -> None:
+    def line(size: int) -> bytes:
+        return head + body * (size // len(body)) + tail + b"stat" * (size // 4)
+
+    assert linear(lambda size: without_verstat(line(size)))
+    assert linear(lambda size: with_verstat(line(size), "No-TN-Validation"))
+
+
+def test_a_verstat_behind_a_quote_that_nothing_closes_comes_off() -> None:
+    assert without_verstat(b'From: "a;verstat=1" "b\\" ;verstat=2;c') == b'From: "a;verstat=1" "b\\" ;c'
 
 
 def test_what_comes_together_by_stripping_is_stripped_too() -> None:
