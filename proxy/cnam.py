@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 import aiohttp
 
+from proxy.outside import whole
+
 LIMIT = 0.05
 """Seconds that a call waits at most."""
 TRIES = 5
@@ -24,7 +26,7 @@ MOST = 256
 KEPT = 100_000
 """Names that are remembered, some 20 MB; beyond it the oldest is forgotten."""
 ANSWER = 4096
-"""Octets of an answer that are read."""
+"""Octets of an answer at most; a longer one is no name."""
 LONGEST = 64
 """Characters of a name. The telephone network's own have 15."""
 NOBODY_SECONDS = 3600.0
@@ -131,7 +133,7 @@ class NameService:
                 return ""
             if response.status != 200:
                 raise ValueError(f"the service of names answers {response.status}")
-            return read(await response.content.read(ANSWER), response.content_type)
+            return read(await whole(response, ANSWER), response.content_type)
 
     def _failed(self, how: str) -> str:
         self._failures += 1

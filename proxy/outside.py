@@ -73,15 +73,22 @@ class Outside:
         async with self._session.post(self.url, data=body, headers=headers, allow_redirects=False) as response:
             if response.status != 200:
                 raise ValueError(f"the service answers {response.status}")
-            answer = bytearray()
-            async for part in response.content.iter_any():
-                answer += part
-                if len(answer) > ANSWER:
-                    raise ValueError("the answer is too long")
-            return bytes(answer)
+            return await whole(response, ANSWER)
 
     def _failed(self, how: str) -> Unanswered:
         self._failures += 1
         if self._failures >= TRIES:
             self._failures, self._rests_until = 0, self._now() + REST
         return Unanswered(how)
+
+
+async def whole(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The body of an answer, in however many pieces it comes. Raises ValueError for one of more than `most` octets, and
+    what aiohttp does.
+    """
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > most:
+            raise ValueError("the answer is too long")
+    return bytes(body)

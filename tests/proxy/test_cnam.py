@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
+from aiohttp import StreamReader, web
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import cnam
-from proxy.cnam import LONGEST, NOBODY_SECONDS, REST, TRIES, NameService, read
+from proxy.cnam import ANSWER, LONGEST, NOBODY_SECONDS, REST, TRIES, NameService, read
 from proxy.lab.cases import CALLEE, UTILITY
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
@@ -80,6 +80,47 @@ async def test_a_name_is_asked_for_once_and_remembered(base: Base) -> None:
     assert desk.counts[-1] == "hit" and len(base.asked) == asked
     desk.now = 100.0
     assert desk.service.peek(ONE) is None, "it may have changed"
+    await desk.service.close()
+
+
+async def test_a_name_that_comes_in_pieces_is_read_to_its_end(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cnam, "LIMIT", SECONDS)
+    heard = asyncio.Event()
+    usual = StreamReader.feed_data
+
+    def hears(self: StreamReader, *of: bytes) -> object:
+        heard.set()
+        return usual(self, *of)
+
+    async def pieces(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        await answer.prepare(request)
+        await answer.write(b"ACME C")
+        await heard.wait()  # the asker has the first piece
+        await answer.write(b"ORPORATION")
+        await answer.write_eof()
+        return answer
+
+    monkeypatch.setattr(StreamReader, "feed_data", hears)
+    base.answer = pieces
+    desk = Desk(base.url, seconds=SECONDS)
+    assert await desk.service.ask(ONE) == "ACME CORPORATION"
+    assert await desk.name() == "ACME CORPORATION" and desk.counts[1:] == ["found", "hit"]
+    await desk.service.close()
+
+
+async def test_an_answer_is_read_up_to_its_limit_and_one_beyond_it_is_no_name(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cnam, "LIMIT", SECONDS)
+    length = ANSWER
+
+    async def long(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ACME".ljust(length))
+
+    base.answer = long
+    desk = Desk(base.url, seconds=SECONDS)
+    assert await desk.service.ask(ONE) == "ACME"
+    length += 1
+    assert await desk.service.ask(ONE[::-1]) == "" and desk.counts[-1] == "failed"
     await desk.service.close()
 
 
