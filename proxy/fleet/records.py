@@ -78,14 +78,16 @@ class New(NamedTuple):
 def identity(path: Path) -> str:
     """Which journal a file is. Raises sqlite3.Error."""
     with closing(_opened(path)) as link:
-        found = link.execute("SELECT hash FROM chain ORDER BY seq LIMIT 1").fetchone()
-    return bytes(found[0]).hex()[:32] if found is not None else ""
+        return _identity(link)
 
 
 def new(path: Path, after: Place) -> New:
     """The calls since a place, and those that have ended since. Raises sqlite3.Error."""
-    journal = identity(path)
     with closing(_opened(path)) as link:
+        # One view of it, whoever writes meanwhile: the end of a call must not count as seen by a look after that in
+        # which the call was read without it.
+        link.execute("BEGIN")
+        journal = _identity(link)
         rows = link.execute(f"{SELECT} WHERE calls.id > ? ORDER BY calls.id LIMIT ?", (after.calls, BATCH)).fetchall()
         records = [record(values) for values in rows]
         calls = records[-1].id if records else after.calls
@@ -102,6 +104,11 @@ def new(path: Path, after: Place) -> New:
                 records += [record(values) for values in link.execute(asked, (*wanted, after.calls))]
     place = Place(calls, ended[-1][0] if ended else after.ends, told[-1][0] if told else after.notes)
     return New(journal, place, tuple(records))
+
+
+def _identity(link: sqlite3.Connection) -> str:
+    found = link.execute("SELECT hash FROM chain ORDER BY seq LIMIT 1").fetchone()
+    return bytes(found[0]).hex()[:32] if found is not None else ""
 
 
 def _opened(path: Path) -> sqlite3.Connection:

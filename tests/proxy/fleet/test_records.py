@@ -16,7 +16,7 @@ from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
 from proxy.quality import NOTE
 from proxy.storage.database import Database
-from proxy.storage.rows import End, Item, Note, Row
+from proxy.storage.rows import End, Item, Note, Record, Row
 from tests.waiting import comes
 
 UTC = 1_760_000_000.0
@@ -132,6 +132,30 @@ def test_a_batch_is_bounded_and_goes_on_where_it_ended(tmp_path: Path, monkeypat
         seen += [(one.id, one.duration) for one in found.records]
     assert place == Place(5, 2, 0)
     assert dict(seen) == {1: 60.0, 2: None, 3: None, 4: None, 5: 55.0}
+
+
+@pytest.mark.parametrize("late", [End("c1", UTC + 5, 5.0, "caller"), Note(UTC, NOTE, "c1", '{"side": "pbx", "mos": 4.1}')])
+def test_what_is_written_of_a_call_while_it_is_read_is_copied_too(late: Item, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.db"
+    wrote(path, Row(UTC, "c1", status=200))
+    more = [late]
+    usual = room.record
+
+    def slowly(read: Any) -> Record:
+        while more:  # the journal's writer comes between the look for calls and that for what was said of them
+            wrote(path, more.pop())
+        return usual(read)
+
+    monkeypatch.setattr(room, "record", slowly)
+    place, seen = Place(), []
+    while (found := new(path, place)).place != place:
+        place = found.place
+        seen += found.records
+    assert not more
+    if isinstance(late, End):
+        assert seen[-1].ended == late.utc
+    else:
+        assert [report["mos"] for report in seen[-1].quality] == [4.1]
 
 
 async def test_without_a_journal_nothing_is_done(tmp_path: Path) -> None:
