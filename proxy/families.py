@@ -95,7 +95,7 @@ def families(reasons: Sequence[str], verified: Sequence[str]) -> tuple[Family, .
         ),
         Family(
             "fleet", "Exchanges with what several machines share.",
-            {"store": ("redis", "postgres"), "result": ("ok", "failed")},
+            {"store": ("redis", "postgres"), "result": ("ok", "failed", "refused")},
         ),
         Family("cancelled", "Calls given up by the caller before an answer."),
         Family("retransmissions", "Messages sent or received again.", {"way": ("received", "sent")}),

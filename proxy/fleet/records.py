@@ -1,8 +1,9 @@
 """Records of all machines in one PostgreSQL: each machine reads its own journal and copies what is new.
 
 The journal stays the truth: it is written first, and it alone has the chain. A copy remembers with each batch, in the
-same transaction, how far it came, so nothing is lost or told twice over a restart or an engine that was away. Masking
-and taking away what is old in PostgreSQL is the operator's own business there.
+same transaction, how far it came, so nothing is lost or told twice over a restart or an engine that was away. A record
+that PostgreSQL refuses is passed over, counted and said, so that those behind it are copied. Masking and taking away
+what is old in PostgreSQL is the operator's own business there.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ BEAT = 2.0
 """Seconds between two looks at the journal."""
 BATCH = 500
 LIMIT = 30.0
-"""Seconds that a batch may take."""
+"""Seconds that a batch may take to be read, and to be written."""
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds after each failure in a row."""
 TABLES = """
@@ -119,16 +120,31 @@ def values(journal: str, machine: str, one: Record) -> Sequence[Any]:
     """A record as WRITE takes it. PostgreSQL knows no NUL."""
     row = one.row
     ended = datetime.fromtimestamp(one.ended, UTC) if one.ended is not None else None
-    words = (row.direction, row.trunk, row.caller, row.callee, row.action, row.reason)
-    whole = json.dumps(flat(one), ensure_ascii=True).replace("\\u0000", "?")
+    words = [row.direction, row.trunk, row.caller, row.callee, row.action, row.reason]
+    whole = json.dumps(bare(flat(one)), ensure_ascii=True)
     return (
-        journal, one.id, machine, row.call_id.replace("\0", "?"), datetime.fromtimestamp(row.utc, UTC), ended,
-        *(word.replace("\0", "?") for word in words), row.status, one.duration, whole,
+        journal, one.id, machine, bare(row.call_id), datetime.fromtimestamp(row.utc, UTC), ended,
+        *bare(words), row.status, one.duration, whole,
     )  # fmt: skip
 
 
+def bare(value: Any) -> Any:
+    """What JSON can hold, with `?` for each NUL. To be done before it is JSON: there, a backslash of the caller's own
+    before `u0000` looks the same.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "?")
+    if isinstance(value, list):
+        return [bare(one) for one in value]
+    if isinstance(value, dict):
+        return {bare(name): bare(one) for name, one in value.items()}
+    return value
+
+
 class Records:
-    """The copying of one journal. `count` is told how each batch ended: ok, failed."""
+    """The copying of one journal. `count` is told how each batch ended, ok or failed, and of each record in it that was
+    refused.
+    """
 
     def __init__(
         self,
@@ -142,6 +158,7 @@ class Records:
         import asyncpg
 
         self._connect, self._wrong = asyncpg.connect, (asyncpg.PostgresError, asyncpg.InterfaceError)
+        self._unfit: type[Exception] = asyncpg.DataError
         self._dsn, self._path, self._machine, self._count, self._say = dsn, path, machine, count, say
         self._link: Connection | None = None
         self._journal, self._place = "", Place()
@@ -182,11 +199,8 @@ class Records:
             found = await asyncio.to_thread(new, self._path, self._place)
             if found.journal != self._journal or found.place == self._place:
                 return False
-            async with link.transaction():
-                await link.executemany(WRITE, [values(self._journal, self._machine, one) for one in found.records])
-                await link.execute(HOW_FAR, self._journal, self._machine, *found.place)
+        self.copied += await self._wrote(link, found)
         self._place = found.place
-        self.copied += len(found.records)
         return True
 
     async def close(self) -> None:
@@ -194,6 +208,33 @@ class Records:
         link, self._link = self._link, None
         if link is not None:
             link.terminate()
+
+    async def _wrote(self, link: Connection, found: New) -> int:
+        """Write a batch; how many records of it PostgreSQL took. Raises as `once` does."""
+        rows = [values(found.journal, self._machine, one) for one in found.records]
+        how_far = (found.journal, self._machine, *found.place)
+        try:
+            async with asyncio.timeout(LIMIT), link.transaction():
+                await link.executemany(WRITE, rows)
+                await link.execute(HOW_FAR, *how_far)
+            return len(rows)
+        except self._unfit:
+            pass
+        # One of them will never do. Each by itself, with the limit of a command for each: so many ways to a distant
+        # engine take longer than a batch may, and to write a row again after a failure changes nothing.
+        refused: list[tuple[int, Exception]] = []
+        for one, row in zip(found.records, rows, strict=True):
+            try:
+                await link.execute(WRITE, *row)
+            except self._unfit as error:
+                refused.append((one.id, error))
+        await link.execute(HOW_FAR, *how_far)
+        for _ in refused:
+            self._count("refused")
+        if refused:
+            first, why = refused[0]
+            self._say("records-refused", level="warning", count=len(refused), first=first, why=f"{why}"[:200])
+        return len(rows) - len(refused)
 
     async def _linked(self) -> Connection:
         if self._link is None or self._link.is_closed():

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.fleet import records as room
-from proxy.fleet.records import Place, Records, identity, new
+from proxy.fleet.records import Place, Records, identity, new, values
 from proxy.lab.cases import CALLEE
 from proxy.lab.dialog import Invitation
 from proxy.lab.world import World
@@ -67,6 +69,58 @@ async def test_calls_and_their_ends_are_copied_once_and_on_after_a_restart(postg
     whole = [json.loads(one["record"]) for one in rows]
     assert whole[0]["mos"] == 4.1 and whole[1]["ended_by"] == "callee" and whole[2]["display"].startswith("nul? and ")
     assert again.copied == 3
+
+
+def whole(of: Row) -> Any:
+    """What the column `record` has of a row."""
+    return json.loads(values("j", "m", Record(1, of, 0, None, None, ""))[-1])
+
+
+def test_a_backslash_before_u0000_is_text_and_only_a_real_nul_is_replaced() -> None:
+    assert whole(Row(1.0, r"a\u0000b"))["call_id"] == r"a\u0000b"
+    assert whole(Row(1.0, "a\0b"))["call_id"] == "a?b"
+    assert whole(Row(1.0, "a", findings=((r"\u0000", "", 0, ""), ("\0", "", 0, ""))))["rules"] == [r"\u0000", "?"]
+
+
+@given(st.lists(st.sampled_from((r"\u0000", "\\", "\0", '"', "u0000")) | st.text(max_size=8), max_size=8).map("".join))
+def test_whatever_a_caller_writes_the_record_is_json_that_reads_back(text: str) -> None:
+    shown = text.replace("\0", "?")
+    record = whole(Row(1.0, text, display=text, findings=((text, "", 0, ""),)))
+    assert (record["call_id"], record["display"], record["rules"]) == (shown, shown, [shown])
+
+
+async def test_a_call_with_an_escape_in_its_names_is_copied_as_it_is(postgres: str, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    wrote(path, Row(UTC, r"a\u0000b@lab", display=r"\u0000"), row(2))
+    records = Records(postgres, path, "east")
+    assert await copied(records) == 1
+    await records.close()
+    rows = await asked(postgres, "SELECT call_id, record->>'display' AS display FROM ringwarden_calls WHERE journal = $1 ORDER BY id", identity(path))
+    assert [tuple(one) for one in rows] == [(r"a\u0000b@lab", r"\u0000"), ("c2@lab", "")]
+
+
+async def test_a_record_that_the_engine_refuses_is_passed_over_and_the_others_are_copied(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(journal: str, machine: str, one: Record) -> Any:
+        made = values(journal, machine, one)
+        return (*made[:-1], "{") if one.id == 2 else made
+
+    monkeypatch.setattr(room, "values", broken)
+    path = tmp_path / "journal.db"
+    wrote(path, row(1), row(2), row(3))
+    told: list[str] = []
+    said: list[tuple[str, int, int]] = []
+    records = Records(postgres, path, "east", told.append, lambda event, **more: said.append((event, more["count"], more["first"])))
+    assert await copied(records) == 1
+    wrote(path, row(4))
+    assert await copied(records) == 1
+    await records.close()
+    journal = identity(path)
+    rows = await asked(postgres, "SELECT id FROM ringwarden_calls WHERE journal = $1 ORDER BY id", journal)
+    assert [one["id"] for one in rows] == [1, 3, 4] and records.copied == 3
+    assert told == ["refused"] and said == [("records-refused", 1, 2)]
+    assert tuple((await asked(postgres, room.KNOWN, journal))[0]) == (4, 0, 0)
 
 
 async def test_journals_of_several_machines_stand_beside_each_other(postgres: str, tmp_path: Path) -> None:
