@@ -75,7 +75,8 @@ class Rule(NamedTuple):
 
 
 Way = tuple[str, str, str, str, str]
-"""Of a call: side, peer, `SURE` digits of caller and called number, and the country of the signer."""
+"""Of a call: side, peer, `SURE` digits of caller and called number (none if there are fewer than `SHORTEST`), and the
+country of the signer."""
 
 
 class Asked(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from policy.call import Call
-from policy.countries import NOWHERE, SURE, End, Place, Rule, named
+from policy.countries import NOWHERE, SHORTEST, SURE, End, Place, Rule, named
 from policy.rulebook import Rulebook
 from policy.verdict import Class, Finding, kept_analytics
 
@@ -28,7 +28,10 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     side, trunk, tn, called, judgement = call.side, call.trunk, call.caller, call.callee, call.judgement
     credential = judgement.credential if judgement is not None else None
     country = credential.country if credential is not None else ""
-    way = side, trunk, (tn or "")[:SURE], (called or "")[:SURE], country
+    # A short number belongs nowhere, whatever longer ones that begin like it are: it is none of theirs.
+    start = tn[:SURE] if tn and len(tn) >= SHORTEST else ""
+    end = called[:SURE] if called and len(called) >= SHORTEST else ""
+    way = side, trunk, start, end, country
     fits = countries.ways.get(way, _UNKNOWN)
     if fits is _UNKNOWN:
         peers = countries.asked[side]

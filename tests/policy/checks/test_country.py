@@ -145,6 +145,27 @@ def test_what_was_found_of_calls_before_changes_no_answer(rules: list[Rule], cal
         assert check(call, known) == check(call, book(*rules))
 
 
+MIXED = (rule("deny", "premium", end="callee", side="pbx"), rule("deny", "CU", side="carrier"))
+OUTSIDE, INSIDE = Call(trunk="west", callee="13105550100"), Call(side="pbx", trunk="office", caller="13105550100")
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [
+            (INSIDE._replace(caller="12025550100", callee="19005550123"), True), (INSIDE._replace(callee="1900"), False),
+            (INSIDE._replace(callee="19005550123"), True), (OUTSIDE._replace(caller="5375550123"), True),
+            (OUTSIDE._replace(caller="53755"), False), (OUTSIDE._replace(caller="5375550123"), True),
+        ],
+        [(INSIDE._replace(callee="19005550123"), True), (INSIDE._replace(callee="190055"), False)],
+        [(OUTSIDE._replace(caller="5375550123"), True), (OUTSIDE._replace(caller="537555"), False)],
+    ],
+)  # fmt: skip
+def test_short_numbers_and_full_ones_that_begin_alike_are_told_apart(calls: list[tuple[Call, bool]]) -> None:
+    one = Rulebook(countries=Countries(MIXED, {**PLACES, "53": Place("CU")}))
+    assert [check(call, one) is not None for call, _ in calls] == [denied for _, denied in calls]
+
+
 def test_ways_from_place_to_place_are_kept_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(countries, "WAYS", 3)
     known = book(*US_ONLY)
