@@ -21,13 +21,13 @@ def check(call: Call, book: Rulebook) -> Finding | None:
     agreements, callee = book.agreements, call.callee
     if agreements is None or callee is None or not (book.telemarketing or book.owes(call) or call.method == "MESSAGE"):
         return None
-    asked = agreements.opted_out(call.caller, callee, call.utc)
+    scope = "calls" if call.method != "MESSAGE" else "messages"
+    asked = agreements.opted_out(call.caller, callee, call.utc, scope)
     if asked is None:
         return None
     days = int((call.utc - asked.at) // DAY)
-    return kept_duty("opt-out", book.weight("opt-out"), (_told, call.method, days))
+    return kept_duty("opt-out", book.weight("opt-out"), (_told, scope, days))
 
 
-def _told(method: str, days: int) -> str:
-    what = "calls" if method != "MESSAGE" else "messages"
-    return f"the person called asked for no more {what} {'today' if not days else f'{days} days ago'}"
+def _told(scope: str, days: int) -> str:
+    return f"the person called asked for no more {scope} {'today' if not days else f'{days} days ago'}"

@@ -39,6 +39,24 @@ def test_other_calls_go_on(call: Call) -> None:
     assert check(call, Rulebook()) is None
 
 
+@pytest.mark.req("REG-060", "REG-061")
+@pytest.mark.parametrize(
+    ("scope", "stopped"),
+    [("any", {"INVITE", "MESSAGE"}), ("calls", {"INVITE"}), ("messages", {"MESSAGE"})],
+)
+def test_a_request_stops_what_it_is_about_and_nothing_else(scope: str, stopped: set[str]) -> None:
+    book = Rulebook(agreements=Agreements([ASKED._replace(scope=scope)]))
+    assert {method for method in ("INVITE", "MESSAGE") if check(CALL._replace(method=method), book) is not None} == stopped
+    assert (check(CALL._replace(method="MESSAGE", purpose=""), book) is not None) is ("MESSAGE" in stopped)
+
+
+@pytest.mark.req("REG-061")
+@pytest.mark.parametrize(("scope", "lifted"), [("any", True), ("messages", True), ("calls", False)])
+def test_a_later_consent_lifts_it_for_messages_if_it_is_about_them(scope: str, lifted: bool) -> None:
+    records = [ASKED, Consent("12025550100", "12025550166", UTC - DAY, scope=scope)]
+    assert (check(CALL._replace(method="MESSAGE"), Rulebook(agreements=Agreements(records))) is None) is lifted
+
+
 @pytest.mark.req("REG-061")
 def test_a_later_consent_lifts_it() -> None:
     records = [ASKED, Consent("12025550100", "12025550166", UTC - DAY)]
