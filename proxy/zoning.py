@@ -2,7 +2,8 @@
 
 `python -m proxy.zoning` writes `policy/data/zones.csv` anew from phonenumbers (area codes, exchanges and the towns that
 they are named for) and the towns below. In an area code that two zones share, an exchange counts for one of them only
-where its town is known to lie in it; every other exchange there has both zones, and a call must be allowed in both.
+where its town is known to lie in it; every other exchange there has both zones, and a call must be allowed in both. An
+area code that was laid over another one is where that is.
 """
 
 from __future__ import annotations
@@ -27,19 +28,44 @@ E, C, M, P = "America/New_York", "America/Chicago", "America/Denver", "America/L
 AZ, NAVAJO = "America/Phoenix", "America/Denver"
 
 SHARED: dict[str, tuple[str, ...]] = {
-    "208": (M, P), "986": (M, P), "219": (C, E),
-    "250": ("America/Vancouver", "America/Edmonton", "America/Fort_Nelson"),
-    "236": ("America/Vancouver", "America/Edmonton", "America/Fort_Nelson"),
-    "270": (C, E), "364": (C, E), "306": ("America/Regina", "America/Edmonton"),
-    "639": ("America/Regina", "America/Edmonton"), "308": (C, M), "418": ("America/Toronto", "America/Halifax"),
-    "423": (E, C), "432": (C, M), "541": (P, M), "458": (P, M), "574": (E, C), "605": (C, M), "606": (E, C),
+    "208": (M, P), "219": (C, E),
+    "250": ("America/Vancouver", "America/Edmonton", "America/Fort_Nelson"), "270": (C, E),
+    "306": ("America/Regina", "America/Edmonton"), "308": (C, M), "418": ("America/Toronto", "America/Halifax"),
+    "423": (E, C), "432": (C, M), "541": (P, M), "574": (E, C), "605": (C, M), "606": (E, C),
     "620": (C, M), "701": (C, M), "709": ("America/St_Johns", "America/Halifax"),
-    "879": ("America/St_Johns", "America/Halifax"), "775": (P, M), "785": (C, M),
-    "807": ("America/Toronto", "America/Winnipeg"), "812": (E, C), "930": (E, C), "850": (E, C), "448": (C, E),
+    "775": (P, M), "785": (C, M),
+    "807": ("America/Toronto", "America/Winnipeg"), "812": (E, C), "850": (E, C),
     "867": ("America/Whitehorse", "America/Edmonton", "America/Winnipeg", "America/Toronto", "America/Vancouver"),
     "906": (E, C), "928": (AZ, NAVAJO), "931": (C, E),
 }  # fmt: skip
-"""Area codes in which the zone changes."""
+"""Area codes in which the zone changes; those laid over them stand below."""
+
+OVERLAYS: dict[str, str] = {
+    "220": "740", "223": "717", "227": "301", "235": "573", "272": "570", "274": "920", "279": "916", "283": "513",
+    "324": "904", "326": "937", "327": "870", "329": "845", "331": "630", "339": "781", "341": "510", "346": "832",
+    "350": "209", "351": "978", "353": "608", "357": "559", "363": "516", "364": "270", "369": "707", "380": "614",
+    "385": "801", "424": "310", "430": "903", "436": "440", "442": "760", "447": "217", "448": "850", "457": "318",
+    "458": "541", "463": "317", "464": "708", "465": "718", "470": "404", "471": "662", "472": "910", "475": "203",
+    "483": "334", "531": "402", "534": "715", "539": "918", "551": "201", "557": "314", "564": "360", "565": "912",
+    "567": "419", "572": "405", "582": "814", "621": "713", "624": "716", "628": "415", "629": "615", "640": "609",
+    "645": "305", "656": "813", "657": "714", "667": "410", "669": "408", "679": "313", "680": "315", "681": "304",
+    "686": "804", "689": "407", "725": "702", "729": "423", "730": "618", "737": "512", "738": "323", "743": "336",
+    "747": "818", "748": "970", "754": "954", "761": "502", "762": "706", "771": "202", "820": "805", "821": "864",
+    "826": "540", "835": "610", "837": "530", "838": "518", "839": "803", "840": "909", "848": "732", "854": "843",
+    "861": "309", "878": "412", "917": "212", "924": "507", "929": "718", "930": "812", "938": "256", "939": "787",
+    "943": "404", "945": "214", "947": "248", "948": "757", "959": "860", "975": "816", "983": "303", "984": "919",
+    "986": "208",
+    "236": "250", "249": "705", "257": "250", "273": "418", "343": "613", "354": "450", "365": "905", "367": "418",
+    "368": "403", "382": "519", "428": "506", "431": "204", "468": "819", "474": "306", "548": "519", "579": "450",
+    "581": "418", "584": "204", "587": "780", "639": "306", "647": "416", "672": "250", "683": "705", "742": "905",
+    "753": "613", "778": "250", "782": "902", "825": "780", "873": "819", "879": "709",
+}  # fmt: skip
+"""Area codes that were laid over an older one, and that one. Of many of them phonenumbers knows no town, hence no
+state, and of some a wrong zone. From the report of the numbering administrator (NANPA, 5 January 2026),
+with those that are assigned there and not yet in service."""
+
+STATES: dict[str, str] = {"202": "DC", "670": "MP", "671": "GU", "684": "AS", "787": "PR"}
+"""Area codes of one state in which phonenumbers names no town with it."""
 
 TOWNS: dict[str, str] = {
     C: """
@@ -108,7 +134,8 @@ TOWNS: dict[str, str] = {
     """,
     "America/Halifax": "NL: Happy Valley-Goose Bay, Labrador City, Wabush, Goose Bay",
     "America/Vancouver": """
-        BC: Victoria, Kelowna, Kamloops, Prince George, Nanaimo, Vernon, Penticton, Prince Rupert, Terrace
+        BC: Victoria, Kelowna, Kamloops, Prince George, Nanaimo, Vernon, Penticton, Prince Rupert, Terrace, Vancouver,
+            North Vancouver, New Westminster, Richmond, Surrey, Langley
     """,
     "America/Edmonton": "BC: Cranbrook, Golden, Fernie, Invermere, Kimberley\n NT: Yellowknife, Hay River, Fort Smith",
     "America/Fort_Nelson": "BC: Dawson Creek, Fort St. John, Fort Nelson",
@@ -213,28 +240,35 @@ def table() -> str:
     rows: dict[str, tuple[str, ...]] = {}
     for prefix, found in TIMEZONE_DATA.items():
         if prefix.startswith("1") and len(prefix) in (4, 7) and prefix[1:4] not in zones.PLACELESS:
-            if prefix[1:4] not in SHARED and prefix[1:4] not in WHOLE:
+            if not any(prefix[1:4] in ours for ours in (SHARED, WHOLE, OVERLAYS)):
                 rows[prefix] = tuple(found)
     rows.update({"1" + area: (zone,) for area, zone in WHOLE.items()})
     for area, both in SHARED.items():
         rows["1" + area] = both
+    rows.update({"1" + new: rows["1" + old] for new, old in OVERLAYS.items()})
     for prefix, name in named.items():
-        if prefix[1:4] in SHARED and name in towns and towns[name] in SHARED[prefix[1:4]]:
+        if _under(prefix[1:4]) in SHARED and name in towns and towns[name] in rows[prefix[:4]]:
             rows[prefix] = (towns[name],)
     rows.update({prefix: (zone,) for prefix, zone in OWN.items()})
 
     def state_of(prefix: str) -> str:
-        counted = states.get(prefix[:4])
-        return counted.most_common(1)[0][0] if counted else ""
+        area = _under(prefix[1:4])
+        counted = states.get("1" + area)
+        return counted.most_common(1)[0][0] if counted else STATES.get(area, "")
 
     lines = [
         "# prefix,zones,state. Made by `python -m proxy.zoning`; do not edit.",
-        "# Source: phonenumbers and the towns of proxy/zoning.py.",
+        "# Source: phonenumbers, and the towns and overlays of proxy/zoning.py.",
     ]
     lines += [
         f"{prefix},{'|'.join(rows[prefix])},{state_of(prefix)}" for prefix in sorted(rows) if _tells(prefix, rows)
     ]
     return "\n".join(lines) + "\n"
+
+
+def _under(area: str) -> str:
+    """The area code that this one was laid over, or itself."""
+    return OVERLAYS.get(area, area)
 
 
 def _tells(prefix: str, rows: dict[str, tuple[str, ...]]) -> bool:
