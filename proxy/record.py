@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from policy.rulebook import Rulebook
-from proxy.screening.case import Case, Lane
+from proxy.screening.case import Case, Lane, asserted, number_in, who
 from proxy.seal import Seal
 from proxy.sip.errors import ParseError
 from proxy.sip.flow import Flow
 from proxy.sip.message import Request
 from proxy.storage.rows import End, Row
+from shaken.number import NANP, Plan
 from shaken.verdict import Fact
 
 STEPS = ("parsed", "fresh", "orig", "dest", "chain", "authority", "signature")
@@ -29,7 +30,9 @@ class Story:
     arrived: float
     utc: float
     action: str = ""
-    """allow, tag, reject, emergency, callback (to a line that called 911 lately), in-dialog, fail-open, refused."""
+    """allow, tag, reject, emergency, callback (to a line that called 911 lately), bypass, unscreened, in-dialog,
+    fail-open, refused.
+    """
     emergency: bool = False
     case: Case | None = None
     seal: Seal | None = None
@@ -68,28 +71,10 @@ def hostport(flow: Flow) -> str:
 def row(story: Story) -> Row:
     """The journal's row of a call whose final answer has left."""
     case = story.case
+    if case is None:
+        return _unjudged(story)
     at = story.answered_by
     decided = story.decided if story.decided is not None else story.arrived
-    if case is None:
-        return Row(
-            utc=story.utc,
-            call_id=story.call_id,
-            direction="inbound" if story.side == "carrier" else "outbound",
-            trunk=story.lane.trunk.name if story.lane is not None else "",
-            source=hostport(story.flow),
-            callee=user_of(story.request),
-            emergency=story.emergency,
-            mode=story.lane.mode if story.lane is not None else "",
-            action=story.action,
-            would="allow" if story.action in ("emergency", "callback") else "",
-            reason={"emergency": "emergency", "callback": "emergency-callback"}.get(story.action, ""),
-            status=story.status,
-            decision_us=round((decided - story.arrived) * 1e6),
-            forwarded_to=hostport(at) if at is not None else "",
-            method=story.request.method,
-            customer=story.lane.trunk.customer if story.lane is not None else "",
-            rings=until_answer(story),
-        )
     judgement, verdict = case.judgement, case.verdict
     findings = verdict.findings if verdict is not None else ()
     token = judgement.passport if judgement is not None else None
@@ -150,6 +135,65 @@ def row(story: Story) -> Row:
     )
 
 
+def _unjudged(story: Story) -> Row:
+    """The row of a call that nobody looked into: emergency, callback, bypass, unscreened, refused, or failed open at
+    once. Whom it names is written down all the same, for a traceback asks for it too (47 CFR 64.1200(n)(1)).
+    """
+    request, lane, action = story.request, story.lane, story.action
+    plan = lane.plan if lane is not None else NANP
+    caller, kind, field = _caller(request, lane, plan)
+    at = story.answered_by
+    decided = story.decided if story.decided is not None else story.arrived
+    return Row(
+        utc=story.utc,
+        call_id=story.call_id,
+        direction="inbound" if story.side == "carrier" else "outbound",
+        trunk=lane.trunk.name if lane is not None else "",
+        source=hostport(story.flow),
+        caller=caller,
+        caller_kind=kind,
+        caller_field=field,
+        callee=user_of(request) if story.emergency else _callee(request, plan),
+        emergency=story.emergency,
+        mode=lane.mode if lane is not None else "",
+        action=action,
+        would="allow" if action in ("emergency", "callback") else "",
+        reason={"emergency": "emergency", "callback": "emergency-callback"}.get(action, ""),
+        status=story.status,
+        decision_us=round((decided - story.arrived) * 1e6),
+        forwarded_to=hostport(at) if at is not None else "",
+        method=request.method,
+        customer=lane.trunk.customer if lane is not None else "",
+        shown=user_in(request.first("from")),
+        asserted=user_in(request.first("p-asserted-identity")),
+        rings=until_answer(story),
+    )
+
+
+def _caller(request: Request, lane: Lane | None, plan: Plan) -> tuple[str, str, str]:
+    """Who calls as a judged call would have it: the number (or the user as it came), its kind, the header that it was
+    read from. Empty where nothing can be read.
+    """
+    believed = lane is not None and lane.trunk.trust != "none"
+    for field in ("P-Asserted-Identity", "From") if believed else ("From",):
+        try:
+            source = request.from_ if field == "From" else asserted(request)
+            if source is not None:
+                party = who(source.uri, plan)
+                return party.tn or (source.uri.user or source.uri.host)[:64], party.kind, field
+        except Exception:  # a ParseError; or what the call failed open for, which must not cost its row
+            continue
+    return "", "", ""
+
+
+def _callee(request: Request, plan: Plan) -> str:
+    """The called number, of the Request-URI or else of To; where there is none, whom the request is for."""
+    try:
+        return who(request.uri, plan).tn or number_in(request, plan) or user_of(request)
+    except Exception:  # likewise
+        return user_of(request)
+
+
 def until_answer(story: Story) -> float | None:
     """Seconds from the INVITE to its answer."""
     if story.finished is None or not 200 <= story.status < 300:
@@ -170,7 +214,10 @@ def user_in(value: bytes | None) -> str:
     """The user part of a header's first address, as it came; empty where there is none."""
     if value is None:
         return ""
-    return value.rpartition(b"<")[2].partition(b":")[2].partition(b"@")[0][:64].decode("utf-8", "replace")
+    user, at, _ = value.rpartition(b"<")[2].partition(b":")[2].partition(b"@")
+    if not at:
+        user = user.partition(b">")[0]  # a tel URI
+    return user[:64].decode("utf-8", "replace")
 
 
 def ended(call_id: bytes, utc: float, caller: bool, started: float) -> End:

@@ -91,6 +91,7 @@ def trace(args: Namespace) -> int:
         at, window = moment(args.at), seconds(args.window)
         received = moment(args.received) if args.received is not None else None
         found = [flat(one, ANSWER) for one in _between(path, callers, callees, at - window, at + window)]
+        unnamed = _unnamed(path, callees, at - window, at + window)
     except (ValueError, JournalError) as error:
         return complain(str(error))
     utc = time.time()
@@ -106,6 +107,8 @@ def trace(args: Namespace) -> int:
         print("\n".join(lines(found, "csv", (*ANSWER, "run_by"))))
     else:
         print("\n".join(worded(asked, found, utc)))
+    if unnamed:
+        complain(f"{unnamed} more call(s) to that number in that time, of which no caller is known: see `records`")
     said = {**asked, "calls": [one["id"] for one in found]}
     try:
         note(path, Note(utc, "traceback", args.request or callers[0], json.dumps(said)))
@@ -117,10 +120,28 @@ def trace(args: Namespace) -> int:
 def _between(
     path: Path, callers: tuple[str, ...], callees: tuple[str, ...], start: float, end: float
 ) -> Iterator[Record]:
-    names = [f"{column} IN ({', '.join('?' * len(one))})" for column, one in (("caller", callers), ("callee", callees))]
-    orig = f"orig IN ({', '.join('?' * len(callers))})"
-    where = f"({names[0]} OR {orig}) AND {names[1]}"
-    return since(path, start, end + 0.001, where, (*callers, *callers, *callees))
+    """The calls between two numbers: the caller as it was read, signed, shown or asserted. What came in full has a plus
+    in the headers, and in older rows of calls that went on unscreened.
+    """
+    asked = {column: callers for column in ("caller", "orig")}
+    asked |= {column: (*callers, "+" + callers[0]) for column in ("shown", "asserted")}
+    by = " OR ".join(_among(column, forms) for column, forms in asked.items())
+    callees = (*callees, "+" + callees[0])
+    values = (*(form for forms in asked.values() for form in forms), *callees)
+    return since(path, start, end + 0.001, f"({by}) AND {_among('callee', callees)}", values)
+
+
+def _unnamed(path: Path, callees: tuple[str, ...], start: float, end: float) -> int:
+    """How many calls to a number name no caller at all: torn ones, and those that older versions let through
+    unscreened. Raises JournalError.
+    """
+    callees = (*callees, "+" + callees[0])
+    where = f"caller = '' AND orig = '' AND shown = '' AND asserted = '' AND {_among('callee', callees)}"
+    return sum(1 for _ in since(path, start, end + 0.001, where, callees))
+
+
+def _among(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join('?' * len(values))})"
 
 
 def worded(asked: dict[str, Any], found: list[dict[str, Any]], utc: float) -> list[str]:

@@ -44,10 +44,13 @@ def latest(path: Path, count: int = 20) -> list[Record]:
 
 
 def leaving(path: Path) -> Iterator[tuple[float, str, str, str]]:
-    """Time, trunk, caller and attestation of every call of the PBX that was no emergency call, in order: read bit by
-    bit, however many there are. Raises JournalError.
+    """Time, trunk, caller and attestation of every call of the PBX that was no emergency call and was looked into, in
+    order: read bit by bit, however many there are. Raises JournalError.
     """
-    wanted = "SELECT utc, trunk, caller, signed FROM calls WHERE direction = 'outbound' AND NOT emergency ORDER BY id"
+    wanted = (
+        "SELECT utc, trunk, caller, signed FROM calls WHERE direction = 'outbound' AND NOT emergency"
+        " AND action NOT IN ('bypass', 'unscreened', 'refused') ORDER BY id"
+    )
     try:
         with closing(_opened(path)) as link:
             for utc, trunk, caller, signed in link.execute(wanted):

@@ -57,7 +57,7 @@ class Row(NamedTuple):
     """hit, or miss where the certificate had to be fetched."""
     mode: str = ""
     action: str = ""
-    """What was done: allow, tag, reject, emergency, callback, fail-open, refused."""
+    """What was done: allow, tag, reject, divert, emergency, callback, bypass, unscreened, fail-open, refused."""
     would: str = ""
     """What enforce would have done."""
     reason: str = ""

@@ -79,6 +79,8 @@ def test_the_calls_of_a_journal_are_judged_by_the_terms_of_their_trunk(folder: P
          ("12025550101", "inbound", False), ("12025550101", "outbound", True)]
     ):  # fmt: skip
         journal.put(Row(moment("2026-05-01") + number, f"{number}@a", direction, "pbx", caller=caller, emergency=emergency, signed="A"))
+    for action in ("bypass", "unscreened", "refused"):  # nobody decided what these leave with
+        journal.put(Row(moment("2026-05-02"), f"{action}@a", "outbound", "pbx", caller="12025550160", action=action))
     journal.close()
     assert main(["attest", "report", "--config", str(folder / "ringwarden.toml"), "--json"]) == OK
     assert levels(capsys.readouterr().out) == {("B", "kyc-pending"): 1, ("C", "other-number"): 1, ("A", "own-number"): 1}

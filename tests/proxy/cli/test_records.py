@@ -113,6 +113,38 @@ def test_a_call_that_is_not_there_is_a_negative_answer_and_kept_too(
     assert main([*TRACE, "--window", "5", "--journal", str(journal)]) == 2
 
 
+@pytest.mark.req("REG-020")
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"caller": "12025550177", "asserted": "+12025550177"}, {"caller": "12025550177", "shown": "", "asserted": "12025550199"},
+        {"caller": "12025550177", "shown": "12025550199", "asserted": ""}, {"caller": "", "callee": "+12025550142"},
+        {"caller": "", "shown": "", "asserted": "", "orig": "12025550199"},
+    ],
+)  # fmt: skip
+def test_a_call_is_found_by_the_number_that_it_showed_and_by_numbers_as_they_came(written: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    database = Database(path, 0.1)
+    database.write([CALL._replace(**written), CALL._replace(utc=AT - 2 * DAY), CALL._replace(callee="+12025550100")])
+    database.close()
+    assert main([*TRACE, "--journal", str(path)]) == 0
+    assert json.loads(notes(path)[0].text)["calls"] == [1]
+
+
+def test_calls_to_that_number_of_which_no_caller_is_known_are_spoken_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As an older version kept those that it let through unscreened."""
+    path = tmp_path / "calls.db"
+    bare = CALL._replace(caller="", shown="", asserted="", callee="+12025550142", action="bypass")
+    database = Database(path, 0.1)
+    database.write([bare, bare._replace(callee="12025550142"), bare._replace(callee="12025550100"), bare._replace(utc=AT + DAY)])
+    database.close()
+    assert main([*TRACE, "--format", "json", "--journal", str(path)]) == 1
+    out, said = capsys.readouterr()
+    assert json.loads(out)["calls"] == [] and "2 more call(s) to that number" in said
+
+
 def test_a_call_whose_numbers_were_hashed_is_found_with_the_secret(
     journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
