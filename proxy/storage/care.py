@@ -24,13 +24,28 @@ AT_ONCE = 1000
 """Rows that one step looks at: some tens of milliseconds, in which no other row is written."""
 NUMBERS = ("caller", "callee", "orig", "dest", "shown", "asserted", "display")
 """Columns that hold a number or a name."""
+_SEVERAL = NUMBERS.index("dest")
+"""The one that may hold several, with commas between them."""
 TEXTS = ("detail", "findings")
 """Columns whose sentences may hold one."""
 SHORTEST = 7
 """Digits of what is somebody's number; `911` is nobody's."""
 HASHED = "h:"
 
-_number = re.compile(r"(?<![\w.:-])\+?\d{7,15}(?![\w.:-])")
+MASKED = r"\+?[0-9]{3,9}\*{4}"
+"""What `mask` makes of a number."""
+
+# What a caller writes may look like much, so nothing but our own forms counts as done.
+_ours = re.compile(rf"{HASHED}[0-9a-f]{{20}}|{MASKED}|\*").fullmatch
+_plain = re.compile(r"\+?[0-9]{7,13}").fullmatch
+_service = re.compile(r"[0-9+*#]+").fullmatch
+_separators = str.maketrans("", "", "-.() ")
+# In a sentence, which may be a string of JSON: there a number can stand behind an escape.
+_number = re.compile(rf"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{{4}}))(?:{MASKED}|\+?[0-9]{{7,15}}(?!\w))")
+_RULE = "veiled"
+"""Under which it is kept how far masking came. Its first name was `masked`: by that, whatever had a `*` in it was
+passed over, so those rows are gone through again.
+"""
 
 _CLASS = {
     "emergency": "emergency",
@@ -62,19 +77,21 @@ class Care:
                 table = "notes" if name == "notes" else "calls"
                 more |= _step(link, name, utc - days * DAY, utc, table, _CLASS[name], _remove(table))
         if self.mask_days:
-            more |= _step(link, "masked", utc - self.mask_days * DAY, utc, "calls", "1", self._veil)
+            more |= _step(link, _RULE, utc - self.mask_days * DAY, utc, "calls", "1", self._veil)
         return more
 
     def veiled(self, number: str) -> str:
         """What stands in the place of a number, a name or an address."""
-        if not number or number.startswith(HASHED) or "*" in number:
+        if not number or _ours(number):
             return number
         digits = sum(char.isdigit() for char in number)
-        if digits < SHORTEST and number.strip("+").isdigit():
+        if digits < SHORTEST and _service(number):
             return number  # a service, not a person
+        bare = number.translate(_separators)
+        plain = _plain(bare) is not None
         if self.hashed:
-            return hashed(number, self.key)
-        return mask(number) if digits >= SHORTEST else "*"
+            return hashed(bare if plain else number, self.key)
+        return mask(bare) if plain else "*"
 
     def _veil(self, link: sqlite3.Connection, ids: Sequence[int]) -> None:
         columns = (*NUMBERS, *TEXTS)
@@ -82,7 +99,8 @@ class Care:
         change = f"UPDATE calls SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?"
         for number in ids:
             *values, _ = link.execute(query, (number,)).fetchone()
-            told = [",".join(map(self.veiled, str(value or "").split(","))) for value in values[: len(NUMBERS)]]
+            told = [self.veiled(str(value or "")) for value in values[: len(NUMBERS)]]
+            told[_SEVERAL] = ",".join(map(self.veiled, str(values[_SEVERAL] or "").split(",")))
             said = [_number.sub(lambda found: self.veiled(found[0]), value or "") for value in values[len(NUMBERS) :]]
             link.execute(change, (*told, *said, number))
 

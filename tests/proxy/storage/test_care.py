@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.storage.care import DAY, Care, hashed
 from proxy.storage.database import Database
@@ -105,13 +109,60 @@ def test_many_rows_are_done_in_steps_and_every_step_leaves_a_whole_chain(tmp_pat
 
 @pytest.mark.parametrize(
     ("number", "hidden"),
-    [("911", "911"), ("", ""), ("+12025550101", "+1202555****"), ("Alice", "*"), ("h:12", "h:12"), ("1202555****", "1202555****"),
-     ("sip:bob@example.net", "*"), ("anonymous", "*")],
+    [("911", "911"), ("", ""), ("+12025550101", "+1202555****"), ("Alice", "*"), ("1202555****", "1202555****"),
+     ("sip:bob@example.net", "*"), ("anonymous", "*"), ("*6713035550101", "*"), ("*Bob 2025550100", "*"), ("h:2025550100", "*"),
+     ("h:12", "*"), ("2025550100 1234", "*"), ("+12025550101;rn=13035550100", "*"), ("2025550101****", "*"), ("*67", "*67"), ("#31#2025550100", "*")],
 )  # fmt: skip
 def test_what_stands_in_the_place_of_a_number(number: str, hidden: str) -> None:
     assert Care(mask_days=1, hashed=False).veiled(number) == hidden
     assert Care(mask_days=1, key=KEY).veiled(number) == (number if number == hidden else hashed(number, KEY))
     assert hashed("+12025550101", KEY) == hashed("12025550101", KEY)
+
+
+def test_a_number_with_separators_is_the_same_number() -> None:
+    assert Care(mask_days=1, hashed=False).veiled("+1 (202) 555-0101") == "+1202555****"
+    assert Care(mask_days=1, key=KEY).veiled("+1 (202) 555-0101") == hashed("12025550101", KEY)
+
+
+PARTS = st.sampled_from(["*", "h:", "+", "tel:", "Bob ", " ", "-", ".", ":", ",", "****", "2025550100", "13035550101", "911", "a"])
+WRITTEN = st.one_of(st.text(), st.lists(PARTS, max_size=6).map("".join), st.from_regex(r"\+?[0-9]{1,20}\*{0,5}", fullmatch=True))
+
+
+@pytest.mark.req("REG-062")
+@given(WRITTEN, st.booleans())
+def test_no_whole_number_is_left_and_what_is_masked_stays(written: str, keyed: bool) -> None:
+    care = Care(mask_days=1, hashed=keyed, key=KEY)
+    once = care.veiled(written)
+    assert care.veiled(once) == once
+    assert once == written or keyed or re.fullmatch(r"\*|\+?[0-9]{3,9}\*{4}", once)
+    for number in re.findall(r"[0-9]{7,}", written):
+        assert number not in once or len(number) < 10 and once == written, "but of what looks as if it were masked"
+
+
+@pytest.mark.req("REG-062")
+@pytest.mark.parametrize("keyed", [True, False])
+def test_what_a_caller_writes_keeps_no_number_from_being_masked(tmp_path: Path, keyed: bool) -> None:
+    path = tmp_path / "calls.db"
+    database, care = Database(path, 0.1), Care(mask_days=1, hashed=keyed, key=KEY)
+    why = "as told of 12025550101. Or 12025550101: tel:+12025550101, 12025550101-12025550109 \u201412025550101\n12025550101"
+    names = ("*Bob 2025550100", "h: 2025550100", "202,555,0100", "Doe, 2025550100")
+    database.write([
+        Row(0.0, name, caller="*6713035550101", callee="12025550101", display=name, dest="12025550101,12025550102", detail=why,
+            findings=(("hook", "analytics", 0, why),))
+        for name in names
+    ])  # fmt: skip
+    columns = "caller, callee, display, dest, detail, findings"
+    done(database, care)
+    rows = database.link.execute(f"SELECT {columns} FROM calls").fetchall()
+    for row in rows:
+        text = " ".join((*row[:5], json.loads(row[5])[0][3]))
+        assert not re.search(r"[0-9]{10}|0100", re.sub("h:[0-9a-f]{20}", "", text)), row
+        assert json.loads(row[5])[0][0] == "hook" and row[3].count(",") == 1 and "Or" in row[4]
+    database.link.execute("DELETE FROM cared")
+    done(database, care)
+    assert database.link.execute(f"SELECT {columns} FROM calls").fetchall() == rows
+    assert not verified(path).faults
+    database.close()
 
 
 def test_the_journal_does_it_by_itself(tmp_path: Path, journal_at: Callable[..., Journal], wait: Any) -> None:
