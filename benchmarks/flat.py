@@ -41,6 +41,7 @@ from policy.lists import CampaignList
 from policy.told import Entry
 from proxy.lab.load.fleet import Callers, LoadError
 from proxy.lab.load.plan import Outcome, Signing
+from proxy.lab.load.stand import total
 from proxy.lists import registry, traced
 from proxy.lists.shelf import Content, Shelf
 
@@ -50,6 +51,8 @@ HOLDING = 64
 """Calls on their way at one time while those that are to be held are placed."""
 FILLING = {"ring": 120.0, "talk": 300.0}
 """Seconds for placing them, at most: a call rings three minutes, then Timer C ends it (RFC 3261 16.6)."""
+LINGERING = 90.0
+"""Seconds until what was placed has left nothing but calls, at most (64 * T1 and the journal's beats)."""
 ENOUGH = 0.999
 EXCHANGES = 200_600
 """Exchanges of the composed registry; an eighth of the numbers of each is marked: 250 million in all."""
@@ -148,6 +151,10 @@ def held(bench: Bench, kind: str, calls: int, count: int) -> Row:
             row.whole, row.what = False, f"only {have:,} calls {what}: more could not be placed in {FILLING[kind]:g} s"
         print(f"  {have:,} calls in {time.monotonic() - began:.0f} s", flush=True)
         time.sleep(1.0)
+        # Calls that go on are measured, not what their answers leave to do: transactions linger for half a minute.
+        over = time.monotonic() + LINGERING
+        while kind == "talk" and total(full.metrics(), "ringwarden_transactions") > 0 and time.monotonic() < over:
+            time.sleep(0.5)
         row.bytes_each = (full.resident() - before) * 1024 * 1024 / max(have, 1)
         pairs(row, ((empty, bench.load), (full, bench.load)), count)
         callers.release()
