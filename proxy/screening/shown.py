@@ -15,8 +15,10 @@ from proxy.sip.message import Request
 
 LONGEST = 96
 """Octets of a name that is shown, mark and all; more than any telephone has room for."""
-_NAMED = re.compile(rb'[ \t\r\n]*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))[ \t\r\n]*(<.*)\Z', re.DOTALL)
-_BARE = re.compile(rb"[ \t\r\n]*([A-Za-z][A-Za-z0-9+.-]*:[^;,<>\"\s]+)(.*)\Z", re.DOTALL)
+_BLANKS = b" \t\r\n"
+# Of a value without blanks before it. No two runs of blanks meet: hostile ones would cost the cube of their number.
+_NAMED = re.compile(rb'(?:"((?>(?:[^"\\]|\\.)*))"[ \t\r\n]*+|([^<"]*+))(<.*)\Z', re.DOTALL)
+_BARE = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*:[^;,<>\"\s]+)(.*)\Z", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -71,9 +73,10 @@ def show(marks: Marks, request: Request, mark: str, name: str, always: bool) -> 
 def renamed(line: bytes, mark: str, name: str, always: bool) -> bytes:
     """A header line of one address with another name; as it was where it cannot be read."""
     head, colon, value = line.partition(b":")
+    value = value.lstrip(_BLANKS)
     if (found := _NAMED.match(value)) is not None:
         quoted, plain, rest = found.groups()
-        shown = _ESCAPED.sub(rb"\1", quoted) if quoted is not None else plain
+        shown = _ESCAPED.sub(rb"\1", quoted) if quoted is not None else plain.rstrip(_BLANKS)
     elif (bare := _BARE.match(value)) is not None:
         # Parameters of a URI without brackets are the header's.
         shown, rest = b"", b"<" + bare[1] + b">" + bare[2]

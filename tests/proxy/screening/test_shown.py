@@ -12,6 +12,7 @@ from proxy.sip import address
 from proxy.sip.edit import Edits
 from proxy.sip.message import Request
 from proxy.sip.parser import parse
+from tests.linear import linear
 
 NUMBER = b"<sip:+13015550101@carrier.example.net;user=phone>;tag=9f2c"
 
@@ -64,3 +65,9 @@ def test_both_headers_change_and_from_is_given_back() -> None:
     show(marks, message, "[V] ", "", False)
     assert marks.edits.swap == {0: b'From: "[V] " ' + NUMBER, 1: b'P-Asserted-Identity: "[V] Ann" <sip:+13015550101@c.example.net>'}
     assert marks.give_back == [(marks.edits.swap[0], message.lines[0])] and marks.added == 2
+
+
+@pytest.mark.req("TRAP-63")
+@pytest.mark.parametrize(("head", "body"), [(b"From:", b" "), (b"From:", b"\r\n "), (b'From: "', b"\\\""), (b"From: a", b" "), (b'From: "a"', b"\t")])
+def test_hostile_octets_cost_what_they_are_and_not_their_square(head: bytes, body: bytes) -> None:
+    assert linear(lambda size: renamed(head + body * (size // len(body)) + b"x", "mark", "name", True))
