@@ -165,16 +165,22 @@ async def test_a_service_that_hangs_is_waited_for_no_longer_and_then_left_alone(
     await desk.service.close()
 
 
-async def test_whoever_waits_when_the_service_is_closed_goes_on_without_a_name(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cnam, "LIMIT", SECONDS)
-    asked = asyncio.Event()
+def hanging(asked: asyncio.Event) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A service that says that it was asked, and nothing more."""
 
     async def hangs(request: web.Request) -> web.StreamResponse:
         asked.set()
         await never()
         raise AssertionError
 
-    base.answer = hangs
+    return hangs
+
+
+async def test_whoever_waits_when_the_service_is_closed_goes_on_without_a_name(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cnam, "LIMIT", SECONDS)
+    asked = asyncio.Event()
+
+    base.answer = hanging(asked)
     desk = Desk(base.url, seconds=SECONDS)
     waiting = [asyncio.ensure_future(desk.name()) for _ in range(3)]
     await asked.wait()
@@ -193,11 +199,6 @@ async def test_a_call_that_waits_for_a_verifier_too_outlives_the_service_of_name
     monkeypatch.setattr(cnam, "LIMIT", SECONDS)
     asked = asyncio.Event()
 
-    async def hangs(request: web.Request) -> web.StreamResponse:
-        asked.set()
-        await never()
-        raise AssertionError
-
     async def vouches(request: web.Request) -> web.StreamResponse:
         return web.json_response({"verificationResponse": {"verstat": "TN-Validation-Passed"}})
 
@@ -208,7 +209,7 @@ async def test_a_call_that_waits_for_a_verifier_too_outlives_the_service_of_name
     pbx = Datagrams()
     async with (
         served(vouches) as verifier,
-        served(hangs, "/{number}", "GET") as url,
+        served(hanging(asked), "/{number}", "GET") as url,
         running(tmp_path, f"udp:{PBX}:{pbx.address[1]}", identity={"service": verifier}) as app,
     ):
         names = NameService(url + "/{number}", app.clock.now, seconds=SECONDS, count=app.metrics.named)

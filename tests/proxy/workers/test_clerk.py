@@ -24,6 +24,7 @@ from proxy.workers import links
 from proxy.workers.clerk import Clerk, Page, Told
 from proxy.workers.cores import may_return
 from proxy.workers.links import CLOCK
+from tests.proxy.workers.test_cores import kept_idle
 from tests.waiting import SECONDS, turns
 
 # Python says so of a fork beside threads, which other tests may have left behind.
@@ -310,14 +311,7 @@ async def test_a_late_writer_that_has_ended_is_replaced_though_no_further_row_co
 async def test_where_nobody_may_leave_the_idle_class_it_is_never_in_it(
     begun: Callable[[], Clerk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = os.sched_setscheduler
-
-    def refused(pid: int, policy: int, how: os.sched_param) -> None:
-        if os.sched_getscheduler(pid) == os.SCHED_IDLE:
-            raise PermissionError(1, "Operation not permitted")
-        real(pid, policy, how)
-
-    monkeypatch.setattr(os, "sched_setscheduler", refused)
+    kept_idle(monkeypatch)
     journal = begun()
     journal.put(Row(1.0, "one"))
     await turns(lambda: journal.written == 1, "the row in the file")
